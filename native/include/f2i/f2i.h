@@ -1,0 +1,333 @@
+/* fmri2image native core: the one public header. C99 and C++11 callers.
+ *
+ * Conventions
+ *  - Every call returns an f2i_status; f2i_last_error(ctx) has the text of the
+ *    calling thread's last failure. Nothing aborts, exits, throws or prints.
+ *  - Every descriptor and argument struct begins with struct_size; initialise
+ *    it with F2I_INIT(type) (all other fields zero), so that fields may be
+ *    appended later without breaking callers.
+ *  - Enums are append-only. All matrices are row-major with a leading
+ *    dimension (elements between two rows).
+ *  - An op call checks its arguments at once and enqueues; the work runs in
+ *    order on the context's queue thread (worker 0 of its pool). Buffers are
+ *    allocated and freed in queue order, so a buffer may be destroyed right
+ *    after the last op that uses it has been enqueued.
+ *  - An execution error (a matrix that is not positive definite, memory, I/O,
+ *    cancellation) poisons the outputs of the failed op and of everything
+ *    computed from them; it is reported by the next wait on any of them.
+ *  - Results are bit-equal from run to run on one machine and instruction set
+ *    and do not depend on the number of threads.
+ *  - A context may be used from one thread at a time; several contexts may
+ *    live in several threads.
+ */
+#ifndef F2I_F2I_H
+#define F2I_F2I_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define F2I_API __declspec(dllexport)
+#else
+#define F2I_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised whenever a struct or the meaning of a call changes incompatibly. */
+#define F2I_ABI_VERSION 1u
+
+/* Status codes: fixed numbers, append-only. */
+typedef int32_t f2i_status;
+enum {
+  F2I_OK = 0,
+  F2I_INVALID_ARGUMENT = 1,
+  F2I_UNSUPPORTED = 2,
+  F2I_OUT_OF_MEMORY = 3,
+  F2I_IO = 4,
+  F2I_CANCELLED = 5,
+  F2I_NOT_POSITIVE_DEFINITE = 6,
+  F2I_NO_CONVERGENCE = 7,
+  F2I_POISONED = 8, /* an input came from a failed op; the text names the op */
+  F2I_ABI_MISMATCH = 9,
+  F2I_DEVICE_LOST = 10,
+  F2I_INTERNAL = 70
+};
+
+typedef int32_t f2i_dtype;
+enum { F2I_F32 = 0, F2I_F64 = 1, F2I_F16 = 2, F2I_BF16 = 3, F2I_I32 = 4, F2I_U8 = 5 };
+
+typedef int32_t f2i_isa;
+enum { F2I_ISA_AUTO = 0, F2I_ISA_PORTABLE = 1, F2I_ISA_AVX2 = 2, F2I_ISA_AVX512 = 3 };
+
+typedef struct f2i_context f2i_context;
+typedef struct f2i_buffer f2i_buffer;
+typedef struct f2i_token f2i_token; /* a cancellation token shared by enqueued ops */
+
+/* Zeroed struct with struct_size set: f2i_gemm_args a = F2I_INIT(f2i_gemm_args). */
+#ifdef __cplusplus
+#define F2I_INIT(type) (type{static_cast<uint32_t>(sizeof(type))})
+#else
+#define F2I_INIT(type) {(uint32_t)sizeof(type)}
+#endif
+
+/* ---- library -------------------------------------------------------------- */
+
+F2I_API uint32_t f2i_abi_version(void);
+F2I_API const char *f2i_version(void);             /* "0.1.0" */
+F2I_API const char *f2i_status_name(f2i_status s); /* "F2I_OUT_OF_MEMORY"; never NULL */
+/* Best instruction set of this CPU that the library was built with. */
+F2I_API f2i_isa f2i_best_isa(void);
+
+/* ---- context -------------------------------------------------------------- */
+
+typedef struct f2i_context_desc {
+  uint32_t struct_size;
+  uint32_t abi_version;  /* F2I_ABI_VERSION of the caller; checked */
+  int32_t threads;       /* workers incl. the queue thread; 0 = all cores this process may use */
+  f2i_isa isa;           /* F2I_ISA_AUTO also honours the environment variable F2I_ISA
+                            (portable | avx2 | avx512) */
+  uint64_t memory_limit; /* bytes of buffers and workspace; 0 = no ceiling */
+} f2i_context_desc;
+
+typedef struct f2i_context_info {
+  uint32_t struct_size;
+  int32_t threads;
+  f2i_isa isa;
+  int32_t reserved;
+  uint64_t memory_limit;
+  uint64_t live_bytes;  /* allocated now, in queue order */
+  uint64_t peak_bytes;
+  uint64_t live_buffers; /* handles not yet destroyed */
+  uint64_t queued_ops;   /* enqueued and not yet finished */
+} f2i_context_info;
+
+F2I_API f2i_status f2i_context_create(const f2i_context_desc *desc, f2i_context **out);
+/* Drops queued work, waits for the running op, frees everything. NULL is fine.
+ * Buffers and tokens of the context become invalid. */
+F2I_API f2i_status f2i_context_destroy(f2i_context *ctx);
+F2I_API f2i_status f2i_context_get_info(f2i_context *ctx, f2i_context_info *info);
+/* Text of the calling thread's last failure ("" if none); valid until that
+ * thread's next call. ctx may be NULL (f2i_context_create). */
+F2I_API const char *f2i_last_error(const f2i_context *ctx);
+/* Number given to ops enqueued from now on; reported with their errors so that
+ * a binding can name the place that enqueued them. */
+F2I_API f2i_status f2i_context_set_tag(f2i_context *ctx, uint64_t tag);
+/* Token that ops enqueued from now on listen to; NULL for none. */
+F2I_API f2i_status f2i_context_set_token(f2i_context *ctx, f2i_token *token);
+
+/* ---- waiting -------------------------------------------------------------- */
+
+/* What went wrong first; all zero when nothing did. */
+typedef struct f2i_failure {
+  uint32_t struct_size;
+  f2i_status status;
+  uint64_t tag;      /* tag of the op that failed */
+  char op[32];       /* its name: "cholesky_factor" */
+  char message[220]; /* what was expected and what was found */
+} f2i_failure;
+
+/* Blocks until the queue is empty; returns the first failure since the last
+ * f2i_sync or notification with wait_all. failure may be NULL. */
+F2I_API f2i_status f2i_sync(f2i_context *ctx, f2i_failure *failure);
+/* Blocks until room for `bytes` exists under the ceiling or the queue is empty. */
+F2I_API f2i_status f2i_wait_room(f2i_context *ctx, uint64_t bytes);
+
+/* Called on the queue thread, in queue order. Must be quick and not call f2i. */
+typedef void (*f2i_notify_fn)(void *user, const f2i_failure *failure);
+/* buffer != NULL: the failure (if any) that poisoned it. buffer == NULL: the
+ * first failure since the last report, as f2i_sync. fn is called exactly once,
+ * also when the context is destroyed (F2I_CANCELLED). */
+F2I_API f2i_status f2i_notify(f2i_context *ctx, f2i_buffer *buffer, f2i_notify_fn fn, void *user);
+
+/* ---- cancellation --------------------------------------------------------- */
+
+F2I_API f2i_status f2i_token_create(f2i_context *ctx, f2i_token **out);
+/* Thread-safe. Queued ops of the token are dropped, running kernels stop at
+ * their next tile; their outputs are poisoned with F2I_CANCELLED. */
+F2I_API f2i_status f2i_token_cancel(f2i_token *token);
+F2I_API f2i_status f2i_token_destroy(f2i_token *token); /* NULL is fine */
+
+/* ---- buffers -------------------------------------------------------------- */
+
+/* Uninitialised storage, 64-byte aligned, allocated in queue order. */
+F2I_API f2i_status f2i_buffer_create(f2i_context *ctx, uint64_t bytes, f2i_buffer **out);
+/* Uses the caller's memory. release (may be NULL) is called once, on the queue
+ * thread or in f2i_context_destroy, when the buffer is no longer used. Not
+ * counted against the ceiling. */
+typedef void (*f2i_release_fn)(void *user);
+F2I_API f2i_status f2i_buffer_adopt(f2i_context *ctx, void *data, uint64_t bytes,
+                                    f2i_release_fn release, void *user, f2i_buffer **out);
+/* Maps bytes [offset, offset + bytes) of a file read-only: large weights never
+ * pass through the caller. Writing to it is F2I_INVALID_ARGUMENT. A file
+ * shorter than offset + bytes is F2I_IO. */
+F2I_API f2i_status f2i_buffer_map_file(f2i_context *ctx, const char *path_utf8, uint64_t offset,
+                                       uint64_t bytes, f2i_buffer **out);
+/* The handle is invalid at once, the storage freed in queue order. NULL is fine. */
+F2I_API f2i_status f2i_buffer_destroy(f2i_context *ctx, f2i_buffer *buffer);
+/* Copies src before it returns; enqueues the write. */
+F2I_API f2i_status f2i_buffer_write(f2i_context *ctx, f2i_buffer *buffer, uint64_t offset,
+                                    const void *src, uint64_t bytes);
+/* Enqueues the copy to dst, which must stay valid until a later wait or notify. */
+F2I_API f2i_status f2i_buffer_read(f2i_context *ctx, f2i_buffer *buffer, uint64_t offset, void *dst,
+                                   uint64_t bytes);
+
+/* ---- ops ------------------------------------------------------------------ */
+
+/* A row-major matrix inside a buffer. A vector of length n is 1 x n. */
+typedef struct f2i_matrix {
+  f2i_buffer *buffer;
+  uint64_t offset; /* bytes; a multiple of the element size */
+  int64_t rows, cols, ld;
+  f2i_dtype dtype;
+  int32_t reserved; /* 0 */
+} f2i_matrix;
+
+/* y[m,n] = alpha op(a) op(b) + beta c + bias (bias: 1 x n added to every row).
+ * c and bias may have a NULL buffer. y may be c. f32, f64. */
+typedef struct f2i_gemm_args {
+  uint32_t struct_size;
+  int32_t trans_a, trans_b; /* 0 or 1 */
+  int32_t reserved;
+  double alpha, beta;
+  f2i_matrix a, b, c, bias, y;
+} f2i_gemm_args;
+F2I_API f2i_status f2i_gemm(f2i_context *ctx, const f2i_gemm_args *args);
+
+/* y = alpha x x^T [rows, rows] (columns = 0) or alpha x^T x [cols, cols]
+ * (columns = 1). One triangle is computed, both are stored. f32, f64. */
+typedef struct f2i_gram_args {
+  uint32_t struct_size;
+  int32_t columns;
+  double alpha;
+  f2i_matrix x, y;
+} f2i_gram_args;
+F2I_API f2i_status f2i_gram(f2i_context *ctx, const f2i_gram_args *args);
+
+/* y = lower Cholesky factor of a + shift I; the strict upper triangle of y is
+ * zero. Only the lower triangle of a is read. y may be a. A pivot that is not
+ * positive: F2I_NOT_POSITIVE_DEFINITE, naming it. f32, f64. */
+typedef struct f2i_cholesky_factor_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  double shift;
+  f2i_matrix a, y;
+} f2i_cholesky_factor_args;
+F2I_API f2i_status f2i_cholesky_factor(f2i_context *ctx, const f2i_cholesky_factor_args *args);
+
+/* y[n,t] with l l^T y = b. y may be b. f32, f64. */
+typedef struct f2i_cholesky_solve_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  f2i_matrix l, b, y;
+} f2i_cholesky_solve_args;
+F2I_API f2i_status f2i_cholesky_solve(f2i_context *ctx, const f2i_cholesky_solve_args *args);
+
+/* y[n,t] with l y = b, or l^T y = b (transpose = 1); l lower triangular, its
+ * upper part never read. y may be b. f32, f64. */
+typedef struct f2i_triangular_solve_args {
+  uint32_t struct_size;
+  int32_t transpose;
+  f2i_matrix l, b, y;
+} f2i_triangular_solve_args;
+F2I_API f2i_status f2i_triangular_solve(f2i_context *ctx, const f2i_triangular_solve_args *args);
+
+/* a = q diag(w) q^T; w (1 x n) ascending, eigenvectors in the columns of q.
+ * Only the lower triangle of a is read. Each eigenvector's entry of largest
+ * magnitude (the first of equals) is positive. f32, f64. */
+typedef struct f2i_eigh_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  f2i_matrix a, w, q;
+} f2i_eigh_args;
+F2I_API f2i_status f2i_eigh(f2i_context *ctx, const f2i_eigh_args *args);
+
+/* mean and standard deviation (divisor rows - ddof) of each column; either
+ * output may have a NULL buffer. f32, f64. */
+typedef struct f2i_column_stats_args {
+  uint32_t struct_size;
+  int32_t ddof;
+  f2i_matrix x, mean, std;
+} f2i_column_stats_args;
+F2I_API f2i_status f2i_column_stats(f2i_context *ctx, const f2i_column_stats_args *args);
+
+/* y = (x - mean) / std by column; mean or std may have a NULL buffer (0 and 1).
+ * A column whose std is 0 becomes 0. y may be x. f32, f64. */
+typedef struct f2i_standardize_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  f2i_matrix x, mean, std, y;
+} f2i_standardize_args;
+F2I_API f2i_status f2i_standardize(f2i_context *ctx, const f2i_standardize_args *args);
+
+/* r[1,t] = Pearson correlation of column j of a with column j of b; 0 where
+ * either has no variance. f32, f64. */
+typedef struct f2i_pearson_columns_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  f2i_matrix a, b, y;
+} f2i_pearson_columns_args;
+F2I_API f2i_status f2i_pearson_columns(f2i_context *ctx, const f2i_pearson_columns_args *args);
+
+/* y[n,m] = cosine of row i of a and row j of b; 0 where either is zero. f32, f64. */
+typedef struct f2i_cosine_matrix_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  f2i_matrix a, b, y;
+} f2i_cosine_matrix_args;
+F2I_API f2i_status f2i_cosine_matrix(f2i_context *ctx, const f2i_cosine_matrix_args *args);
+
+/* The k largest (smallest = 1: smallest) entries of each row, best first;
+ * ties by lower index, NaN last. values: dtype of x, indices: i32, both
+ * [rows, k]; 1 <= k <= cols. f32, f64. */
+typedef struct f2i_top_k_args {
+  uint32_t struct_size;
+  int32_t smallest;
+  f2i_matrix x, values, indices;
+} f2i_top_k_args;
+F2I_API f2i_status f2i_top_k(f2i_context *ctx, const f2i_top_k_args *args);
+
+typedef int32_t f2i_elementwise_kind;
+enum {
+  /* binary */
+  F2I_ADD = 0, F2I_SUB = 1, F2I_MUL = 2, F2I_DIV = 3, F2I_MAX = 4, F2I_MIN = 5,
+  /* unary: b is ignored */
+  F2I_NEG = 16, F2I_ABS = 17, F2I_SQRT = 18, F2I_SQUARE = 19, F2I_EXP = 20, F2I_LOG = 21
+};
+/* y[i,j] = a[i,j] kind b[i or 0, j or 0]: b has a's rows or 1, a's cols or 1.
+ * With a NULL b.buffer the scalar is used. y may be a. f32, f64, i32 (no sqrt,
+ * exp, log, div on i32). */
+typedef struct f2i_elementwise_args {
+  uint32_t struct_size;
+  f2i_elementwise_kind kind;
+  double scalar;
+  f2i_matrix a, b, y;
+} f2i_elementwise_args;
+F2I_API f2i_status f2i_elementwise(f2i_context *ctx, const f2i_elementwise_args *args);
+
+/* y[i,j] = x[row_indices[i], col_indices[j]]; a NULL list means all. The lists
+ * are copied before the call returns; an index out of range is
+ * F2I_INVALID_ARGUMENT. Any dtype. */
+typedef struct f2i_gather_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  const int32_t *row_indices, *col_indices;
+  f2i_matrix x, y;
+} f2i_gather_args;
+F2I_API f2i_status f2i_gather(f2i_context *ctx, const f2i_gather_args *args);
+
+/* Converts between f32, f64, f16, bf16 (round to nearest even), i32 (truncates,
+ * saturates) and u8 (likewise). */
+typedef struct f2i_cast_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  f2i_matrix x, y;
+} f2i_cast_args;
+F2I_API f2i_status f2i_cast(f2i_context *ctx, const f2i_cast_args *args);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

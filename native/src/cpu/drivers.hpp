@@ -1,0 +1,90 @@
+// The CPU drivers, one per op, defined in src/cpu/<op>.cpp. Shapes, types and
+// strides have been checked by src/abi.cpp: a driver may rely on them.
+#pragma once
+
+#include "runtime/exec.hpp"
+
+namespace f2i::cpu {
+
+struct Gemm {
+  bool trans_a = false, trans_b = false;
+  double alpha = 1, beta = 0;
+  View a, b, c, bias, y;
+};
+f2i_status gemm(Exec &ex, const Gemm &op);
+
+struct Gram {
+  bool columns = false;
+  double alpha = 1;
+  View x, y;
+};
+f2i_status gram(Exec &ex, const Gram &op);
+
+struct CholeskyFactor {
+  double shift = 0;
+  View a, y;
+};
+f2i_status cholesky_factor(Exec &ex, const CholeskyFactor &op);
+
+struct CholeskySolve {
+  View l, b, y;
+};
+f2i_status cholesky_solve(Exec &ex, const CholeskySolve &op);
+
+struct TriangularSolve {
+  bool transpose = false;
+  View l, b, y;
+};
+f2i_status triangular_solve(Exec &ex, const TriangularSolve &op);
+
+struct Eigh {
+  View a, w, q;
+};
+f2i_status eigh(Exec &ex, const Eigh &op);
+
+struct ColumnStats {
+  int ddof = 0;
+  View x, mean, std;
+};
+f2i_status column_stats(Exec &ex, const ColumnStats &op);
+
+struct Standardize {
+  View x, mean, std, y;
+};
+f2i_status standardize(Exec &ex, const Standardize &op);
+
+struct PearsonColumns {
+  View a, b, y;
+};
+f2i_status pearson_columns(Exec &ex, const PearsonColumns &op);
+
+struct CosineMatrix {
+  View a, b, y;
+};
+f2i_status cosine_matrix(Exec &ex, const CosineMatrix &op);
+
+struct TopK {
+  bool smallest = false;
+  View x, values, indices;
+};
+f2i_status top_k(Exec &ex, const TopK &op);
+
+struct Elementwise {
+  f2i_elementwise_kind kind = F2I_ADD;
+  double scalar = 0;
+  View a, b, y;
+};
+f2i_status elementwise(Exec &ex, const Elementwise &op);
+
+struct Gather {
+  const int32_t *row_indices = nullptr, *col_indices = nullptr;
+  View x, y;
+};
+f2i_status gather(Exec &ex, const Gather &op);
+
+struct Cast {
+  View x, y;
+};
+f2i_status cast(Exec &ex, const Cast &op);
+
+} // namespace f2i::cpu

@@ -1,0 +1,63 @@
+// What a kernel driver sees of the runtime: views of memory, the pool, scratch
+// memory, cancellation and a way to fail. Drivers are ordinary C++; the inner
+// kernels built for one instruction set (src/cpu/<op>.<isa>.cpp) must not
+// include this file (see src/cpu/README.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "f2i/f2i.h"
+
+namespace f2i {
+
+/// A row-major matrix in memory; data is null for an absent optional operand.
+struct View {
+  void *data = nullptr;
+  int64_t rows = 0, cols = 0, ld = 0;
+  f2i_dtype dtype = F2I_F32;
+
+  template <class T> T *as() const { return static_cast<T *>(data); }
+  explicit operator bool() const { return data != nullptr; }
+};
+
+/// Threads of a context. Worker 0 is the queue thread, which runs the drivers.
+class Pool {
+public:
+  using Body = void (*)(void *user, int64_t task, int worker);
+  virtual ~Pool() = default;
+  virtual int threads() const = 0;
+  /// Runs body(user, i, worker) for i in [0, tasks), blocks until all are done.
+  /// Tasks are handed out in increasing order, one at a time; which worker gets
+  /// which task is not determined, so a task's result must not depend on it.
+  virtual void run(int64_t tasks, Body body, void *user) = 0;
+
+  template <class F> void parallel_for(int64_t tasks, F &&f) {
+    run(tasks, [](void *user, int64_t task, int worker) { (*static_cast<F *>(user))(task, worker); },
+        const_cast<void *>(static_cast<const void *>(&f)));
+  }
+};
+
+/// One op's execution.
+class Exec {
+public:
+  virtual ~Exec() = default;
+  virtual Pool &pool() = 0;
+  virtual f2i_isa isa() const = 0;
+  /// True once the op's token is cancelled: poll it per tile, return F2I_CANCELLED.
+  virtual bool cancelled() const = 0;
+  /// 64-byte aligned memory, freed when the op ends, counted under the ceiling.
+  /// Null when there is no room: return F2I_OUT_OF_MEMORY.
+  virtual void *scratch(uint64_t bytes) = 0;
+  /// Records the message and returns the status, for `return ex.fail(...)`.
+#if defined(__GNUC__)
+  __attribute__((format(printf, 3, 4)))
+#endif
+  virtual f2i_status fail(f2i_status status, const char *format, ...) = 0;
+
+  template <class T> T *scratch_of(int64_t count) {
+    return static_cast<T *>(scratch(static_cast<uint64_t>(count) * sizeof(T)));
+  }
+};
+
+} // namespace f2i

@@ -1,0 +1,267 @@
+import { bytesPerElement, type DType, dtypeOf, type HostArray, type HostArrays } from './dtype.ts';
+import { F2iError } from './error.ts';
+import type { Attributes, OpSpec } from './ops/op.ts';
+import { describe, type Shape, sizeOf, Tensor, type TensorSpec } from './tensor.ts';
+
+export type DeviceName = 'cpu' | 'cuda' | 'webgpu' | 'reference';
+
+export interface RejectedDevice {
+  readonly device: DeviceName;
+  /** Why `auto` did not choose it. */
+  readonly reason: string;
+}
+
+export interface BackendInfo {
+  readonly device: DeviceName;
+  /** For people: "CPU, AVX-512, 2 threads". */
+  readonly description: string;
+  readonly rejected: readonly RejectedDevice[];
+  readonly threads?: number;
+  readonly isa?: string;
+  /** Largest single binding or allocation in bytes, where the device has such a limit. */
+  readonly maxBufferBytes?: number;
+}
+
+export interface MemoryStats {
+  /** Tensor handles not yet disposed. */
+  readonly liveTensors: number;
+  /** Storage held by this backend, in bytes. */
+  readonly liveBytes: number;
+  readonly peakBytes: number;
+}
+
+/** Memory of one or more tensors; backends extend it with their own handle. */
+export interface Storage {
+  /** Tensor handles that share it. */
+  references: number;
+  readonly byteLength: number;
+}
+
+/** One operand as a backend sees it. */
+export interface Operand extends TensorSpec {
+  readonly storage: Storage;
+  /** First element inside the storage, in elements. */
+  readonly offset: number;
+}
+
+/** A checked op, ready to be enqueued. Absent optional inputs are undefined. */
+export interface OpCall<A extends Attributes = Attributes> {
+  readonly op: OpSpec<A>;
+  readonly inputs: readonly (Operand | undefined)[];
+  readonly outputs: readonly Operand[];
+  readonly attributes: A;
+  readonly signal: AbortSignal | undefined;
+  /** Captured where the op was called; its `stack` is only formatted when an error needs it. */
+  readonly place: { readonly stack?: string | undefined };
+}
+
+/**
+ * A device with an in-order queue. Ops enqueue and return at once; only `download`, `sync`, `prepare` and `ready`
+ * wait. An execution error poisons what depends on it and rejects at the next wait.
+ */
+export abstract class Backend {
+  abstract readonly name: DeviceName;
+  abstract readonly info: BackendInfo;
+  /** Resolves when the device is lost (a GPU reset, a closed worker); never for most backends. */
+  abstract readonly lost: Promise<F2iError>;
+
+  readonly #live = new Set<Tensor>();
+  readonly #scopes: Set<Tensor>[] = [];
+  #closed = false;
+
+  /** True, or the reason why this backend cannot run the op on such inputs. */
+  abstract supports(
+    op: OpSpec,
+    inputs: readonly (TensorSpec | undefined)[],
+    attributes: Attributes,
+  ): true | string;
+  /** Uninitialised storage, allocated in queue order. Failure to allocate surfaces at a wait. */
+  protected abstract allocate(byteLength: number, dtype: DType): Storage;
+  /** Copies `data` before it returns. */
+  protected abstract write(storage: Storage, data: HostArray, dtype: DType): void;
+  protected abstract enqueueChecked(call: OpCall): void;
+  protected abstract read(operand: Operand): Promise<HostArray>;
+  protected abstract waitAll(): Promise<void>;
+  protected abstract close(): Promise<void>;
+  /** Called by tensors when their last handle goes. Freed in queue order. */
+  abstract release(storage: Storage): void;
+  protected abstract memory(): { liveBytes: number; peakBytes: number };
+
+  /** Uploads a copy of `data`. */
+  tensor(data: HostArray | readonly number[], shape: Shape, dtype?: DType): Tensor {
+    this.#assertOpen();
+    const array = Array.isArray(data) ? Float32Array.from(data) : (data as HostArray);
+    const type = dtype ?? dtypeOf(array);
+    checkShape(shape, array.length, type, array);
+    const storage = this.allocate(Math.max(1, array.length) * bytesPerElement(type), type);
+    this.write(storage, array, type);
+    return new Tensor(this, storage, { shape: [...shape], dtype: type });
+  }
+
+  /**
+   * Takes over an ArrayBuffer without copying where the device can; the buffer is detached in every case, so that
+   * no one can write to memory that queued work reads.
+   */
+  adopt(buffer: ArrayBuffer, shape: Shape, dtype: DType): Tensor {
+    this.#assertOpen();
+    const owned = structuredClone(buffer, { transfer: [buffer] });
+    const count = owned.byteLength / bytesPerElement(dtype);
+    checkShape(shape, count, dtype);
+    const storage = this.adoptStorage(owned, dtype);
+    return new Tensor(this, storage, { shape: [...shape], dtype });
+  }
+
+  /** Backends that can use host memory in place override this; the default uploads. */
+  protected adoptStorage(buffer: ArrayBuffer, dtype: DType): Storage {
+    const storage = this.allocate(Math.max(bytesPerElement(dtype), buffer.byteLength), dtype);
+    this.write(storage, viewOf(buffer, dtype), dtype);
+    return storage;
+  }
+
+  zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
+    return this.tensor(viewOf(new ArrayBuffer(sizeOf(shape) * bytesPerElement(dtype)), dtype), shape, dtype);
+  }
+
+  /** Runs an op whose inputs have been checked; used by `runOp`, not by users. */
+  enqueue<A extends Attributes>(
+    op: OpSpec<A>,
+    inputs: readonly (Tensor | undefined)[],
+    attributes: A,
+    outputs: readonly TensorSpec[],
+    signal: AbortSignal | undefined,
+    place: OpCall['place'],
+  ): Tensor[] {
+    this.#assertOpen();
+    const reason = this.supports(op as OpSpec, inputs, attributes);
+    if (reason !== true) {
+      throw new F2iError('UNSUPPORTED', reason, { op: op.name, backend: this.name });
+    }
+    const operands = inputs.map((t) => t && operandOf(t));
+    const tensors = outputs.map((spec) => {
+      const bytes = Math.max(1, sizeOf(spec.shape)) * bytesPerElement(spec.dtype);
+      return new Tensor(this, this.allocate(bytes, spec.dtype), spec);
+    });
+    this.enqueueChecked({
+      op: op as unknown as OpSpec,
+      inputs: operands,
+      outputs: tensors.map(operandOf),
+      attributes,
+      signal,
+      place,
+    });
+    return tensors;
+  }
+
+  async download(tensor: Tensor): Promise<HostArray> {
+    this.#assertOpen();
+    return this.read(operandOf(tensor));
+  }
+
+  /** Waits until all enqueued work is done; rejects with the first failure since the last `sync()`. */
+  async sync(): Promise<void> {
+    this.#assertOpen();
+    await this.waitAll();
+  }
+
+  /** Compiles what the given ops need, ahead of their first use. */
+  async prepare(_ops: readonly OpSpec[]): Promise<void> {}
+
+  /** Waits for room for `bytes` more under the memory ceiling. */
+  async ready(_bytes = 0): Promise<void> {}
+
+  /**
+   * Runs `body` (which must be synchronous: ops only enqueue) and disposes every tensor made inside it, apart from
+   * those in its result (a tensor, or tensors anywhere inside arrays and plain objects).
+   */
+  scope<T>(body: () => T): T {
+    const made = new Set<Tensor>();
+    this.#scopes.push(made);
+    let kept: Set<Tensor> | undefined;
+    try {
+      const result = body();
+      if (result instanceof Promise) {
+        throw new F2iError('INVALID_ARGUMENT', 'scope() takes a synchronous function: ops only enqueue');
+      }
+      kept = new Set(tensorsIn(result));
+      return result;
+    } finally {
+      this.#scopes.pop();
+      const outer = this.#scopes.at(-1);
+      for (const tensor of made) {
+        if (kept?.has(tensor)) outer?.add(tensor);
+        else tensor.dispose();
+      }
+    }
+  }
+
+  stats(): MemoryStats {
+    return { liveTensors: this.#live.size, ...this.memory() };
+  }
+
+  /** Drops queued work and frees everything. Calling it twice is fine. */
+  async dispose(): Promise<void> {
+    if (this.#closed) return;
+    for (const tensor of [...this.#live]) tensor.dispose();
+    this.#closed = true;
+    await this.close();
+  }
+
+  get disposed(): boolean {
+    return this.#closed;
+  }
+
+  /** For tensors. */
+  track(tensor: Tensor): void {
+    this.#live.add(tensor);
+    this.#scopes.at(-1)?.add(tensor);
+  }
+
+  untrack(tensor: Tensor): void {
+    this.#live.delete(tensor);
+    this.#scopes.at(-1)?.delete(tensor);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new F2iError('DISPOSED', `the ${this.name} backend was used after dispose()`);
+  }
+}
+
+function operandOf(tensor: Tensor): Operand {
+  return { storage: tensor.storage, offset: tensor.offset, shape: tensor.shape, dtype: tensor.dtype };
+}
+
+/** A host array over a whole buffer. */
+export function viewOf<D extends DType>(buffer: ArrayBuffer, dtype: D): HostArrays[D] {
+  const constructors = {
+    f32: Float32Array,
+    f64: Float64Array,
+    f16: Uint16Array,
+    bf16: Uint16Array,
+    i32: Int32Array,
+    u8: Uint8Array,
+  };
+  return new constructors[dtype](buffer) as HostArrays[D];
+}
+
+function checkShape(shape: Shape, length: number, dtype: DType, array?: HostArray): void {
+  const bad = shape.some((extent) => !Number.isInteger(extent) || extent < 0);
+  if (bad || sizeOf(shape) !== length) {
+    throw new F2iError('INVALID_ARGUMENT', 'shape does not fit the data', {
+      expected: `${length} elements`,
+      found: describe({ shape, dtype }),
+    });
+  }
+  if (array && array.BYTES_PER_ELEMENT !== bytesPerElement(dtype)) {
+    throw new F2iError('INVALID_ARGUMENT', 'host array does not have the element size of the dtype', {
+      expected: dtype,
+      found: array.constructor.name,
+    });
+  }
+}
+
+function* tensorsIn(value: unknown): Generator<Tensor> {
+  if (value instanceof Tensor) yield value;
+  else if (Array.isArray(value)) for (const item of value) yield* tensorsIn(item);
+  else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype)
+    for (const item of Object.values(value)) yield* tensorsIn(item);
+}

@@ -1,0 +1,54 @@
+/** Element types. `f16` and `bf16` are storage types: no op accumulates in them. */
+export type DType = 'f32' | 'f64' | 'f16' | 'bf16' | 'i32' | 'u8';
+
+/** Host arrays of each type; `f16` and `bf16` travel as raw 16-bit patterns. */
+export interface HostArrays {
+  f32: Float32Array;
+  f64: Float64Array;
+  f16: Uint16Array;
+  bf16: Uint16Array;
+  i32: Int32Array;
+  u8: Uint8Array;
+}
+export type HostArray = HostArrays[DType];
+
+const constructors = {
+  f32: Float32Array,
+  f64: Float64Array,
+  f16: Uint16Array,
+  bf16: Uint16Array,
+  i32: Int32Array,
+  u8: Uint8Array,
+} as const;
+
+export function bytesPerElement(dtype: DType): number {
+  return constructors[dtype].BYTES_PER_ELEMENT;
+}
+
+export function hostArray<D extends DType>(dtype: D, length: number): HostArrays[D];
+export function hostArray<D extends DType>(
+  dtype: D,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): HostArrays[D];
+export function hostArray(dtype: DType, a: number | ArrayBufferLike, byteOffset?: number, length?: number) {
+  const Ctor = constructors[dtype] as unknown as {
+    new (n: number): HostArray;
+    new (b: ArrayBufferLike, o?: number, n?: number): HostArray;
+  };
+  return typeof a === 'number' ? new Ctor(a) : new Ctor(a, byteOffset, length);
+}
+
+/** The type a host array is uploaded as when none is named. */
+export function dtypeOf(data: HostArray): DType {
+  if (data instanceof Float32Array) return 'f32';
+  if (data instanceof Float64Array) return 'f64';
+  if (data instanceof Int32Array) return 'i32';
+  if (data instanceof Uint8Array) return 'u8';
+  return 'f16';
+}
+
+export function isFloat(dtype: DType): dtype is 'f32' | 'f64' | 'f16' | 'bf16' {
+  return dtype !== 'i32' && dtype !== 'u8';
+}

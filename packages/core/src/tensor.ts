@@ -1,0 +1,117 @@
+import type { Backend, Storage } from './backend.ts';
+import { bytesPerElement, type DType, type HostArray } from './dtype.ts';
+import { F2iError } from './error.ts';
+
+export type Shape = readonly number[];
+
+export interface TensorSpec {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+export function describe(spec: TensorSpec): string {
+  return `${spec.dtype}[${spec.shape.join(', ')}]`;
+}
+
+/**
+ * A dense, row-major array on a backend. A handle: its values may still be in the queue. Views (`reshape`,
+ * `rows`) share storage, which is freed, in queue order, when the last handle is disposed.
+ */
+export class Tensor implements TensorSpec {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly backend: Backend;
+  /** First element inside the storage, in elements. */
+  readonly offset: number;
+  readonly #storage: Storage;
+  #disposed = false;
+
+  /** Not for users: tensors come from `backend.tensor(...)` and from ops. */
+  constructor(backend: Backend, storage: Storage, spec: TensorSpec, offset = 0) {
+    this.backend = backend;
+    this.#storage = storage;
+    this.shape = spec.shape;
+    this.dtype = spec.dtype;
+    this.offset = offset;
+    storage.references++;
+    backend.track(this);
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get byteLength(): number {
+    return this.size * bytesPerElement(this.dtype);
+  }
+
+  /** All extents but the last, multiplied: the number of rows when seen as a matrix. A vector is one row. */
+  get rowCount(): number {
+    return this.shape.length < 2 ? 1 : sizeOf(this.shape.slice(0, -1));
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** The storage, for backends. Throws DISPOSED after `dispose()`. */
+  get storage(): Storage {
+    if (this.#disposed) {
+      throw new F2iError('DISPOSED', `tensor ${describe(this)} was used after dispose()`);
+    }
+    return this.#storage;
+  }
+
+  /** Same elements, other extents. */
+  reshape(...shape: number[]): Tensor {
+    if (sizeOf(shape) !== this.size) {
+      throw new F2iError('INVALID_ARGUMENT', 'reshape must keep the number of elements', {
+        expected: `${this.size} elements (${describe(this)})`,
+        found: `[${shape.join(', ')}]`,
+      });
+    }
+    return new Tensor(this.backend, this.storage, { shape, dtype: this.dtype }, this.offset);
+  }
+
+  /** View of the entries [start, end) of the first axis. */
+  rows(start: number, end: number): Tensor {
+    const [first = 1, ...rest] = this.shape;
+    if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= first)) {
+      throw new F2iError('INVALID_ARGUMENT', 'row range out of bounds', {
+        expected: `0 <= start <= end <= ${first}`,
+        found: `[${start}, ${end})`,
+      });
+    }
+    const spec = { shape: [end - start, ...rest], dtype: this.dtype };
+    return new Tensor(this.backend, this.storage, spec, this.offset + start * sizeOf(rest));
+  }
+
+  /**
+   * Waits for the values. Rejects with the error of the op that failed to produce them, naming the place that
+   * enqueued it.
+   */
+  download(): Promise<HostArray> {
+    return this.backend.download(this);
+  }
+
+  /** Frees the handle; queued work that uses it still runs. Calling it twice is fine. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.backend.untrack(this);
+    if (--this.#storage.references === 0) this.backend.release(this.#storage);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  toString(): string {
+    return `Tensor ${describe(this)} on ${this.backend.name}`;
+  }
+}
