@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "f2i/f2i.h"
 
@@ -33,7 +34,8 @@ public:
   virtual void run(int64_t tasks, Body body, void *user) = 0;
 
   template <class F> void parallel_for(int64_t tasks, F &&f) {
-    run(tasks, [](void *user, int64_t task, int worker) { (*static_cast<F *>(user))(task, worker); },
+    using Function = std::remove_reference_t<F>;
+    run(tasks, [](void *user, int64_t task, int worker) { (*static_cast<Function *>(user))(task, worker); },
         const_cast<void *>(static_cast<const void *>(&f)));
   }
 };
