@@ -1,0 +1,4 @@
+export * from './formats/index.ts';
+export * from './json.ts';
+export * from './ndarray.ts';
+export * from './source.ts';
