@@ -1,0 +1,74 @@
+// The blocked matrix product under gemm, gram, cholesky_factor and the triangular solves.
+#pragma once
+
+#include "cpu/gemm_kernel.hpp"
+#include "cpu/select.hpp"
+#include "runtime/exec.hpp"
+
+namespace f2i::cpu {
+
+/// A matrix read through two strides: element (i, j) at data[i row + j col]. Transposes swap the
+/// strides, reversed orders negate them.
+template <class T> struct Strided {
+  const T *data = nullptr;
+  int64_t row = 0, col = 0;
+
+  const T *at(int64_t i, int64_t j) const { return data + i * row + j * col; }
+  Strided from(int64_t i, int64_t j) const { return {at(i, j), row, col}; }
+  Strided transposed() const { return {data, col, row}; }
+};
+
+/// y[m, n] = alpha a b + beta c + bias, or y += alpha a b.
+template <class T> struct Product {
+  int64_t m = 0, n = 0, k = 0;
+  Strided<T> a, b;
+  T alpha = 1, beta = 0;
+  const T *c = nullptr; // may be y
+  int64_t ldc = 0;
+  const T *bias = nullptr;
+  T *y = nullptr;
+  int64_t ldy = 0;
+  bool accumulate = false;
+  bool lower = false; // only j <= i is wanted; what is left above the diagonal is unspecified
+};
+
+template <class T> const GemmKernel<T> &gemm_kernel(f2i_isa isa);
+template <> inline const GemmKernel<float> &gemm_kernel<float>(f2i_isa isa) {
+  return F2I_SELECT(gemm_f32, isa);
+}
+template <> inline const GemmKernel<double> &gemm_kernel<double>(f2i_isa isa) {
+  return F2I_SELECT(gemm_f64, isa);
+}
+
+/// Packed operands of products: taken once from an op's scratch, used for all of its products.
+template <class T> struct Workspace {
+  T *a = nullptr; // shared by the threads
+  int64_t a_size = 0;
+  T *b = nullptr; // b_size elements a thread
+  int64_t b_size = 0;
+
+  /// Enough for products of up to m rows and k terms; false when there is no memory.
+  bool reserve(Exec &ex, const GemmKernel<T> &kernel, int64_t m, int64_t k);
+};
+
+/// Runs the product on the pool. F2I_CANCELLED or F2I_OK.
+template <class T>
+f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &workspace,
+                   const Product<T> &op);
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+
+/// Work below this many multiply-adds is not worth waking the pool for.
+constexpr int64_t serial_work = int64_t{1} << 20;
+
+/// parallel_for that stays on this thread where the work is small.
+template <class F> void for_tasks(Exec &ex, int64_t tasks, bool serial, F &&task) {
+  if (serial || tasks == 1 || ex.pool().threads() == 1) {
+    for (int64_t i = 0; i < tasks; ++i) task(i, 0);
+  } else {
+    ex.pool().parallel_for(tasks, task);
+  }
+}
+
+} // namespace f2i::cpu
