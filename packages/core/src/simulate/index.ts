@@ -1,0 +1,5 @@
+export { type Amplitudes, type NoiseCeiling, noiseCeiling, oracleAmplitudes } from './amplitudes.ts';
+export type { Presentation, Run } from './experiment.ts';
+export { oracleReconstruction } from './oracle.ts';
+export { CATEGORIES, type Category, type Pictures } from './pictures.ts';
+export { DEMO_SIMULATION, type Simulation, type SimulationOptions, simulate } from './simulation.ts';

@@ -1,0 +1,121 @@
+// The commands of the root package.json. Each is complete by itself on a fresh clone: it installs and builds what
+// is missing or out of date, then runs. Plain JavaScript without dependencies, because it runs before the install.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const results = path.join(root, '.f2i', 'test-results');
+const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', TURBO_NO_UPDATE_NOTIFIER: '1' };
+
+/** Runs a command with its output shown; returns its exit status. */
+function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit', ...options });
+  if (error) console.error(`${command}: ${error.message}`);
+  return status ?? 1;
+}
+
+/** Runs a preparatory command quietly: its output is shown only when it fails, which ends everything. */
+function prepare(label, command, args) {
+  const started = Date.now();
+  if (process.stderr.isTTY) process.stderr.write(`${label} ...\r`);
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: root,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  if (status === 0) {
+    process.stderr.write(`${label}: done in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+    return;
+  }
+  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}\n${label}: failed${error ? ` (${error.message})` : ''}\n`);
+  process.exit(1);
+}
+
+function requireTools() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    fail(`Node ${process.versions.node} is too old: fmri2image needs 20.19 or newer`);
+  }
+  const missing = [
+    ['cmake', ['--version'], 'cmake'],
+    ['c++', ['--version'], 'g++'],
+  ].filter(([tool, args]) => spawnSync(tool, args).status !== 0);
+  if (missing.length > 0) {
+    const names = missing.map(([tool]) => tool).join(' and ');
+    fail(`the native core needs ${names} (on Debian: apt-get install ${missing.map((m) => m[2]).join(' ')} make)`);
+  }
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
+
+/** `npm ci`, unless what is installed is what the lock file says. */
+function install() {
+  const stamp = path.join(root, 'node_modules', '.package-lock.json');
+  const lock = path.join(root, 'package-lock.json');
+  const fresh = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs;
+  if (!fresh) prepare('install', 'npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts']);
+}
+
+function build() {
+  requireTools();
+  install();
+  prepare('build', 'npx', ['--no-install', 'turbo', 'run', 'build', '--output-logs=errors-only']);
+}
+
+const cli = (...args) => run(process.execPath, [path.join(root, 'packages', 'cli', 'dist', 'main.js'), ...args]);
+
+/** Adds up the results that vitest and ctest left as JSON. */
+function countResults() {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  for (const name of readdirSync(results)) {
+    const report = JSON.parse(readFileSync(path.join(results, name), 'utf8'));
+    total.passed += report.numPassedTests;
+    total.failed += report.numFailedTests;
+    total.skipped += (report.numPendingTests ?? 0) + (report.numTodoTests ?? 0);
+  }
+  return total;
+}
+
+function test(args) {
+  build();
+  rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { recursive: true });
+  const steps = [
+    ['lint', 'npm', ['run', '--silent', 'lint']],
+    ['typecheck', 'npx', ['--no-install', 'turbo', 'run', 'typecheck', '--output-logs=errors-only']],
+    // One package at a time: some tests watch the event loop, and the cores are shared.
+    ['test', 'npx', ['--no-install', 'turbo', 'run', 'test', '--concurrency=1', '--continue', '--ui=stream', ...args]],
+    ['packages install and run', process.execPath, [path.join('scripts', 'pack-check.mjs')]],
+  ];
+  const failedSteps = [];
+  let passedSteps = 0;
+  for (const [label, command, commandArgs] of steps) {
+    console.log(`\n== ${label}`);
+    if (run(command, commandArgs) === 0) passedSteps++;
+    else failedSteps.push(label);
+  }
+  const { passed, failed, skipped } = countResults();
+  // The test step fails because tests fail: those are counted already.
+  const stepFailures = failedSteps.filter((label) => label !== 'test' || failed === 0).length;
+  if (failedSteps.length > 0) console.log(`\nfailed: ${failedSteps.join(', ')}`);
+  console.log(`\n${passed + passedSteps} passed, ${failed + stepFailures} failed, ${skipped} skipped`);
+  return failedSteps.length === 0 ? 0 : 1;
+}
+
+const commands = {
+  start: (args) => (build(), cli('demo', ...args)),
+  test,
+  goldens: (args) => (build(), run(process.execPath, [path.join('scripts', 'goldens.mjs'), ...args])),
+  bench: (args) => (build(), run(process.execPath, [path.join('benchmarks', 'dist', 'run.js'), ...args])),
+  'example:v1-bars': (args) => (build(), run(process.execPath, [path.join('examples', 'v1-bars', 'run.mjs'), ...args])),
+};
+
+const [name, ...args] = process.argv.slice(2);
+if (!Object.hasOwn(commands, name)) fail(`unknown command ${name}; one of ${Object.keys(commands).join(', ')}`);
+process.exit(commands[name](args));
