@@ -67,7 +67,7 @@ export function createSubject(options: SubjectOptions, random: Random): Subject 
     fillFilters(subject.filters, v, voxels, size, degrees, field);
     subject.centreGain[v] = random.normal();
     subject.surroundGain[v] = 0.3 + 0.4 * random.uniform();
-    subject.energyGain[v] = 0.3 + 0.7 * random.uniform();
+    subject.energyGain[v] = 0.4 + 1.2 * random.uniform();
     subject.threshold[v] = 0.1 + 0.3 * random.uniform();
     subject.exponent[v] = 0.35 + 0.4 * random.uniform();
     subject.percentSignal[v] = 0.8 * Math.exp(0.4 * random.normal());
@@ -190,13 +190,13 @@ export function respond(
   const drive =
     subject.threshold[v]! +
     subject.centreGain[v]! * (centre - subject.surroundGain[v]! * surround) +
-    3 * subject.energyGain[v]! * energy;
+    subject.energyGain[v]! * energy;
   // softplus: a rectifier without a corner
   const rectified = Math.log1p(Math.exp(SHARPNESS * drive)) / SHARPNESS + 1e-6;
   const response = rectified ** subject.exponent[v]!;
   const slope = (subject.exponent[v]! * (response / rectified)) / (1 + Math.exp(-SHARPNESS * drive));
   const bySurround = -slope * subject.centreGain[v]! * subject.surroundGain[v]!;
-  const byEnergy = (slope * 3 * subject.energyGain[v]!) / energy;
+  const byEnergy = (slope * subject.energyGain[v]!) / energy;
   return {
     response,
     slopes: [slope * subject.centreGain[v]!, bySurround, byEnergy * even, byEnergy * odd],
