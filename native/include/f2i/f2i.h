@@ -18,7 +18,9 @@
  *  - Results are bit-equal from run to run on one machine and instruction set
  *    and do not depend on the number of threads.
  *  - A context may be used from one thread at a time; several contexts may
- *    live in several threads.
+ *    live in several threads. f2i_wait_room, f2i_sync, f2i_context_get_info
+ *    and f2i_token_cancel may be called from any thread while their handle
+ *    lives.
  */
 #ifndef F2I_F2I_H
 #define F2I_F2I_H
@@ -68,9 +70,16 @@ typedef struct f2i_token f2i_token; /* a cancellation token shared by enqueued o
 
 /* Zeroed struct with struct_size set: f2i_gemm_args a = F2I_INIT(f2i_gemm_args). */
 #ifdef __cplusplus
-#define F2I_INIT(type) (type{static_cast<uint32_t>(sizeof(type))})
+#define F2I_INIT(type) (f2i_initialised<type>())
+extern "C++" {
+template <class T> inline T f2i_initialised() {
+  T value = T();
+  value.struct_size = static_cast<uint32_t>(sizeof(T));
+  return value;
+}
+}
 #else
-#define F2I_INIT(type) {(uint32_t)sizeof(type)}
+#define F2I_INIT(type) {.struct_size = (uint32_t)sizeof(type)}
 #endif
 
 /* ---- library -------------------------------------------------------------- */
@@ -105,8 +114,9 @@ typedef struct f2i_context_info {
 } f2i_context_info;
 
 F2I_API f2i_status f2i_context_create(const f2i_context_desc *desc, f2i_context **out);
-/* Drops queued work, waits for the running op, frees everything. NULL is fine.
- * Buffers and tokens of the context become invalid. */
+/* Drops queued work, stops the running op at its next tile, calls pending
+ * notifications with F2I_CANCELLED, frees everything. NULL is fine. Buffers of
+ * the context become invalid; tokens live until f2i_token_destroy. */
 F2I_API f2i_status f2i_context_destroy(f2i_context *ctx);
 F2I_API f2i_status f2i_context_get_info(f2i_context *ctx, f2i_context_info *info);
 /* Text of the calling thread's last failure ("" if none); valid until that
@@ -132,14 +142,16 @@ typedef struct f2i_failure {
 /* Blocks until the queue is empty; returns the first failure since the last
  * f2i_sync or notification with wait_all. failure may be NULL. */
 F2I_API f2i_status f2i_sync(f2i_context *ctx, f2i_failure *failure);
-/* Blocks until room for `bytes` exists under the ceiling or the queue is empty. */
+/* Blocks until room for `bytes` exists under the ceiling (buffers whose creation
+ * is still queued count as used) or the queue is empty. */
 F2I_API f2i_status f2i_wait_room(f2i_context *ctx, uint64_t bytes);
 
 /* Called on the queue thread, in queue order. Must be quick and not call f2i. */
 typedef void (*f2i_notify_fn)(void *user, const f2i_failure *failure);
 /* buffer != NULL: the failure (if any) that poisoned it. buffer == NULL: the
- * first failure since the last report, as f2i_sync. fn is called exactly once,
- * also when the context is destroyed (F2I_CANCELLED). */
+ * first failure since the last report, as f2i_sync. failure is never NULL; its
+ * status is F2I_OK when nothing went wrong. fn is called exactly once, also when
+ * the context is destroyed (F2I_CANCELLED). */
 F2I_API f2i_status f2i_notify(f2i_context *ctx, f2i_buffer *buffer, f2i_notify_fn fn, void *user);
 
 /* ---- cancellation --------------------------------------------------------- */
@@ -155,14 +167,15 @@ F2I_API f2i_status f2i_token_destroy(f2i_token *token); /* NULL is fine */
 /* Uninitialised storage, 64-byte aligned, allocated in queue order. */
 F2I_API f2i_status f2i_buffer_create(f2i_context *ctx, uint64_t bytes, f2i_buffer **out);
 /* Uses the caller's memory. release (may be NULL) is called once, on the queue
- * thread or in f2i_context_destroy, when the buffer is no longer used. Not
- * counted against the ceiling. */
+ * thread or in f2i_context_destroy, when the buffer is no longer used; never
+ * when this call fails. Not counted against the ceiling. */
 typedef void (*f2i_release_fn)(void *user);
 F2I_API f2i_status f2i_buffer_adopt(f2i_context *ctx, void *data, uint64_t bytes,
                                     f2i_release_fn release, void *user, f2i_buffer **out);
 /* Maps bytes [offset, offset + bytes) of a file read-only: large weights never
  * pass through the caller. Writing to it is F2I_INVALID_ARGUMENT. A file
- * shorter than offset + bytes is F2I_IO. */
+ * shorter than offset + bytes is F2I_IO; its size is checked here, so a mapped
+ * file must not be truncated afterwards (the process would get SIGBUS). */
 F2I_API f2i_status f2i_buffer_map_file(f2i_context *ctx, const char *path_utf8, uint64_t offset,
                                        uint64_t bytes, f2i_buffer **out);
 /* The handle is invalid at once, the storage freed in queue order. NULL is fine. */
@@ -176,7 +189,10 @@ F2I_API f2i_status f2i_buffer_read(f2i_context *ctx, f2i_buffer *buffer, uint64_
 
 /* ---- ops ------------------------------------------------------------------ */
 
-/* A row-major matrix inside a buffer. A vector of length n is 1 x n. */
+/* A row-major matrix inside a buffer. A vector of length n is 1 x n. An output
+ * may overlap an input only where the op says "y may be ...", and then only by
+ * being exactly the same matrix. An op whose outputs are empty does nothing;
+ * otherwise no operand may be empty. */
 typedef struct f2i_matrix {
   f2i_buffer *buffer;
   uint64_t offset; /* bytes; a multiple of the element size */

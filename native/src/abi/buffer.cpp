@@ -1,0 +1,215 @@
+// Buffers: storage, and copies into and out of it.
+#include <cinttypes>
+#include <cstring>
+#include <utility>
+
+#include "abi/guard.hpp"
+#include "runtime/context.hpp"
+#include "runtime/copy.hpp"
+#include "runtime/op_exec.hpp"
+
+using namespace f2i;
+using abi::guard, abi::refuse, abi::require_context;
+
+namespace {
+
+class Create final : public Job {
+public:
+  Create(f2i_context &context, f2i_buffer &buffer)
+      : context_(context), buffer_(buffer), bytes_(buffer.bytes), tag_(context.tag) {
+    context_.unallocated.fetch_add(bytes_);
+  }
+  ~Create() override { context_.unallocated.fetch_sub(bytes_); }
+
+  void run() noexcept override {
+    if (!context_.allocate(buffer_)) {
+      try {
+        buffer_.poison = std::make_shared<Failure>(
+            Failure{F2I_OUT_OF_MEMORY, tag_, "buffer_create", out_of_memory(context_.memory, buffer_.bytes)});
+      } catch (...) {
+        buffer_.poison = context_.exhausted;
+      }
+      context_.note(buffer_.poison);
+    }
+  }
+
+private:
+  f2i_context &context_;
+  f2i_buffer &buffer_;
+  const uint64_t bytes_;
+  const uint64_t tag_;
+};
+
+class Destroy final : public Job {
+public:
+  explicit Destroy(f2i_context &context) : context_(context) {}
+  ~Destroy() override {
+    if (buffer) context_.free(*buffer);
+  }
+  void run() noexcept override {} // run or dropped, the buffer ends with the job
+
+  std::unique_ptr<f2i_buffer> buffer;
+
+private:
+  f2i_context &context_;
+};
+
+class Write final : public Job {
+public:
+  Write(f2i_context &context, f2i_buffer &buffer, uint64_t offset, const void *source, uint64_t bytes)
+      : context_(context), buffer_(buffer), offset_(offset), bytes_(bytes), staged_(new char[bytes]) {
+    std::memcpy(staged_.get(), source, bytes);
+  }
+
+  void run() noexcept override {
+    // Creation failed: a write of everything gets a second chance.
+    const bool whole = bytes_ == buffer_.bytes;
+    if (buffer_.data == nullptr && !(whole && context_.allocate(buffer_))) return context_.note(buffer_.poison);
+    copy(context_.pool, static_cast<char *>(buffer_.data) + offset_, staged_.get(), bytes_);
+    if (whole) buffer_.poison = nullptr;
+  }
+
+private:
+  f2i_context &context_;
+  f2i_buffer &buffer_;
+  const uint64_t offset_, bytes_;
+  const std::unique_ptr<char[]> staged_;
+};
+
+class Read final : public Job {
+public:
+  Read(f2i_context &context, f2i_buffer &buffer, uint64_t offset, void *target, uint64_t bytes)
+      : context_(context), buffer_(buffer), offset_(offset), bytes_(bytes), target_(target) {}
+
+  void run() noexcept override {
+    if (buffer_.poison) return context_.note(buffer_.poison);
+    copy(context_.pool, target_, static_cast<const char *>(buffer_.data) + offset_, bytes_);
+  }
+
+private:
+  f2i_context &context_;
+  f2i_buffer &buffer_;
+  const uint64_t offset_, bytes_;
+  void *const target_;
+};
+
+void require_out(const char *call, f2i_buffer **out) {
+  if (out == nullptr) refuse(F2I_INVALID_ARGUMENT, "%s: out: expected a pointer, found NULL", call);
+  *out = nullptr;
+}
+
+void require_bytes(const char *call, uint64_t bytes) {
+  if (bytes == 0) refuse(F2I_INVALID_ARGUMENT, "%s: bytes: expected at least 1, found 0", call);
+}
+
+void require_buffer(const char *call, const f2i_context *context, const f2i_buffer *buffer) {
+  if (buffer == nullptr) refuse(F2I_INVALID_ARGUMENT, "%s: buffer: expected a handle, found NULL", call);
+  if (buffer->context != context) {
+    refuse(F2I_INVALID_ARGUMENT, "%s: buffer: expected one of this context, found another's", call);
+  }
+}
+
+void require_range(const char *call, const f2i_buffer &buffer, uint64_t offset, uint64_t bytes) {
+  if (offset > buffer.bytes || bytes > buffer.bytes - offset) {
+    refuse(F2I_INVALID_ARGUMENT,
+           "%s: expected a range inside of %" PRIu64 " bytes, found %" PRIu64 " bytes at offset %" PRIu64, call,
+           buffer.bytes, bytes, offset);
+  }
+}
+
+} // namespace
+
+extern "C" {
+
+f2i_status f2i_buffer_create(f2i_context *context, uint64_t bytes, f2i_buffer **out) {
+  return guard([&] {
+    require_context(context, "buffer_create");
+    require_out("buffer_create", out);
+    require_bytes("buffer_create", bytes);
+    auto buffer = std::make_unique<f2i_buffer>();
+    buffer->bytes = bytes;
+    auto job = std::make_unique<Create>(*context, *buffer);
+    *out = context->keep(std::move(buffer));
+    context->queue.push(std::move(job));
+  });
+}
+
+f2i_status f2i_buffer_adopt(f2i_context *context, void *data, uint64_t bytes, f2i_release_fn release, void *user,
+                            f2i_buffer **out) {
+  return guard([&] {
+    require_context(context, "buffer_adopt");
+    require_out("buffer_adopt", out);
+    require_bytes("buffer_adopt", bytes);
+    if (data == nullptr) refuse(F2I_INVALID_ARGUMENT, "buffer_adopt: data: expected memory, found NULL");
+    auto buffer = std::make_unique<f2i_buffer>();
+    buffer->kind = StorageKind::adopted;
+    buffer->bytes = bytes;
+    buffer->data = data;
+    buffer->release = release;
+    buffer->user = user;
+    *out = context->keep(std::move(buffer));
+  });
+}
+
+f2i_status f2i_buffer_map_file(f2i_context *context, const char *path, uint64_t offset, uint64_t bytes,
+                               f2i_buffer **out) {
+  return guard([&] {
+    require_context(context, "buffer_map_file");
+    require_out("buffer_map_file", out);
+    require_bytes("buffer_map_file", bytes);
+    if (path == nullptr) refuse(F2I_INVALID_ARGUMENT, "buffer_map_file: path: expected a text, found NULL");
+    auto buffer = std::make_unique<f2i_buffer>();
+    std::string error;
+    buffer->map = FileMap::open(path, offset, bytes, error);
+    if (!buffer->map) refuse(F2I_IO, "buffer_map_file: %s", error.c_str());
+    buffer->kind = StorageKind::mapped;
+    buffer->bytes = bytes;
+    buffer->data = buffer->map.data();
+    *out = context->keep(std::move(buffer));
+  });
+}
+
+f2i_status f2i_buffer_destroy(f2i_context *context, f2i_buffer *buffer) {
+  return guard([&] {
+    require_context(context, "buffer_destroy");
+    if (buffer == nullptr) return;
+    require_buffer("buffer_destroy", context, buffer);
+    auto job = std::make_unique<Destroy>(*context);
+    job->buffer = context->forget(buffer);
+    context->queue.push(std::move(job));
+  });
+}
+
+f2i_status f2i_buffer_write(f2i_context *context, f2i_buffer *buffer, uint64_t offset, const void *source,
+                            uint64_t bytes) {
+  return guard([&] {
+    require_context(context, "buffer_write");
+    require_buffer("buffer_write", context, buffer);
+    require_range("buffer_write", *buffer, offset, bytes);
+    if (buffer->kind == StorageKind::mapped) {
+      refuse(F2I_INVALID_ARGUMENT, "buffer_write: buffer: expected one that can be written, found a mapped file");
+    }
+    if (bytes == 0) return;
+    if (source == nullptr) refuse(F2I_INVALID_ARGUMENT, "buffer_write: src: expected memory, found NULL");
+    if (context->queue.empty() && buffer->data != nullptr) {
+      // Nothing is queued or running: the storage is this thread's for now.
+      std::memcpy(static_cast<char *>(buffer->data) + offset, source, bytes);
+      if (bytes == buffer->bytes) buffer->poison = nullptr;
+      return;
+    }
+    context->queue.push(std::make_unique<Write>(*context, *buffer, offset, source, bytes));
+  });
+}
+
+f2i_status f2i_buffer_read(f2i_context *context, f2i_buffer *buffer, uint64_t offset, void *target, uint64_t bytes) {
+  return guard([&] {
+    require_context(context, "buffer_read");
+    require_buffer("buffer_read", context, buffer);
+    require_range("buffer_read", *buffer, offset, bytes);
+    if (bytes == 0) return;
+    if (target == nullptr) refuse(F2I_INVALID_ARGUMENT, "buffer_read: dst: expected memory, found NULL");
+    context->queue.push(std::make_unique<Read>(*context, *buffer, offset, target, bytes));
+  });
+}
+
+} // extern "C"

@@ -1,0 +1,91 @@
+// One op call: its arguments are checked here, once, so that drivers need not;
+// then it is queued. Messages read "op: operand: expected ..., found ...".
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+
+#include "abi/guard.hpp"
+#include "cpu/drivers.hpp"
+#include "runtime/op_job.hpp"
+
+namespace f2i::abi {
+
+using Types = std::initializer_list<f2i_dtype>;
+
+uint64_t bytes_per_element(f2i_dtype dtype);
+const char *dtype_name(f2i_dtype dtype);
+
+/// What does not depend on the op.
+class AnyCall {
+public:
+  AnyCall(f2i_context *context, const char *name) : context_(context), name_(name) {
+    require_context(context, name);
+  }
+
+  /// 0 or 1.
+  bool flag(const char *field, int32_t value) const;
+  /// A field that is kept for later versions: 0.
+  void reserved(int32_t value) const;
+
+  /// An operand that is read.
+  void input(View &view, const char *name, const f2i_matrix &matrix);
+  /// The same, absent when its buffer is NULL.
+  void optional_input(View &view, const char *name, const f2i_matrix &matrix);
+  /// An operand that is written. It may overlap no input, but be exactly
+  /// `in_place` (the view of an input given before).
+  void output(View &view, const char *name, const f2i_matrix &matrix, const View *in_place = nullptr);
+  void optional_output(View &view, const char *name, const f2i_matrix &matrix, const View *in_place = nullptr);
+
+  /// Requirements of operands that were given before; an absent one fulfils all.
+  void require_type(const View &view, Types types) const;
+  void require_same_type(const View &view, const View &as) const;
+  void require_shape(const View &view, int64_t rows, int64_t cols) const;
+  void require_square(const View &view) const;
+
+  [[noreturn]]
+#if defined(__GNUC__)
+  __attribute__((format(printf, 2, 3)))
+#endif
+  void invalid(const char *format, ...) const;
+
+protected:
+  void attach(OpJob &job) { job_ = &job; }
+  /// False when the outputs are empty: then there is nothing to do.
+  bool worth_running() const;
+  f2i_context &context() const { return *context_; }
+  const char *name() const { return name_; }
+
+private:
+  void bind(View &view, const char *name, const f2i_matrix &matrix, bool output, const View *in_place);
+  void check_overlap(const Operand &output, const Operand &other, const View *in_place) const;
+  const char *name_of(const View &view) const;
+
+  f2i_context *const context_;
+  const char *const name_;
+  OpJob *job_ = nullptr;
+};
+
+/// An op of one driver: fill op, give the operands, enqueue.
+template <class Op> class Call : public AnyCall {
+public:
+  Call(f2i_context *context, const char *name, typename DriverJob<Op>::Driver driver)
+      : AnyCall(context, name), job_(std::make_unique<DriverJob<Op>>(*context, name, driver)), op(job_->op) {
+    attach(*job_);
+  }
+
+  void enqueue() {
+    if (worth_running()) context().queue.push(std::move(job_));
+  }
+
+  /// A copy of a list of the caller's that lives as long as the queued op.
+  const int32_t *copy_list(const int32_t *list, int64_t count) { return job_->copy_list(list, count); }
+
+private:
+  std::unique_ptr<DriverJob<Op>> job_;
+
+public:
+  Op &op;
+};
+
+} // namespace f2i::abi

@@ -1,0 +1,34 @@
+// A buffer: storage, and the failure that makes its contents meaningless.
+#pragma once
+
+#include <cstdint>
+
+#include "f2i/f2i.h"
+#include "runtime/failure.hpp"
+#include "runtime/file_map.hpp"
+
+namespace f2i {
+
+enum class StorageKind { owned, adopted, mapped };
+
+} // namespace f2i
+
+struct f2i_buffer {
+  f2i_context *context = nullptr;
+  f2i::StorageKind kind = f2i::StorageKind::owned;
+  uint64_t bytes = 0;
+
+  // Owned storage comes and goes on the queue thread, which alone looks at it;
+  // that of the other kinds is there from the beginning.
+  void *data = nullptr;
+  // Set by a failed op that was to write here, cleared by an op that writes the
+  // whole buffer. Queue thread only.
+  f2i::FailureRef poison;
+
+  f2i_release_fn release = nullptr; // adopted
+  void *user = nullptr;
+  f2i::FileMap map; // mapped
+
+  // The context's list of live handles. Calling thread only.
+  f2i_buffer *previous = nullptr, *next = nullptr;
+};

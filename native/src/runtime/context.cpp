@@ -1,0 +1,51 @@
+#include "runtime/context.hpp"
+
+#include <utility>
+
+f2i_context::~f2i_context() {
+  queue.stop();
+  while (buffers_ != nullptr) free(*forget(buffers_));
+}
+
+f2i_buffer *f2i_context::keep(std::unique_ptr<f2i_buffer> buffer) {
+  buffer->context = this;
+  buffer->next = buffers_;
+  if (buffers_ != nullptr) buffers_->previous = buffer.get();
+  buffers_ = buffer.get();
+  live_buffers.fetch_add(1, std::memory_order_relaxed);
+  return buffer.release();
+}
+
+std::unique_ptr<f2i_buffer> f2i_context::forget(f2i_buffer *buffer) {
+  if (buffer->previous != nullptr) buffer->previous->next = buffer->next;
+  if (buffer->next != nullptr) buffer->next->previous = buffer->previous;
+  if (buffers_ == buffer) buffers_ = buffer->next;
+  live_buffers.fetch_sub(1, std::memory_order_relaxed);
+  return std::unique_ptr<f2i_buffer>(buffer);
+}
+
+bool f2i_context::allocate(f2i_buffer &buffer) {
+  if (buffer.data == nullptr) buffer.data = memory.allocate(buffer.bytes);
+  return buffer.data != nullptr;
+}
+
+void f2i_context::free(f2i_buffer &buffer) noexcept {
+  switch (buffer.kind) {
+  case f2i::StorageKind::owned: memory.release(buffer.data, buffer.bytes); break;
+  case f2i::StorageKind::adopted:
+    if (const auto release = std::exchange(buffer.release, nullptr)) release(buffer.user);
+    break;
+  case f2i::StorageKind::mapped: buffer.map = {}; break;
+  }
+  buffer.data = nullptr;
+}
+
+void f2i_context::note(const f2i::FailureRef &failure) {
+  const std::lock_guard lock(failure_mutex_);
+  if (!first_failure_) first_failure_ = failure;
+}
+
+f2i::FailureRef f2i_context::take_failure() {
+  const std::lock_guard lock(failure_mutex_);
+  return std::exchange(first_failure_, nullptr);
+}

@@ -1,0 +1,55 @@
+// A context: threads, memory, the queue, and what went wrong first.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+
+#include "f2i/f2i.h"
+#include "runtime/buffer.hpp"
+#include "runtime/failure.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/pool.hpp"
+#include "runtime/queue.hpp"
+#include "runtime/token.hpp"
+
+struct f2i_context {
+  f2i_context(int threads, f2i_isa set, uint64_t memory_limit)
+      : isa(set), memory(memory_limit), pool(threads), queue([this] { memory.trim(); }) {}
+  ~f2i_context();
+
+  const f2i_isa isa;
+  f2i::Memory memory;
+  f2i::ThreadPool pool;
+
+  // ---- the calling thread's side
+  uint64_t tag = 0;
+  f2i::CancelFlag token;
+  std::atomic<uint64_t> live_buffers{0};
+
+  /// Registers a handle; the context owns it until forget() or its own end.
+  f2i_buffer *keep(std::unique_ptr<f2i_buffer> buffer);
+  std::unique_ptr<f2i_buffer> forget(f2i_buffer *buffer);
+
+  // ---- the queue's side
+  std::atomic<uint64_t> unallocated{0}; // bytes of buffers whose creation is still queued
+
+  /// Storage for an owned buffer that has none; false when there is no room.
+  bool allocate(f2i_buffer &buffer);
+  /// Frees or releases the storage of a buffer, once.
+  void free(f2i_buffer &buffer) noexcept;
+
+  /// Remembers the first failure until somebody takes it.
+  void note(const f2i::FailureRef &failure);
+  f2i::FailureRef take_failure();
+  /// For when there is no memory left to say what failed.
+  const f2i::FailureRef exhausted =
+      std::make_shared<f2i::Failure>(f2i::Failure{F2I_OUT_OF_MEMORY, 0, "context", "out of memory"});
+
+private:
+  f2i_buffer *buffers_ = nullptr;
+  std::mutex failure_mutex_;
+  f2i::FailureRef first_failure_;
+
+public:
+  f2i::Queue queue; // last: its thread ends before anything that it uses
+};

@@ -1,0 +1,66 @@
+// A queued op: poison, cancellation and storage around a driver's call.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "runtime/context.hpp"
+#include "runtime/exec.hpp"
+
+namespace f2i {
+
+/// One operand of a queued op, bound to the view that the driver reads.
+struct Operand {
+  const char *name = "";
+  View *view = nullptr;
+  f2i_buffer *buffer = nullptr;
+  uint64_t offset = 0; // bytes
+  bool output = false;
+  bool whole = false; // an output that covers every byte of its buffer
+};
+
+class OpJob : public Job {
+public:
+  /// name: a string that outlives the job.
+  OpJob(f2i_context &context, const char *name)
+      : context_(context), name_(name), tag_(context.tag), token_(context.token) {}
+
+  void bind(const Operand &operand) { operands_.at(count_++) = operand; }
+  /// Copies a list that the driver reads.
+  const int32_t *copy_list(const int32_t *list, int64_t count) {
+    return lists_.emplace_back(list, list + count).data();
+  }
+  const Operand *begin() const { return operands_.data(); }
+  const Operand *end() const { return operands_.data() + count_; }
+
+  void run() noexcept final;
+
+protected:
+  virtual f2i_status execute(Exec &exec) = 0;
+
+private:
+  FailureRef attempt();
+  FailureRef failure(f2i_status status, std::string message) const;
+
+  f2i_context &context_;
+  const char *const name_;
+  const uint64_t tag_;
+  const CancelFlag token_;
+  std::array<Operand, 6> operands_;
+  size_t count_ = 0;
+  std::vector<std::vector<int32_t>> lists_;
+};
+
+/// A queued call of a driver with the struct of its arguments.
+template <class Op> class DriverJob final : public OpJob {
+public:
+  using Driver = f2i_status (*)(Exec &, const Op &);
+  DriverJob(f2i_context &context, const char *name, Driver driver) : OpJob(context, name), driver_(driver) {}
+  Op op;
+
+private:
+  f2i_status execute(Exec &exec) override { return driver_(exec, op); }
+  const Driver driver_;
+};
+
+} // namespace f2i
