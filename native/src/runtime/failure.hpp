@@ -18,6 +18,9 @@ struct Failure {
 
 using FailureRef = std::shared_ptr<const Failure>; // null: nothing failed
 
+/// "F2I_OUT_OF_MEMORY"; never null.
+const char *status_name(f2i_status status);
+
 /// As the C ABI reports it; all zero but struct_size when nothing failed.
 f2i_failure report_of(const FailureRef &failure);
 

@@ -52,7 +52,7 @@ FailureRef OpJob::attempt() {
   }
   if (status == F2I_OK) return nullptr;
   if (status == F2I_CANCELLED && exec.message().empty()) return failure(status, "cancelled while it ran");
-  return failure(status, exec.message().empty() ? f2i_status_name(status) : exec.message());
+  return failure(status, exec.message().empty() ? status_name(status) : exec.message());
 }
 
 FailureRef OpJob::failure(f2i_status status, std::string message) const {
