@@ -1,4 +1,5 @@
 export * from './formats/index.ts';
 export * from './json.ts';
 export * from './ndarray.ts';
+export * from './pause.ts';
 export * from './source.ts';

@@ -8,11 +8,11 @@ import { bytesSource, type Source } from '../../../src/index.ts';
 const repository = fileURLToPath(new URL('../../../../../', import.meta.url));
 
 /** The folder of real data that is not part of the repository. */
-export const dataRoot = process.env['F2I_TEST_DATA'] ?? join(repository, '../shared/data');
-export const goldensRoot = process.env['F2I_GOLDENS'] ?? join(repository, '../shared/goldens');
+export const dataRoot = process.env.F2I_TEST_DATA ?? join(repository, '../shared/data');
+export const goldensRoot = process.env.F2I_GOLDENS ?? join(repository, '../shared/goldens');
 export const repositoryRoot = repository;
 
-const required = (process.env['F2I_REQUIRE'] ?? '').split(',');
+const required = (process.env.F2I_REQUIRE ?? '').split(',');
 
 /** `it` that skips visibly where a file of the shared data is absent, unless F2I_REQUIRE names it. */
 export function itWith(kind: 'data' | 'goldens', path: string) {
