@@ -1,6 +1,7 @@
 export * from './backend.ts';
 export * from './convert.ts';
 export * from './data/index.ts';
+export * from './decoders/index.ts';
 export * from './dtype.ts';
 export * from './error.ts';
 export * from './ops/index.ts';

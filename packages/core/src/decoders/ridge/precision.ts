@@ -1,0 +1,104 @@
+import type { Backend } from '../../backend.ts';
+import { F2iError } from '../../error.ts';
+import { gramSpec } from '../../ops/gram.ts';
+import { gemm, type OpOptions } from '../../ops/index.ts';
+import { createRandom } from '../../random.ts';
+import type { Tensor } from '../../tensor.ts';
+
+export type Precision = 'f32' | 'f64';
+
+/** In which arithmetic a fit was made, and why. */
+export interface Numerics {
+  readonly precision: Precision;
+  /** Upper bound on the condition number of the most weakly regularised equations: (largest eigenvalue + alpha) / alpha. */
+  readonly conditionBound: number;
+  readonly reason: string;
+}
+
+/**
+ * Above this bound on the condition number float32 may lose the third digit of coefficients (bound times the unit
+ * roundoff 6e-8), which is where neighbouring alphas differ.
+ */
+export const CONDITION_LIMIT = 1e4;
+
+const ITERATIONS = 12;
+
+/**
+ * Largest eigenvalue of x xᵀ by power iteration from a fixed random start. Approaches from below; twelve steps
+ * bring it within a few per cent, which is all that a choice of arithmetic needs.
+ *
+ * @param x [n, p]
+ */
+export async function largestEigenvalue(x: Tensor, options: OpOptions = {}): Promise<number> {
+  const { backend, dtype } = x;
+  const n = x.shape[0]!;
+  let vector = normalised(createRandom(1).normals(n));
+  let eigenvalue = 0;
+  for (let i = 0; i < ITERATIONS; i++) {
+    const image = backend.scope(() => {
+      const v = backend.tensor(dtype === 'f64' ? vector : Float32Array.from(vector), [n, 1], dtype);
+      return gemm(x, gemm(x, v, { ...options, transA: true }), options);
+    });
+    const values = Float64Array.from((await image.download()) as Float32Array);
+    image.dispose();
+    eigenvalue = Math.hypot(...chunkNorms(values));
+    if (!(eigenvalue > 0)) return eigenvalue;
+    vector = normalised(values);
+  }
+  return eigenvalue;
+}
+
+/** Norms of short pieces: `Math.hypot` takes its values as arguments. */
+function chunkNorms(values: Float64Array): number[] {
+  const norms: number[] = [];
+  for (let i = 0; i < values.length; i += 1024) norms.push(Math.hypot(...values.subarray(i, i + 1024)));
+  return norms;
+}
+
+function normalised(values: Float64Array): Float64Array {
+  const norm = Math.hypot(...chunkNorms(values));
+  return values.map((value) => value / norm);
+}
+
+export function hasFloat64(backend: Backend): boolean {
+  const spec = { shape: [1, 1], dtype: 'f64' } as const;
+  return backend.supports(gramSpec as never, [spec], { columns: false, alpha: 1 }) === true;
+}
+
+/**
+ * Chooses the arithmetic. `auto` takes float32 unless the conditioning asks for float64 and the device has it.
+ *
+ * @param x centred design [n, p] in float32
+ * @param smallestAlpha of the grid
+ */
+export async function choosePrecision(
+  x: Tensor,
+  smallestAlpha: number,
+  requested: Precision | 'auto',
+  options: OpOptions = {},
+): Promise<Numerics> {
+  const { backend } = x;
+  const f64 = hasFloat64(backend);
+  if (requested === 'f64' && !f64) {
+    throw new F2iError('UNSUPPORTED', 'this device computes in float32 only', {
+      backend: backend.name,
+      field: 'precision',
+      expected: 'auto or f32',
+      found: 'f64',
+    });
+  }
+  const eigenvalue = await largestEigenvalue(x, options);
+  const conditionBound = (eigenvalue + smallestAlpha) / smallestAlpha;
+  const bound = `condition number up to ${conditionBound.toExponential(1)}`;
+  if (requested !== 'auto') return { precision: requested, conditionBound, reason: `as asked; ${bound}` };
+  if (conditionBound <= CONDITION_LIMIT) return { precision: 'f32', conditionBound, reason: bound };
+  return f64
+    ? { precision: 'f64', conditionBound, reason: `${bound}, above ${CONDITION_LIMIT}` }
+    : { precision: 'f32', conditionBound, reason: `${bound}, but ${backend.name} has no float64` };
+}
+
+/** A sentence for the report where float32 was not enough, else undefined. */
+export function precisionWarning({ precision, conditionBound, reason }: Numerics): string | undefined {
+  if (precision === 'f64' || conditionBound <= CONDITION_LIMIT) return undefined;
+  return `computed in float32 although ill-conditioned (${reason}): weakly regularised coefficients and the choice among small alphas may be inexact`;
+}
