@@ -1,0 +1,49 @@
+// How the memory-bound ops cut a matrix into tiles for the pool.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+
+#include "runtime/exec.hpp"
+
+namespace f2i::cpu {
+
+/// Runs f(first_row, end_row, first_col, end_col) over tiles that cover rows x cols. A tile is about
+/// 32 Ki elements: long enough to hide the pool's latency, short enough to poll cancellation often.
+/// Small matrices run on the calling thread.
+template <class F> f2i_status for_tiles(Exec &ex, int64_t rows, int64_t cols, F &&f) {
+  constexpr int64_t tile = 1 << 15;
+  if (rows <= 0 || cols <= 0) return F2I_OK;
+  const int64_t width = std::min(cols, tile);
+  const int64_t height = std::clamp<int64_t>(tile / width, 1, rows);
+  const int64_t across = (cols + width - 1) / width, down = (rows + height - 1) / height;
+  std::atomic<bool> stopped{false};
+  auto task = [&](int64_t index, int) {
+    if (stopped.load(std::memory_order_relaxed)) return;
+    if (ex.cancelled()) {
+      stopped.store(true, std::memory_order_relaxed);
+      return;
+    }
+    const int64_t r = index / across * height, c = index % across * width;
+    f(r, std::min(rows, r + height), c, std::min(cols, c + width));
+  };
+  if (across * down == 1) task(0, 0);
+  else ex.pool().parallel_for(across * down, task);
+  return stopped ? F2I_CANCELLED : F2I_OK;
+}
+
+/// True where the rows of v follow each other without a gap, so that it may be taken as one row.
+inline bool contiguous(const View &v) { return v.ld == v.cols || v.rows <= 1; }
+
+/// Bytes of one element.
+constexpr int64_t element_size(f2i_dtype dtype) {
+  switch (dtype) {
+  case F2I_F64: return 8;
+  case F2I_F16:
+  case F2I_BF16: return 2;
+  case F2I_U8: return 1;
+  default: return 4;
+  }
+}
+
+} // namespace f2i::cpu
