@@ -20,6 +20,7 @@ export { choleskySolve } from './cholesky_solve.ts';
 export { columnStats } from './column_stats.ts';
 export { cosineMatrix } from './cosine_matrix.ts';
 export { eigh } from './eigh.ts';
+export type { BinaryKind, UnaryKind } from './elementwise.ts';
 export {
   abs,
   add,
