@@ -1,0 +1,82 @@
+// Memory: storage of the core, arrays of JavaScript that it uses in place, and
+// ranges of files.
+#include "context.hpp"
+#include "errors.hpp"
+
+namespace f2i::node {
+
+namespace {
+
+/// Holds an adopted ArrayBuffer until the queue no longer uses it.
+class Adoption : public Completion {
+public:
+  Adoption(Channel *channel, Napi::ArrayBuffer array)
+      : channel_(channel), array_(Napi::Persistent(array)) {}
+
+  /// On the queue thread: the reference may only be dropped on JavaScript's.
+  static void release(void *self) {
+    auto *adoption = static_cast<Adoption *>(self);
+    adoption->channel_->post(std::unique_ptr<Completion>(adoption));
+  }
+  void conclude(napi_env) override {}
+
+private:
+  Channel *const channel_;
+  const Napi::Reference<Napi::ArrayBuffer> array_;
+};
+
+uint64_t bytes_of(const Napi::Value &number) {
+  return static_cast<uint64_t>(number.As<Napi::Number>().DoubleValue());
+}
+
+} // namespace
+
+f2i_buffer *Context::buffer(const Napi::Value &handle) {
+  if (f2i_buffer *found = buffers_.find(handle.As<Napi::Number>())) return found;
+  throw error_of(Env(), F2I_INVALID_ARGUMENT, "the buffer has been freed");
+}
+
+/// createBuffer(bytes, tag): number
+Napi::Value Context::create_buffer(const Napi::CallbackInfo &info) {
+  f2i_buffer *created = nullptr;
+  check(f2i_context_set_tag(open(), bytes_of(info[1])));
+  check(f2i_buffer_create(context_, bytes_of(info[0]), &created));
+  return Napi::Number::New(Env(), buffers_.add(created));
+}
+
+/// adopt(array: ArrayBuffer): number. The caller must not touch the array again.
+Napi::Value Context::adopt(const Napi::CallbackInfo &info) {
+  f2i_context *context = open();
+  auto array = info[0].As<Napi::ArrayBuffer>();
+  auto adoption = std::make_unique<Adoption>(channel_, array);
+  f2i_buffer *created = nullptr;
+  check(f2i_buffer_adopt(context, array.Data(), array.ByteLength(), Adoption::release, adoption.get(), &created));
+  adoption.release();
+  return Napi::Number::New(Env(), buffers_.add(created));
+}
+
+/// mapFile(path, offset, bytes): number
+Napi::Value Context::map_file(const Napi::CallbackInfo &info) {
+  const std::string path = info[0].As<Napi::String>();
+  f2i_buffer *created = nullptr;
+  check(f2i_buffer_map_file(open(), path.c_str(), bytes_of(info[1]), bytes_of(info[2]), &created));
+  return Napi::Number::New(Env(), buffers_.add(created));
+}
+
+/// write(buffer, offset, array, tag)
+void Context::write(const Napi::CallbackInfo &info) {
+  f2i_context *context = open();
+  const auto array = info[2].As<Napi::TypedArray>();
+  const auto *source = static_cast<const uint8_t *>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  check(f2i_context_set_tag(context, bytes_of(info[3])));
+  check(f2i_buffer_write(context, buffer(info[0]), bytes_of(info[1]), source, array.ByteLength()));
+}
+
+void Context::destroy_buffer(const Napi::CallbackInfo &info) {
+  f2i_context *context = open();
+  f2i_buffer *found = buffer(info[0]);
+  buffers_.remove(info[0].As<Napi::Number>());
+  check(f2i_buffer_destroy(context, found));
+}
+
+} // namespace f2i::node

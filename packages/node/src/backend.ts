@@ -1,0 +1,62 @@
+import {
+  type Backend,
+  type DeviceName,
+  F2iError,
+  ReferenceBackend,
+  type RejectedDevice,
+} from '@fmri2image/core';
+import { CpuBackend, type CpuOptions } from './cpu.ts';
+
+export interface BackendOptions extends Omit<CpuOptions, 'rejected'> {
+  /** `auto` (the default) takes the fastest device that works here; it never falls to the slow `reference`. */
+  device?: DeviceName | 'auto' | undefined;
+}
+
+/** Devices that `auto` tries, fastest first. */
+const PREFERENCE: readonly DeviceName[] = ['cuda', 'cpu'];
+
+/**
+ * Opens a device. `backend.info.rejected` says which ones `auto` passed over, and why.
+ *
+ * @example using CPU threads of your choice: await createBackend({ device: 'cpu', threads: 4 })
+ * @throws F2iError UNSUPPORTED if the device (or, with `auto`, every device) is not available
+ */
+export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
+  const { device = 'auto', ...rest } = options;
+  if (device !== 'auto') return open(device, rest);
+
+  const rejected: RejectedDevice[] = [];
+  for (const candidate of PREFERENCE) {
+    try {
+      return open(candidate, { ...rest, rejected });
+    } catch (error) {
+      // A mistake in the options is one on every device.
+      if (!(error instanceof F2iError) || error.code === 'INVALID_ARGUMENT') throw error;
+      rejected.push({ device: candidate, reason: error.message });
+    }
+  }
+  const reasons = rejected.map(({ device, reason }) => `\n  ${device}: ${reason}`).join('');
+  throw new F2iError(
+    'UNSUPPORTED',
+    `no device works here, and the slow reference is never chosen by itself (device: 'reference')${reasons}`,
+  );
+}
+
+function open(device: DeviceName, options: CpuOptions): Backend {
+  switch (device) {
+    case 'cpu':
+      return new CpuBackend(options);
+    case 'reference':
+      return new ReferenceBackend(options.memoryLimit ? { memoryLimit: options.memoryLimit } : {});
+    case 'cuda':
+      throw new F2iError('UNSUPPORTED', 'CUDA is not built into this version');
+    case 'webgpu':
+      throw new F2iError('UNSUPPORTED', 'WebGPU is the device of @fmri2image/web');
+    default:
+      throw new F2iError('INVALID_ARGUMENT', 'not a device', {
+        field: 'device',
+        expected: 'auto, cpu, cuda, webgpu or reference',
+        found: String(device),
+      });
+  }
+}

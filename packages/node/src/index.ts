@@ -1,0 +1,4 @@
+export * from '@fmri2image/core';
+export { type BackendOptions, createBackend } from './backend.ts';
+export { CpuBackend, type CpuOptions } from './cpu.ts';
+export type { Isa } from './native/addon.ts';

@@ -1,0 +1,72 @@
+/** The native module, `f2i.node`: one class and three facts. The C++ side is `binding/context.hpp`. */
+export interface Addon {
+  readonly abiVersion: number;
+  readonly version: string;
+  /** Best instruction set of this machine: an index into `ISAS`. */
+  readonly bestIsa: number;
+  readonly Context: new (
+    args: Float64Array,
+    threads: number,
+    isa: number,
+    memoryLimit: number,
+  ) => NativeContext;
+}
+
+/** Instruction sets by their number in `f2i.h`. */
+export const ISAS = ['auto', 'portable', 'avx2', 'avx512'] as const;
+export type Isa = (typeof ISAS)[number];
+
+export interface NativeInfo {
+  readonly threads: number;
+  readonly isa: number;
+  readonly memoryLimit: number;
+  readonly liveBytes: number;
+  readonly peakBytes: number;
+  readonly liveBuffers: number;
+  readonly queuedOps: number;
+}
+
+/**
+ * A context of the core. Buffers and tokens are numbers (0 is none). Everything throws an error with a `status`;
+ * promises reject with one that has `op` and `tag` as well (`failure.ts` translates them).
+ */
+export interface NativeContext extends NativeOps {
+  info(): NativeInfo;
+  /** Drops what is queued; resolves when the threads are gone. Nothing may be called after it. */
+  close(): Promise<void>;
+
+  createToken(): number;
+  cancelToken(token: number): void;
+  destroyToken(token: number): void;
+
+  createBuffer(bytes: number, tag: number): number;
+  /** Uses the memory in place; the caller may not touch it again. */
+  adopt(array: ArrayBuffer): number;
+  mapFile(path: string, offset: number, bytes: number): number;
+  write(buffer: number, offset: number, array: ArrayBufferView, tag: number): void;
+  destroyBuffer(buffer: number): void;
+
+  read(buffer: number, offset: number, bytes: number): Promise<ArrayBuffer>;
+  /** Resolves when everything enqueued so far has run; rejects if the buffer is poisoned. */
+  wait(buffer: number): Promise<void>;
+  /** As `wait`; rejects with the first failure since the last call. */
+  sync(): Promise<void>;
+}
+
+/** Ops take their arguments from the array that the context was made with: see `arguments.ts`. */
+export interface NativeOps {
+  cast(): void;
+  choleskyFactor(): void;
+  choleskySolve(): void;
+  columnStats(): void;
+  cosineMatrix(): void;
+  eigh(): void;
+  elementwise(): void;
+  gather(rows: Int32Array | undefined, cols: Int32Array | undefined): void;
+  gemm(): void;
+  gram(): void;
+  pearsonColumns(): void;
+  standardize(): void;
+  topK(): void;
+  triangularSolve(): void;
+}
