@@ -30,6 +30,15 @@ export interface Folder {
   open(path: string): Promise<Source>;
 }
 
+/** Content of a file that is to be written; an iterable is written piece by piece. */
+export type FileContent = Uint8Array | string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/**
+ * Writes one file of an output folder. What writes bundles and reports takes such a function, and knows nothing of
+ * file systems; the folder appears under its name only when everything has been written. Each path once.
+ */
+export type WriteFile = (path: string, content: FileContent) => Promise<void>;
+
 /** Checks a range against the size; what every `Source.read` does first. */
 export function checkRange(source: { name: string; size: number }, offset: number, length: number): void {
   const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
