@@ -14,10 +14,10 @@ import { standardizeSpec } from './standardize.ts';
 import { topKSpec } from './top_k.ts';
 import { triangularSolveSpec } from './triangular_solve.ts';
 
-export { cast } from './cast.ts';
-export { choleskyFactor } from './cholesky_factor.ts';
+export { type CastAttributes, cast } from './cast.ts';
+export { type CholeskyFactorAttributes, choleskyFactor } from './cholesky_factor.ts';
 export { choleskySolve } from './cholesky_solve.ts';
-export { columnStats } from './column_stats.ts';
+export { type ColumnStatsAttributes, columnStats } from './column_stats.ts';
 export { cosineMatrix } from './cosine_matrix.ts';
 export { eigh } from './eigh.ts';
 export type { BinaryKind, UnaryKind } from './elementwise.ts';
@@ -25,7 +25,9 @@ export {
   abs,
   add,
   asMatrix,
+  type BinaryKind,
   div,
+  type ElementwiseAttributes,
   exp,
   log,
   maximum,
@@ -35,15 +37,16 @@ export {
   sqrt,
   squareOf,
   sub,
+  type UnaryKind,
 } from './elementwise.ts';
-export { gather } from './gather.ts';
-export { gemm } from './gemm.ts';
-export { gram } from './gram.ts';
+export { type GatherAttributes, gather } from './gather.ts';
+export { type GemmAttributes, gemm } from './gemm.ts';
+export { type GramAttributes, gram } from './gram.ts';
 export type { Attributes, OpOptions, OpSpec, ToleranceFamily } from './op.ts';
 export { pearsonColumns } from './pearson_columns.ts';
 export { standardize } from './standardize.ts';
-export { topK } from './top_k.ts';
-export { triangularSolve } from './triangular_solve.ts';
+export { type TopKAttributes, topK } from './top_k.ts';
+export { type TriangularSolveAttributes, triangularSolve } from './triangular_solve.ts';
 
 /** Every op, by stem. */
 export const ops: ReadonlyMap<string, OpSpec> = new Map(
