@@ -8,6 +8,7 @@
 #include <exception>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace check {
@@ -40,12 +41,18 @@ inline void report(bool ok, const char *file, int line, const std::string &what)
 
 template <class A, class B>
 void equal(const A &a, const B &b, const char *file, int line, const char *text) {
-  if (a == b) return;
+  constexpr bool texts =
+      std::is_convertible_v<const A &, std::string_view> && std::is_convertible_v<const B &, std::string_view>;
   std::string what = text;
-  if constexpr (std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
-    what += " (" + std::to_string(a) + " and " + std::to_string(b) + ")";
-  } else if constexpr (std::is_convertible_v<A, std::string_view> && std::is_convertible_v<B, std::string_view>) {
-    what += " (\"" + std::string(std::string_view(a)) + "\" and \"" + std::string(std::string_view(b)) + "\")";
+  if constexpr (texts) {
+    const std::string_view left = a, right = b;
+    if (left == right) return;
+    what.append(" (\"").append(left).append("\" and \"").append(right).append("\")");
+  } else {
+    if (a == b) return;
+    if constexpr (std::is_arithmetic_v<A> && std::is_arithmetic_v<B>) {
+      what += " (" + std::to_string(a) + " and " + std::to_string(b) + ")";
+    }
   }
   report(false, file, line, what);
 }

@@ -18,7 +18,8 @@ void *OpExec::scratch(uint64_t bytes) {
   scratch_.reserve(scratch_.size() + 1); // so that nothing throws once memory is taken
   void *const data = memory_.allocate(bytes);
   if (data == nullptr) {
-    message_ = out_of_memory(memory_, bytes);
+    shortage_ = out_of_memory(memory_, bytes);
+    if (message_.empty()) message_ = shortage_;
     return nullptr;
   }
   scratch_.emplace_back(data, bytes);
@@ -32,6 +33,8 @@ f2i_status OpExec::fail(f2i_status status, const char *format, ...) {
   std::vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
   message_ = text;
+  // A driver says what the memory was for; the figures belong to it.
+  if (status == F2I_OUT_OF_MEMORY && !shortage_.empty()) message_ += "; " + shortage_;
   return status;
 }
 

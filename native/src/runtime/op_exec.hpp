@@ -37,7 +37,7 @@ private:
   const std::atomic<bool> *const token_;
   const std::atomic<bool> *const stopping_;
   std::vector<std::pair<void *, uint64_t>> scratch_;
-  std::string message_;
+  std::string message_, shortage_;
 };
 
 /// "out of memory: asked for 800 bytes, 300 live, ceiling 1000"
