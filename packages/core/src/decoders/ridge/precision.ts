@@ -1,6 +1,5 @@
-import type { Backend } from '../../backend.ts';
 import { F2iError } from '../../error.ts';
-import { gramSpec } from '../../ops/gram.ts';
+import { hasFloat64 } from '../../float64.ts';
 import { gemm, type OpOptions } from '../../ops/index.ts';
 import { createRandom } from '../../random.ts';
 import type { Tensor } from '../../tensor.ts';
@@ -58,11 +57,6 @@ function chunkNorms(values: Float64Array): number[] {
 function normalised(values: Float64Array): Float64Array {
   const norm = Math.hypot(...chunkNorms(values));
   return values.map((value) => value / norm);
-}
-
-export function hasFloat64(backend: Backend): boolean {
-  const spec = { shape: [1, 1], dtype: 'f64' } as const;
-  return backend.supports(gramSpec as never, [spec], { columns: false, alpha: 1 }) === true;
 }
 
 /**

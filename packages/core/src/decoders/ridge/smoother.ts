@@ -11,6 +11,7 @@ import {
   maximum,
   type OpOptions,
 } from '../../ops/index.ts';
+import type { OpSpec } from '../../ops/op.ts';
 import type { Tensor } from '../../tensor.ts';
 
 /** How the equations of many alphas are solved: a Cholesky factor for each, or one eigendecomposition for all. */
@@ -31,7 +32,7 @@ export function chooseFactorisation(
 ): Factorisation {
   if (asked !== 'auto') return asked;
   if (alphas < ALPHAS_FOR_EIGH) return 'cholesky';
-  return backend.supports(eighSpec as never, [{ shape: [size, size], dtype }], {}) === true
+  return backend.supports(eighSpec as unknown as OpSpec, [{ shape: [size, size], dtype }], {}) === true
     ? 'eigh'
     : 'cholesky';
 }

@@ -1,0 +1,51 @@
+import { createRandom } from '../random.ts';
+import { mean } from './pairing.ts';
+
+export interface BootstrapOptions {
+  /** Coverage, .95 by default. */
+  level?: number | undefined;
+  resamples?: number | undefined;
+  /**
+   * Successive trials that are drawn together; 1 by default. Scores of a continuous stimulus are correlated in time:
+   * single draws would give intervals that are too narrow (Politis and Romano 1992, circular block bootstrap).
+   */
+  block?: number | undefined;
+  seed?: number | undefined;
+}
+
+/** Percentile bootstrap interval of the mean of per-trial scores. */
+export function bootstrapInterval(
+  scores: ArrayLike<number>,
+  { level = 0.95, resamples = 2000, block = 1, seed = 0 }: BootstrapOptions = {},
+): [low: number, high: number] {
+  const n = scores.length;
+  const random = createRandom(seed);
+  const means = new Float64Array(resamples);
+  for (let r = 0; r < resamples; r++) {
+    let sum = 0;
+    for (let drawn = 0; drawn < n; ) {
+      const start = random.integer(n);
+      for (let k = 0; k < block && drawn < n; k++, drawn++) sum += scores[(start + k) % n]!;
+    }
+    means[r] = sum / n;
+  }
+  means.sort();
+  const tail = (1 - level) / 2;
+  return [quantile(means, tail), quantile(means, 1 - tail)];
+}
+
+/** Quantile of ascending values, linearly interpolated (type 7, as numpy). */
+export function quantile(sorted: ArrayLike<number>, q: number): number {
+  const position = q * (sorted.length - 1);
+  const low = Math.floor(position);
+  const high = Math.min(low + 1, sorted.length - 1);
+  return sorted[low]! + (position - low) * (sorted[high]! - sorted[low]!);
+}
+
+/** Standard error of a mean of independent scores. */
+export function standardError(scores: ArrayLike<number>): number {
+  const centre = mean(scores);
+  let squares = 0;
+  for (let i = 0; i < scores.length; i++) squares += (scores[i]! - centre) ** 2;
+  return Math.sqrt(squares / (scores.length - 1) / scores.length);
+}
