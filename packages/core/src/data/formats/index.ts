@@ -1,5 +1,6 @@
 export * from './crc32.ts';
 export * from './gzip.ts';
+export * from './nifti.ts';
 export * from './npy.ts';
 export * from './npz.ts';
 export * from './safetensors.ts';
