@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Installs the peers that the benchmarks compare with, from Debian's packages: OpenBLAS, BLIS and numpy.
+set -euo pipefail
+packages=(libopenblas0-pthread libblis4-pthread python3-numpy)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+  apt-get -o DPkg::Lock::Timeout=900 update -q
+  apt-get -o DPkg::Lock::Timeout=900 install -y -q --no-install-recommends "${missing[@]}"
+fi

@@ -1,0 +1,148 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import os from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { createReferenceBackend } from '@fmri2image/core';
+import { CpuBackend } from '@fmri2image/node';
+import { measureLimits } from './limits.ts';
+import { measureShape } from './measure.ts';
+import { measureOverhead, type Overhead } from './overhead.ts';
+import { startPeers } from './peers.ts';
+import { markdown, type Row } from './row.ts';
+import { readShapes } from './shape.ts';
+import { openWebGpu } from './webgpu.ts';
+
+const USAGE = `npm run bench -- [OP...] [options]
+
+Measures our ops and the peers that this machine has (OpenBLAS over its core types, BLIS, numpy) in one interleaved
+run, checks our results in it, and sets both beside the measured limits of the machine.
+
+  --threads LIST   numbers of threads, separated by commas (default: 1 and all cores)
+  --samples N      samples of each implementation (default 10)
+  --seconds S      stop sampling a shape after so many seconds, but not before 5 samples (default 20)
+  --seed N         of the random operands (default 1)
+  --isa NAME       portable | avx2 | avx512 (default: the best)
+  --no-peers       ours alone
+  --json           rows as JSON, one a line, instead of a table
+  --record FILE    append the rows to a file of JSON lines as well`;
+
+const here = join(dirname(fileURLToPath(import.meta.url)), '..');
+const cache = join(here, '..', '.f2i', 'bench');
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    allowNegative: true,
+    options: {
+      threads: { type: 'string' },
+      samples: { type: 'string', default: '10' },
+      seconds: { type: 'string', default: '20' },
+      seed: { type: 'string', default: '1' },
+      isa: { type: 'string', default: 'auto' },
+      peers: { type: 'boolean', default: true },
+      json: { type: 'boolean', default: false },
+      record: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const shapes = readShapes(join(here, 'shapes'), positionals);
+  const cores = os.availableParallelism();
+  const threadCounts = values.threads?.split(',').map(Number) ?? (cores > 1 ? [1, cores] : [1]);
+  const rows: Row[] = [];
+  for (const threads of threadCounts) {
+    const backend = new CpuBackend({ threads, isa: values.isa as 'auto' });
+    const { peers, absent } = values.peers
+      ? await startPeers(join(here, 'peers'), cache, threads)
+      : { peers: [], absent: [] };
+    if (absent.length > 0) note(`not on this machine: ${absent.join(', ')} (benchmarks/install-peers.sh)`);
+    const limits = measureLimits(join(here, 'peers'), cache, threads);
+    note(`${backend.info.description}; limits: ${JSON.stringify(limits)}`);
+    const session = {
+      backend,
+      peers,
+      limits,
+      threads,
+      seed: Number(values.seed),
+      samples: Number(values.samples),
+      seconds: Number(values.seconds),
+      device: `${os.cpus()[0]?.model ?? 'unknown CPU'}, ${cores} cores; ${backend.info.description}`,
+      commit: commit(),
+      version: version(),
+      progress: (line: string) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${line}`),
+    };
+    for (const shape of shapes) {
+      const measured = await measureShape(shape, session);
+      rows.push(...measured);
+      if (values.json) for (const row of measured) console.log(JSON.stringify(row));
+      if (values.record) record(values.record, measured);
+    }
+    for (const peer of peers) peer.stop();
+    await backend.dispose();
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  const overheads = await measureOverheads();
+  if (values.json)
+    for (const overhead of overheads) console.log(JSON.stringify({ op: 'enqueue', ...overhead }));
+  else console.log(`${markdown(rows)}\n\n${overheadTable(overheads)}`);
+  return rows.some((row) => row.passed === false) ? 1 : 0;
+}
+
+async function measureOverheads(): Promise<Overhead[]> {
+  const overheads: Overhead[] = [];
+  const backends = [new CpuBackend(), createReferenceBackend(), await openWebGpu()];
+  for (const backend of backends) {
+    if (!backend) {
+      note('enqueue overhead on WebGPU: no adapter here');
+      continue;
+    }
+    overheads.push(await measureOverhead(backend));
+    await backend.dispose();
+  }
+  return overheads;
+}
+
+function overheadTable(overheads: readonly Overhead[]): string {
+  const lines = overheads.map(
+    (o) =>
+      `| ${o.backend} | ${o.description} | ${o.enqueueMicroseconds.toFixed(1)} | ${o.perOpMicroseconds.toFixed(1)} |`,
+  );
+  return ['| backend | device | enqueue us an op | whole us an op |', '|---|---|---|---|', ...lines].join(
+    '\n',
+  );
+}
+
+function record(file: string, rows: readonly Row[]): void {
+  mkdirSync(dirname(file), { recursive: true });
+  appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')) as { version: string }).version;
+}
+
+function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+main().then(
+  // Dawn keeps the event loop alive: end explicitly.
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,9 @@
+import { defineConfig } from 'tsup';
+
+export default defineConfig({
+  entry: { run: 'src/run.ts' },
+  format: 'esm',
+  target: 'es2022',
+  platform: 'node',
+  clean: true,
+});
