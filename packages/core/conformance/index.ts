@@ -1,1 +1,7 @@
-export {};
+export {
+  type CaseResult,
+  type ConformanceOptions,
+  type ConformanceReport,
+  formatReport,
+  runConformance,
+} from './runner.ts';

@@ -198,6 +198,11 @@ export abstract class Backend {
     return { liveTensors: this.#live.size, ...this.memory() };
   }
 
+  /** The handles not yet disposed, oldest first: to name leaks. */
+  liveTensors(): readonly Tensor[] {
+    return [...this.#live];
+  }
+
   /** Drops queued work and frees everything. Calling it twice is fine. */
   async dispose(): Promise<void> {
     if (this.#closed) return;

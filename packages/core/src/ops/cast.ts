@@ -18,7 +18,7 @@ export const castSpec: OpSpec<CastAttributes> = {
   },
 };
 
-/** Converts the element type: to floats by rounding to nearest even, to integers by truncation with saturation. */
+/** Converts the element type: to floats by rounding to nearest even, to integers by truncation with saturation (NaN gives 0). */
 export function cast(x: Tensor, dtype: DType, options: OpOptions = {}): Tensor {
   return runOp(castSpec, [x], { dtype }, options)[0]!;
 }

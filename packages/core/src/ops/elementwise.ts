@@ -19,8 +19,11 @@ const NOT_ON_INTEGERS: readonly string[] = ['div', 'sqrt', 'exp', 'log'];
 export const elementwiseSpec: OpSpec<ElementwiseAttributes> = {
   name: 'elementwise',
   family: 'elementwise',
-  infer([a, b], { kind }) {
+  infer([a, b], { kind, scalar }) {
     const dtype = sameFloat('elementwise', [a, b], ['f32', 'f64', 'i32']);
+    if (dtype === 'i32' && scalar !== (scalar | 0)) {
+      throw fail('elementwise', 'the scalar must be an integer of 32 bits', 'i32', `${scalar}`);
+    }
     if (dtype === 'i32' && NOT_ON_INTEGERS.includes(kind)) {
       throw fail('elementwise', `${kind} is not defined on integers`, 'f32 or f64', 'i32');
     }

@@ -20,7 +20,6 @@ export { choleskySolve } from './cholesky_solve.ts';
 export { type ColumnStatsAttributes, columnStats } from './column_stats.ts';
 export { cosineMatrix } from './cosine_matrix.ts';
 export { eigh } from './eigh.ts';
-export type { BinaryKind, UnaryKind } from './elementwise.ts';
 export {
   abs,
   add,

@@ -59,7 +59,10 @@ function isDiagonal(a: Float64Array, n: number): boolean {
   return off <= (Number.EPSILON / 4) ** 2 * all;
 }
 
-/** One rotation in the plane (i, j) that zeroes a[i][j]; q collects the rotations. */
+/**
+ * One rotation in the plane (i, j) that zeroes a[i][j]; q collects the rotations. Written with tan(angle / 2) as
+ * small corrections to the old values, so that the many small angles of the last sweeps add almost no rounding.
+ */
 function rotate(a: Float64Array, q: Float64Array, n: number, i: number, j: number): void {
   const pivot = a[i * n + j]!;
   if (pivot === 0) return;
@@ -68,25 +71,23 @@ function rotate(a: Float64Array, q: Float64Array, n: number, i: number, j: numbe
   const t = (theta >= 0 ? 1 : -1) / (Math.abs(theta) + Math.sqrt(theta * theta + 1));
   const cos = 1 / Math.sqrt(t * t + 1);
   const sin = t * cos;
-  for (let k = 0; k < n; k++) {
-    const ki = a[k * n + i]!;
-    const kj = a[k * n + j]!;
-    a[k * n + i] = cos * ki - sin * kj;
-    a[k * n + j] = sin * ki + cos * kj;
-  }
-  for (let k = 0; k < n; k++) {
-    const ik = a[i * n + k]!;
-    const jk = a[j * n + k]!;
-    a[i * n + k] = cos * ik - sin * jk;
-    a[j * n + k] = sin * ik + cos * jk;
-  }
+  const tanHalf = sin / (1 + cos);
+  /** Turns the pair of numbers at two positions. */
+  const turn = (x: Float64Array, at: number, and: number): void => {
+    const [first, second] = [x[at]!, x[and]!];
+    x[at] = first - sin * (second + tanHalf * first);
+    x[and] = second + sin * (first - tanHalf * second);
+  };
+  a[i * n + i]! -= t * pivot;
+  a[j * n + j]! += t * pivot;
   a[i * n + j] = 0;
   a[j * n + i] = 0;
   for (let k = 0; k < n; k++) {
-    const ki = q[k * n + i]!;
-    const kj = q[k * n + j]!;
-    q[k * n + i] = cos * ki - sin * kj;
-    q[k * n + j] = sin * ki + cos * kj;
+    turn(q, k * n + i, k * n + j);
+    if (k === i || k === j) continue;
+    turn(a, k * n + i, k * n + j);
+    a[i * n + k] = a[k * n + i]!;
+    a[j * n + k] = a[k * n + j]!;
   }
 }
 
