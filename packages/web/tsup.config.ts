@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup';
+import { esbuildWgsl } from './wgsl.ts';
 
 export default defineConfig({
   entry: { index: 'src/index.ts' },
@@ -8,4 +9,5 @@ export default defineConfig({
   dts: true,
   sourcemap: true,
   clean: true,
+  esbuildPlugins: [esbuildWgsl],
 });

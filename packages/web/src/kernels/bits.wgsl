@@ -1,0 +1,15 @@
+// Floats by their bit patterns: WGSL lets an implementation assume that there are neither NaN nor infinities, so
+// whatever must get those right works on integers.
+
+const SIGN = 0x80000000u;
+const MAGNITUDE = 0x7fffffffu;
+const INFINITY = 0x7f800000u;
+const NAN = 0x7fc00000u;
+
+fn is_nan(bits: u32) -> bool {
+  return (bits & MAGNITUDE) > INFINITY;
+}
+
+fn is_finite(bits: u32) -> bool {
+  return (bits & MAGNITUDE) < INFINITY;
+}

@@ -1,0 +1,169 @@
+// y = a kind b, or kind a. Buffers hold bit patterns: integers and floats share the code, and NaN is told by its
+// bits.
+
+struct Params {
+  first: u32, count: u32, stride: u32,
+  cols: u32,
+  a: u32, b: u32, y: u32,
+  // Elements of b between two rows and two columns: 0 where it repeats.
+  b_row: u32, b_col: u32,
+  has_b: u32, scalar: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(1) @binding(0) var<storage, read> a: array<u32>;
+@group(1) @binding(1) var<storage, read> b: array<u32>;
+@group(1) @binding(2) var<storage, read_write> y: array<u32>;
+
+override KIND: u32;
+override INTEGER: bool;
+
+const ADD = 0u;
+const SUB = 1u;
+const MUL = 2u;
+const DIV = 3u;
+const MAX = 4u;
+const MIN = 5u;
+const NEG = 16u;
+const ABS = 17u;
+const SQRT = 18u;
+const SQUARE = 19u;
+const EXP = 20u;
+const LOG = 21u;
+
+@compute @workgroup_size(256)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let item = item_of(id);
+  if (is_outside(item)) { return; }
+  let left = a[p.a + item];
+  var right = p.scalar;
+  if (p.has_b != 0u) { right = b[p.b + (item / p.cols) * p.b_row + (item % p.cols) * p.b_col]; }
+  if (INTEGER) {
+    y[p.y + item] = bitcast<u32>(on_integers(bitcast<i32>(left), bitcast<i32>(right)));
+  } else {
+    y[p.y + item] = on_floats(left, right);
+  }
+}
+
+/// 32-bit integers wrap around.
+fn on_integers(left: i32, right: i32) -> i32 {
+  switch (KIND) {
+    case ADD: { return left + right; }
+    case SUB: { return left - right; }
+    case MUL: { return left * right; }
+    case MAX: { return max(left, right); }
+    case MIN: { return min(left, right); }
+    case NEG: { return -left; }
+    case ABS: { return abs(left); }
+    case SQUARE: { return left * left; }
+    default: { return 0; }
+  }
+}
+
+fn on_floats(left: u32, right: u32) -> u32 {
+  let x = bitcast<f32>(left);
+  let z = bitcast<f32>(right);
+  switch (KIND) {
+    case ADD: { return bitcast<u32>(x + z); }
+    case SUB: { return bitcast<u32>(x - z); }
+    case MUL: { return bitcast<u32>(x * z); }
+    case DIV: { return divide(left, right); }
+    case MAX: { return larger(left, right); }
+    case MIN: { return larger(left ^ SIGN, right ^ SIGN) ^ SIGN; }
+    case NEG: { return left ^ SIGN; }
+    case ABS: { return left & MAGNITUDE; }
+    case SQRT: { return root(left); }
+    case SQUARE: { return bitcast<u32>(x * x); }
+    case EXP: { return exponential(left); }
+    case LOG: { return logarithm(left); }
+    default: { return NAN; }
+  }
+}
+
+/// The larger of two floats, NaN if either is; -0 is less than 0.
+fn larger(left: u32, right: u32) -> u32 {
+  if (is_nan(left) || is_nan(right)) { return NAN; }
+  return select(right, left, ordered(left) > ordered(right));
+}
+
+/// Patterns in the order of their values.
+fn ordered(bits: u32) -> u32 {
+  return select(bits | SIGN, ~bits, (bits & SIGN) != 0u);
+}
+
+fn divide(left: u32, right: u32) -> u32 {
+  let sign = (left ^ right) & SIGN;
+  let x = left & MAGNITUDE;
+  let z = right & MAGNITUDE;
+  if (x > INFINITY || z > INFINITY || (x == z && (x == 0u || x == INFINITY))) { return NAN; }
+  if (z == 0u || x == INFINITY) { return sign | INFINITY; }
+  if (x == 0u || z == INFINITY) { return sign; }
+  return bitcast<u32>(bitcast<f32>(left) / bitcast<f32>(right));
+}
+
+fn root(bits: u32) -> u32 {
+  if ((bits & MAGNITUDE) == 0u || bits == INFINITY) { return bits; }
+  if (bits > INFINITY) { return NAN; } // NaN, or negative: the sign is the highest bit
+  return bitcast<u32>(sqrt(bitcast<f32>(bits)));
+}
+
+/// exp by x = n log 2 + r and a polynomial in r (Cephes, expf): the built-in may err by 3 + 2 |x| ulp.
+fn exponential(bits: u32) -> u32 {
+  if (is_nan(bits)) { return NAN; }
+  let x = bitcast<f32>(bits);
+  if (x > 88.7228317) { return INFINITY; }
+  if (x < -103.972076) { return 0u; }
+  let n = floor(x * 1.44269504 + 0.5);
+  // log 2 in two parts: n times the first is exact.
+  let r = (x - n * 0.693359375) + n * 2.12194440e-4;
+  var q = 1.9875691500e-4;
+  q = q * r + 1.3981999507e-3;
+  q = q * r + 8.3334519073e-3;
+  q = q * r + 4.1665795894e-2;
+  q = q * r + 1.6666665459e-1;
+  q = q * r + 5.0000001201e-1;
+  let value = (q * r * r + r) + 1.0;
+  // In two steps, as 2^n itself need not be a normal number.
+  let half = i32(n) / 2;
+  return bitcast<u32>(value * power_of_two(half) * power_of_two(i32(n) - half));
+}
+
+fn power_of_two(n: i32) -> f32 {
+  return bitcast<f32>(u32(n + 127) << 23u);
+}
+
+/// log by x = 2^e m with m around 1 and a polynomial in m - 1 (Cephes, logf).
+fn logarithm(bits: u32) -> u32 {
+  if ((bits & MAGNITUDE) == 0u) { return SIGN | INFINITY; }
+  if (bits > INFINITY) { return NAN; }
+  if (bits == INFINITY) { return INFINITY; }
+  var pattern = bits;
+  var e = -126;
+  if (pattern < 0x800000u) {
+    // Subnormal: normalised as an integer, since arithmetic on it may flush to zero.
+    let shift = countLeadingZeros(pattern) - 8u;
+    pattern <<= shift;
+    e -= i32(shift);
+  } else {
+    e += i32(pattern >> 23u) - 1;
+  }
+  var m = bitcast<f32>((pattern & 0x7fffffu) | 0x3f000000u); // in [1/2, 1)
+  e += 1;
+  if (m < 0.707106781) {
+    m += m;
+    e -= 1;
+  }
+  let x = m - 1.0;
+  let z = x * x;
+  var q = 7.0376836292e-2;
+  q = q * x - 1.1514610310e-1;
+  q = q * x + 1.1676998740e-1;
+  q = q * x - 1.2420140846e-1;
+  q = q * x + 1.4249322787e-1;
+  q = q * x - 1.6668057665e-1;
+  q = q * x + 2.0000714765e-1;
+  q = q * x - 2.4999993993e-1;
+  q = q * x + 3.3333331174e-1;
+  let n = f32(e);
+  let low = q * x * z - n * 2.12194440e-4 - 0.5 * z;
+  return bitcast<u32>((x + low) + n * 0.693359375);
+}

@@ -1,0 +1,36 @@
+import { cast } from './cast.ts';
+import { choleskyFactor } from './cholesky_factor.ts';
+import { choleskySolve } from './cholesky_solve.ts';
+import { columnStats } from './column_stats.ts';
+import { cosineMatrix } from './cosine_matrix.ts';
+import { elementwise } from './elementwise.ts';
+import { gather } from './gather.ts';
+import { gemm } from './gemm.ts';
+import { gram } from './gram.ts';
+import type { Kernel } from './kernel.ts';
+import { pearsonColumns } from './pearson_columns.ts';
+import { standardize } from './standardize.ts';
+import { topK } from './top_k.ts';
+import { triangularSolve } from './triangular_solve.ts';
+
+/** Kernels by op. */
+export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
+  ['cast', cast],
+  ['cholesky_factor', choleskyFactor],
+  ['cholesky_solve', choleskySolve],
+  ['column_stats', columnStats],
+  ['cosine_matrix', cosineMatrix],
+  ['elementwise', elementwise],
+  ['gather', gather],
+  ['gemm', gemm],
+  ['gram', gram],
+  ['pearson_columns', pearsonColumns],
+  ['standardize', standardize],
+  ['top_k', topK],
+  ['triangular_solve', triangularSolve],
+]);
+
+/** Ops that this backend declares it cannot do, with the reason. */
+export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
+  ['eigh', 'no eigensolver in WGSL yet; use the cpu backend'],
+]);
