@@ -1,3 +1,4 @@
+import { roundTo } from '../convert.ts';
 import { asMatrix, type BinaryKind, type ElementwiseAttributes, type UnaryKind } from '../ops/elementwise.ts';
 import type { ReferenceKernel } from './kernel.ts';
 
@@ -33,11 +34,13 @@ const onIntegers: Partial<typeof onFloats> = {
 
 export const elementwise: ReferenceKernel<ElementwiseAttributes> = ([a, b], [y], { kind, scalar }) => {
   const apply = (a!.dtype === 'i32' ? onIntegers : onFloats)[kind]!;
+  // A scalar is an operand of the type of a, like any other.
+  const constant = roundTo(a!.dtype, scalar);
   const [rows, cols] = asMatrix(a!.shape);
   const [bRows, bCols] = b ? asMatrix(b.shape) : [1, 1];
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < cols; j++) {
-      const other = b ? b.data[(bRows === 1 ? 0 : i) * bCols + (bCols === 1 ? 0 : j)]! : scalar;
+      const other = b ? b.data[(bRows === 1 ? 0 : i) * bCols + (bCols === 1 ? 0 : j)]! : constant;
       y!.data[i * cols + j] = apply(a!.data[i * cols + j]!, other);
     }
   }
