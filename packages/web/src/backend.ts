@@ -98,12 +98,7 @@ export class WebGpuBackend extends Backend {
     return kernel.refuses?.(inputs, attributes, this.#limits) ?? true;
   }
 
-  protected allocate(byteLength: number, dtype: DType): GpuStorage {
-    if (dtype === 'f64') {
-      throw new F2iError('UNSUPPORTED', 'WGSL has no 64-bit floats; use f32, or the cpu backend', {
-        backend: 'webgpu',
-      });
-    }
+  protected allocate(byteLength: number, _dtype: DType): GpuStorage {
     const storage = new GpuStorage(byteLength, undefined);
     storage.buffer = this.#take(byteLength, (failure) => {
       storage.failure ??= failure;

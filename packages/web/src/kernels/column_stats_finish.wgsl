@@ -4,7 +4,7 @@ struct Params {
   col: u32, cols: u32, chunks: u32,
   // All rows, and the divisor of the variance.
   n: f32, divisor: f32,
-  mean: u32, std: u32,
+  mean: u32, deviation: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(1) @binding(0) var<storage, read_write> frame: array<f32>;
@@ -44,5 +44,5 @@ fn finish(@builtin(global_invocation_id) id: vec3u) {
   // What the first mean lacks by rounding is taken from both results.
   let spread = sum_of(1u, col) - sum * sum / p.n;
   mean[p.mean + col] = frame[col] + sum / p.n / scale;
-  deviation[p.std + col] = sqrt(select(spread, 0.0, spread < 0.0) / p.divisor) / scale;
+  deviation[p.deviation + col] = sqrt(select(spread, 0.0, spread < 0.0) / p.divisor) / scale;
 }

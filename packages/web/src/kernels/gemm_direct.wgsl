@@ -10,7 +10,7 @@ fn main(@builtin(local_invocation_id) id: vec3u, @builtin(workgroup_id) group: v
   var k = 0u;
   while (k < p.k) {
     let end = min(p.k, k + FOLD);
-    var sums: array<vec4f, 4>;
+    var sums = array<vec4f, 4>();
     if (row + 4u <= p.m && col + 4u <= p.n) {
       for (; k + 4u <= end; k += 4u) {
         let w = b_block(k, col);
