@@ -1,7 +1,7 @@
 import { F2iError } from '../../error.ts';
 import { allocate } from '../ndarray.ts';
 import { pacer } from '../pause.ts';
-import { readAll, type Source } from '../source.ts';
+import { readAll, type Source, sliceSource } from '../source.ts';
 import { crc32 } from './crc32.ts';
 import { InflateError, Inflater } from './inflate.ts';
 
@@ -124,4 +124,32 @@ export async function gunzip(
     size += piece.length;
   }
   return out.subarray(0, size);
+}
+
+/** Enough compressed bytes for the first piece of output. */
+const headBytes = 1 << 18;
+
+/**
+ * The first bytes of the content: at least `length`, or all there are; unchecked, but where the whole file is small.
+ * Of a large file, only the beginning is read, unless `length` needs more.
+ */
+export async function gunzipHead(source: Source, length: number, signal?: AbortSignal): Promise<Uint8Array> {
+  let head: Uint8Array = new Uint8Array(0);
+  if (source.size > headBytes) {
+    // The slice is cut off, so that only its first piece may be asked for.
+    for await (const piece of gunzipPieces(sliceSource(source, 0, headBytes), signal)) {
+      head = piece.slice();
+      break;
+    }
+    if (head.length >= length) return head;
+    head = new Uint8Array(0);
+  }
+  for await (const piece of gunzipPieces(source, signal)) {
+    const grown = new Uint8Array(head.length + piece.length);
+    grown.set(head);
+    grown.set(piece, head.length);
+    head = grown;
+    if (head.length >= length) break;
+  }
+  return head;
 }

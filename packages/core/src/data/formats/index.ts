@@ -1,7 +1,11 @@
 export * from './crc32.ts';
 export * from './gzip.ts';
+export * from './inspect.ts';
 export * from './nifti.ts';
 export * from './npy.ts';
 export * from './npz.ts';
+export * from './png.ts';
+export * from './read_array.ts';
 export * from './safetensors.ts';
+export * from './table.ts';
 export { isZip, openZip, type Zip, type ZipEntry } from './zip.ts';

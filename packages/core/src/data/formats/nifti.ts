@@ -11,8 +11,8 @@ import {
   toFloat64,
 } from '../ndarray.ts';
 import { pacer } from '../pause.ts';
-import { type Source, sliceSource } from '../source.ts';
-import { gunzipPieces, isGzip } from './gzip.ts';
+import type { Source } from '../source.ts';
+import { gunzipHead, gunzipPieces, isGzip } from './gzip.ts';
 import { toRowMajor } from './npy.ts';
 
 /**
@@ -95,8 +95,6 @@ const spaceUnits = { 0: 'unknown', 1: 'm', 2: 'mm', 3: 'um' } as const;
 const timeUnits = { 0: 'unknown', 8: 's', 16: 'ms', 24: 'us', 32: 'Hz', 40: 'ppm', 48: 'rad/s' } as const;
 const secondsPer: Partial<Record<NiftiHeader['timeUnit'], number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 
-/** Enough compressed bytes for the first piece of output, which holds any ordinary header. */
-const headBytes = 1 << 18;
 const longestHeader = 540;
 
 /** Whether the (decompressed) bytes begin as a NIfTI header, of one file or of a pair. */
@@ -209,24 +207,14 @@ function wrongAmount(file: string, header: NiftiHeader, bytes: number, found: st
 }
 
 /** The first bytes of the decompressed file: at least `length`, or all there are. */
-async function headOf(source: Source, compressed: boolean, length: number, signal?: AbortSignal) {
-  if (!compressed) return source.read(0, Math.min(length, source.size), signal);
-  const small = source.size <= headBytes;
-  const first = small ? source : sliceSource(source, 0, headBytes);
-  let head = new Uint8Array(0);
-  // The slice is cut off, and its first piece is all that is asked of it; beyond, the whole file is read.
-  for (const from of small ? [first] : [first, source]) {
-    head = new Uint8Array(0);
-    for await (const piece of gunzipPieces(from, signal)) {
-      const grown = new Uint8Array(head.length + piece.length);
-      grown.set(head);
-      grown.set(piece, head.length);
-      head = grown;
-      if (head.length >= length) return head;
-      if (from !== source) break;
-    }
-  }
-  return head;
+function headOf(
+  source: Source,
+  compressed: boolean,
+  length: number,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  if (compressed) return gunzipHead(source, length, signal);
+  return source.read(0, Math.min(length, source.size), signal);
 }
 
 async function statedSize(source: Source, signal?: AbortSignal): Promise<number> {

@@ -1,0 +1,99 @@
+import { F2iError } from '../../error.ts';
+import type { NdArray } from '../ndarray.ts';
+import type { Source } from '../source.ts';
+import { gunzipHead, isGzip } from './gzip.ts';
+import { isNifti, openNifti } from './nifti.ts';
+import { isNpy, readNpy } from './npy.ts';
+import { openNpz } from './npz.ts';
+import { isPng, readPng } from './png.ts';
+import { openSafetensors } from './safetensors.ts';
+import { readNumericTable, type TableOptions } from './table.ts';
+import { isZip } from './zip.ts';
+
+export type FileFormat = 'npy' | 'npz' | 'nifti' | 'safetensors' | 'png' | 'table';
+
+/**
+ * What a file is: by its content, and by its name only where the content has no mark (safetensors, tables). Throws
+ * FORMAT when it is none of what this project reads, or when a name such as `.npy` promises what the content is not.
+ */
+export async function detectFormat(source: Source, signal?: AbortSignal): Promise<FileFormat> {
+  const name = source.name.toLowerCase();
+  let start = await source.read(0, Math.min(1024, source.size), signal);
+  if (isGzip(start)) start = await gunzipHead(source, 1024, signal);
+  if (isNpy(start)) return 'npy';
+  if (isZip(start)) return 'npz';
+  if (isNifti(start)) return 'nifti';
+  if (isPng(start)) return 'png';
+  if (/\.nii(\.gz)?$/.test(name)) return 'nifti';
+  if (/\.safetensors$/.test(name) || looksLikeSafetensors(start)) return 'safetensors';
+  if (/\.(tsv|csv|txt|1d)(\.gz)?$/.test(name)) return 'table';
+  for (const format of ['npy', 'npz', 'png'] as const) if (name.endsWith(`.${format}`)) return format;
+  throw new F2iError('FORMAT', 'not a format that is read', {
+    file: source.name,
+    expected: 'npy, npz, NIfTI (.nii, .nii.gz), safetensors, PNG, or a table (.tsv, .csv, .txt, also .gz)',
+  });
+}
+
+function looksLikeSafetensors(start: Uint8Array): boolean {
+  return start.length >= 10 && start[8] === 0x7b && start[9] === 0x22 && start[6] === 0 && start[7] === 0;
+}
+
+export interface ReadArrayOptions extends TableOptions {
+  /** Which array of an npz or safetensors file; not needed where it holds just one. */
+  array?: string | undefined;
+}
+
+/**
+ * Reads an array from any of the formats: npy, an array of an npz or safetensors file, an image (NIfTI: [x, y, z, t],
+ * scaled; PNG: [height, width, channels], 0 to 1, or [height, width] for grey), or a table of numbers (f64, [rows,
+ * columns]). Throws FORMAT or UNSUPPORTED, naming the file.
+ */
+export async function readArray(source: Source, options: ReadArrayOptions = {}): Promise<NdArray> {
+  const { array, signal } = options;
+  const format = await detectFormat(source, signal);
+  if (array !== undefined && format !== 'npz' && format !== 'safetensors') {
+    throw new F2iError('USAGE', `a file of format ${format} has no named arrays`, {
+      file: source.name,
+      field: array,
+    });
+  }
+  switch (format) {
+    case 'npy':
+      await refuseGzip(source, signal);
+      return readNpy(source, signal);
+    case 'npz': {
+      await refuseGzip(source, signal);
+      const npz = await openNpz(source, signal);
+      return npz.read(array ?? theOnly(npz.names, source.name), signal);
+    }
+    case 'safetensors': {
+      const file = await openSafetensors(source, signal);
+      return file.read(array ?? theOnly([...file.entries.keys()], source.name), signal);
+    }
+    case 'nifti':
+      return (await openNifti(source, signal)).readAll(signal);
+    case 'png': {
+      const { height, width, channels, data } = await readPng(source, signal);
+      return { dtype: 'f32', shape: channels === 1 ? [height, width] : [height, width, channels], data };
+    }
+    case 'table': {
+      const { rowCount, columns, data } = await readNumericTable(source, options);
+      return { dtype: 'f64', shape: [rowCount, columns.length], data };
+    }
+  }
+}
+
+async function refuseGzip(source: Source, signal?: AbortSignal): Promise<void> {
+  if (!isGzip(await source.read(0, Math.min(2, source.size), signal))) return;
+  throw new F2iError('UNSUPPORTED', 'gzip around this format is not read; decompress it', {
+    file: source.name,
+  });
+}
+
+function theOnly(names: readonly string[], file: string): string {
+  if (names.length === 1) return names[0]!;
+  throw new F2iError('USAGE', names.length === 0 ? 'the file holds no array' : 'name the array to read', {
+    file,
+    expected: names.length === 0 ? 'at least one array' : `one of ${names.join(', ')}`,
+  });
+}
