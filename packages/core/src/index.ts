@@ -1,4 +1,5 @@
 export * from './backend.ts';
+export * from './bundle/index.ts';
 export * from './convert.ts';
 export * from './data/index.ts';
 export * from './decoders/index.ts';
@@ -12,3 +13,4 @@ export * from './random.ts';
 export * from './reference/backend.ts';
 export * from './rows.ts';
 export * from './tensor.ts';
+export * from './version.ts';

@@ -1,1 +1,11 @@
+export type {
+  Decoder,
+  DecoderOutput,
+  Features,
+  PredictOptions,
+  Reconstruction,
+  ReconstructOptions,
+} from './decoder.ts';
+export { outputSize } from './decoder.ts';
+export { Picture } from './picture.ts';
 export * from './ridge/index.ts';

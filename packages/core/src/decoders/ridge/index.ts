@@ -1,6 +1,10 @@
 export { crossValidate } from './crossValidate.ts';
+export { RidgeDecoder } from './decoder.ts';
 export { fitRidge, interceptOf, type RidgeFit, type RidgeOptions } from './fit.ts';
+export type { FitContext, RidgeDecoderOptions, RidgeTrainingData } from './fitDecoder.ts';
+export type { FoldPlan } from './folds.ts';
 export { leaveOneOut } from './leaveOneOut.ts';
+export type { RidgeConfig, RidgeModel } from './model.ts';
 export { CONDITION_LIMIT, largestEigenvalue, type Numerics, type Precision } from './precision.ts';
 export { ALPHA_SCORES, type AlphaScore } from './scores.ts';
 export { type AlphaSelection, logGrid, selectAlphas } from './select.ts';

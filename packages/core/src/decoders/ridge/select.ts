@@ -37,7 +37,14 @@ export function selectAlphas(
         bestScore = score;
       }
     }
-    if (best < 0) throw new F2iError('INTERNAL', `no alpha has a finite cross-validation score for ${who}`);
+    if (best < 0)
+      throw new F2iError(
+        'INVALID_ARGUMENT',
+        `no alpha has a score for ${who}: is there NaN among its values?`,
+        {
+          field: 'targets',
+        },
+      );
     return best;
   };
   const shared = perTarget

@@ -1,5 +1,5 @@
 import { bytesPerElement } from '../../dtype.ts';
-import { throwIfAborted } from '../../error.ts';
+import { F2iError, throwIfAborted } from '../../error.ts';
 import { choleskyFactor, choleskySolve, gemm, sub } from '../../ops/index.ts';
 import { type NormalEquations, rightSides } from './equations.ts';
 import { columnMeans, upload } from './matrices.ts';
@@ -51,11 +51,11 @@ export async function solveRidge(
         const block = await targets.read(columns, signal);
         const downloads = backend.scope(() => {
           let y = upload(backend, block, [n, columns.length], dtype, ops);
-          const mean = intercept ? columnMeans(y, ops) : undefined;
-          if (mean) y = sub(y, mean, ops);
+          const mean = columnMeans(y, ops);
+          if (intercept) y = sub(y, mean, ops);
           const solution = choleskySolve(factor, rightSides(equations, y, ops), ops);
           const result = toPrimal ? gemm(design, solution, { ...ops, transA: true }) : solution;
-          return [result.download(), mean?.download() ?? Promise.resolve(undefined)];
+          return [result.download(), mean.download()];
         });
         const [result, mean] = await Promise.all(downloads);
         const width = columns.length;
@@ -64,7 +64,14 @@ export async function solveRidge(
             values[row * targets.count + columns[j]!] = result![row * width + j]!;
         }
         columns.forEach((t, j) => {
-          targetMean[t] = mean?.[j] ?? 0;
+          if (!Number.isFinite(mean![j])) {
+            throw new F2iError('INVALID_ARGUMENT', 'targets hold NaN or infinity', {
+              field: 'targets',
+              expected: 'finite values',
+              found: `${mean![j]} in target ${t}`,
+            });
+          }
+          if (intercept) targetMean[t] = mean![j]!;
         });
         done += width;
         options.onProgress?.({ phase: 'solve', done, total: targets.count });

@@ -1,0 +1,103 @@
+import type { Backend } from '../backend.ts';
+import type { BundleContents } from '../bundle/contents.ts';
+import { F2iError } from '../error.ts';
+import type { Rows } from '../rows.ts';
+import type { Picture } from './picture.ts';
+
+/** What a decoder makes of one trial. */
+export type DecoderOutput =
+  | {
+      readonly kind: 'picture';
+      /** [height, width] or [height, width, 1 or 3]. */
+      readonly shape: readonly number[];
+      /** Values of black and white; reconstructions are clipped to them. */
+      readonly range: readonly [number, number];
+    }
+  | {
+      readonly kind: 'features';
+      readonly shape: readonly number[];
+      /** Of which model and layer, for people and generators. */
+      readonly name?: string | undefined;
+    };
+
+export interface Features {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+export interface Reconstruction {
+  /** Row of the betas. */
+  readonly trial: number;
+  /** Set if the decoder's output are pictures. */
+  readonly image?: Picture;
+  /** Set if they are features. */
+  readonly features?: Features;
+}
+
+export interface PredictOptions {
+  /** Run of each row of the betas, for decoders that look at neighbouring volumes. */
+  runs?: ArrayLike<string | number> | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ReconstructOptions extends PredictOptions {
+  /** Rows of the betas to reconstruct, in this order; all when absent. */
+  trials?: ArrayLike<number> | undefined;
+  /** For decoders that draw random numbers; ridge does not. */
+  seed?: number | undefined;
+}
+
+/** From brain responses to pictures or features. Fitted, or opened from a bundle; lives on one backend. */
+export interface Decoder {
+  /** Name of its kind in bundles: `ridge`. */
+  readonly kind: string;
+  readonly backend: Backend;
+  /** Voxels of one row of betas. */
+  readonly voxels: number;
+  readonly output: DecoderOutput;
+  /** Sentences that a report must show. */
+  readonly warnings: readonly string[];
+
+  /** Outputs of all rows at once, [n, ...output.shape] row-major; pictures are clipped to their range. */
+  predict(betas: Rows, options?: PredictOptions): Promise<Float32Array>;
+  /**
+   * One reconstruction after the other.
+   *
+   * @example for await (const { trial, image } of decoder.reconstruct(betas)) show(trial, image);
+   */
+  reconstruct(betas: Rows, options?: ReconstructOptions): AsyncGenerator<Reconstruction, void, void>;
+  toBundle(): BundleContents;
+  /** Frees what it holds on the device; the decoder cannot be used afterwards. */
+  dispose(): void;
+}
+
+export function outputSize({ shape }: DecoderOutput): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** Throws INVALID_ARGUMENT for an output that makes no sense. */
+export function checkOutput(output: DecoderOutput, targetShape: readonly number[]): void {
+  const fail = (field: string, message: string, expected: string, found: string) =>
+    new F2iError('INVALID_ARGUMENT', message, { field, expected, found });
+  if (output.shape.join() !== targetShape.join()) {
+    throw fail(
+      'output.shape',
+      'the output is not what the targets are',
+      `[${targetShape}]`,
+      `[${output.shape}]`,
+    );
+  }
+  if (output.kind !== 'picture') return;
+  const { shape, range } = output;
+  if (shape.length < 2 || shape.length > 3 || ![1, 3].includes(shape[2] ?? 1)) {
+    throw fail(
+      'output.shape',
+      'not the shape of a picture',
+      '[height, width] or [height, width, 1 or 3]',
+      `[${shape}]`,
+    );
+  }
+  if (!(Number.isFinite(range[0]) && Number.isFinite(range[1]) && range[0] < range[1])) {
+    throw fail('output.range', 'not a range of values', '[black, white], ascending', `[${range}]`);
+  }
+}

@@ -1,0 +1,300 @@
+import type { Backend } from '../../backend.ts';
+import type { BundleContents } from '../../bundle/contents.ts';
+import { lagVoxels } from '../../data/lags.ts';
+import { F2iError, throwIfAborted } from '../../error.ts';
+import { hasFloat64 } from '../../float64.ts';
+import { add, cast, gemm, type OpOptions, standardize } from '../../ops/index.ts';
+import { type Rows, rowExtents } from '../../rows.ts';
+import type { Tensor } from '../../tensor.ts';
+import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from '../decoder.ts';
+import { outputSize } from '../decoder.ts';
+import { Picture } from '../picture.ts';
+import { modelFromBundle, modelToBundle } from './bundle.ts';
+import {
+  type FitContext,
+  fitRidgeModel,
+  isPlain,
+  type RidgeDecoderOptions,
+  type RidgeTrainingData,
+} from './fitDecoder.ts';
+import { upload } from './matrices.ts';
+import type { RidgeModel } from './model.ts';
+import { CONDITION_LIMIT } from './precision.ts';
+
+/** Trials that are decoded together: enough to fill the matrix kernels, few enough to answer soon. */
+const TRIALS_AT_ONCE = 32;
+/** Bytes of weights in one tensor: WebGPU guarantees bindings of 128 MiB. */
+const WEIGHT_BYTES = 128 * 2 ** 20;
+
+/** Weights of some targets, on the device. */
+interface WeightBlock {
+  readonly from: number;
+  readonly to: number;
+  /** [lags x v, targets] or [n, targets] */
+  readonly weights: Tensor;
+  /** [targets] */
+  readonly mean: Tensor;
+}
+
+/** What a decoder holds on its backend. */
+interface Resident {
+  readonly mean: Tensor;
+  readonly std: Tensor;
+  readonly training: Tensor | undefined;
+  readonly blocks: readonly WeightBlock[];
+}
+
+/**
+ * Linear decoder: ridge regression from voxels to the pixels of a picture, or to any features.
+ *
+ * @example
+ * const decoder = await RidgeDecoder.fit(
+ *   { voxels, targets: pictures, output: { kind: 'picture', shape: [15, 20], range: [0, 1] }, groups: sweeps },
+ *   { lags: [2, 3, 4, 5] },
+ *   { backend },
+ * );
+ * for await (const { image } of decoder.reconstruct(unseen)) show(image);
+ */
+export class RidgeDecoder implements Decoder {
+  readonly kind = 'ridge';
+  readonly backend: Backend;
+  readonly model: RidgeModel;
+  readonly warnings: readonly string[];
+  #resident: Resident | undefined;
+  #disposed = false;
+
+  private constructor(model: RidgeModel, backend: Backend) {
+    this.model = model;
+    this.backend = backend;
+    this.warnings = [...model.warnings, ...deviceWarnings(model, backend)];
+  }
+
+  /**
+   * Fits on training trials.
+   *
+   * @throws INVALID_ARGUMENT for NaN voxels (naming them), counts that do not match, impossible options; CANCELLED
+   *   within a second of an abort
+   */
+  static async fit(
+    data: RidgeTrainingData,
+    options: RidgeDecoderOptions,
+    context: FitContext,
+  ): Promise<RidgeDecoder> {
+    return new RidgeDecoder(await fitRidgeModel(data, options, context), context.backend);
+  }
+
+  /** For `openBundle`. */
+  static fromBundle(contents: BundleContents, file: string, backend: Backend): RidgeDecoder {
+    return new RidgeDecoder(modelFromBundle(contents, file), backend);
+  }
+
+  toBundle(): BundleContents {
+    return modelToBundle(this.model);
+  }
+
+  get voxels(): number {
+    return this.model.input.voxels;
+  }
+
+  get output() {
+    return this.model.output;
+  }
+
+  async predict(betas: Rows, options: PredictOptions = {}): Promise<Float32Array> {
+    const design = this.#design(betas, options);
+    const n = design.shape[0]!;
+    const size = outputSize(this.output);
+    const values = new Float32Array(n * size);
+    for (let start = 0; start < n; start += TRIALS_AT_ONCE) {
+      const trials = range(start, Math.min(n, start + TRIALS_AT_ONCE));
+      values.set(await this.#decode(design, trials, options.signal), start * size);
+    }
+    return values;
+  }
+
+  async *reconstruct(
+    betas: Rows,
+    options: ReconstructOptions = {},
+  ): AsyncGenerator<Reconstruction, void, void> {
+    const design = this.#design(betas, options);
+    const n = design.shape[0]!;
+    const trials = options.trials ? Array.from(options.trials) : range(0, n);
+    const bad = trials.find((trial) => !(Number.isInteger(trial) && trial >= 0 && trial < n));
+    if (bad !== undefined) {
+      throw new F2iError('INVALID_ARGUMENT', 'no such trial', {
+        field: 'trials',
+        expected: `rows 0 to ${n - 1}`,
+        found: `${bad}`,
+      });
+    }
+    const { output } = this;
+    const size = outputSize(output);
+    for (let start = 0; start < trials.length; start += TRIALS_AT_ONCE) {
+      const some = trials.slice(start, start + TRIALS_AT_ONCE);
+      const values = await this.#decode(design, some, options.signal);
+      for (const [i, trial] of some.entries()) {
+        throwIfAborted(options.signal, 'reconstruction');
+        const data = values.slice(i * size, (i + 1) * size);
+        yield output.kind === 'picture'
+          ? { trial, image: new Picture(data, output.shape, output.range) }
+          : { trial, features: { data, shape: output.shape } };
+      }
+    }
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    if (!this.#resident) return;
+    const { mean, std, training, blocks } = this.#resident;
+    for (const tensor of [mean, std, training, ...blocks.flatMap((block) => [block.weights, block.mean])]) {
+      tensor?.dispose();
+    }
+    this.#resident = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Rows as the weights take them: for decoders with lags, each with its neighbours of the same run. */
+  #design(betas: Rows, { runs, signal }: PredictOptions): Rows {
+    if (this.#disposed) throw new F2iError('DISPOSED', 'the decoder was used after dispose()');
+    throwIfAborted(signal, 'reconstruction');
+    const [, v] = rowExtents(betas, 'betas');
+    if (v !== this.voxels) {
+      throw new F2iError('INVALID_ARGUMENT', 'the decoder was fitted on another number of voxels', {
+        field: 'betas',
+        expected: `${this.voxels}`,
+        found: `${v}`,
+      });
+    }
+    const { lags } = this.model;
+    return isPlain(lags) ? betas : lagVoxels(betas, lags, runs);
+  }
+
+  /** Values of some trials, [trials, output], clipped if they are pictures. */
+  async #decode(
+    design: Rows,
+    trials: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
+    throwIfAborted(signal, 'reconstruction');
+    const { output } = this.model;
+    const data = takeRows(design, trials);
+    checkFinite(data, trials, data.length / trials.length);
+    const resident = this.#load();
+    const { backend } = this;
+    const downloads = backend.scope(() => {
+      const x = backend.tensor(data, [trials.length, data.length / trials.length]);
+      let z = standardize(x, { mean: resident.mean, std: resident.std, signal });
+      if (resident.training) {
+        if (resident.training.dtype !== z.dtype) z = cast(z, resident.training.dtype, { signal });
+        z = gemm(z, resident.training, { transB: true, signal });
+      }
+      return resident.blocks.map(({ weights, mean }) =>
+        predictBlock(z, weights, mean, { signal }).download(),
+      );
+    });
+    const parts = (await Promise.all(downloads)) as Float32Array[];
+    const size = outputSize(output);
+    const values = new Float32Array(trials.length * size);
+    resident.blocks.forEach(({ from, to }, b) => {
+      const part = parts[b]!;
+      for (let i = 0; i < trials.length; i++) {
+        values.set(part.subarray(i * (to - from), (i + 1) * (to - from)), i * size + from);
+      }
+    });
+    if (output.kind === 'picture') clip(values, output.range);
+    return values;
+  }
+
+  /** Uploads the weights on first use. */
+  #load(): Resident {
+    if (this.#resident) return this.#resident;
+    const { backend, model } = this;
+    const { weights, trainingVoxels, targetMean } = model;
+    // Dual weights of an ill-conditioned fit cancel each other: they are applied in the arithmetic they came from.
+    const dtype = weights instanceof Float64Array && hasFloat64(backend) ? 'f64' : 'f32';
+    const rows = weights.length / targetMean.length;
+    const width = model.voxelMean.length;
+    this.#resident = backend.scope(() => ({
+      mean: backend.tensor(model.voxelMean, [width]),
+      std: backend.tensor(model.voxelStd, [width]),
+      training: trainingVoxels && upload(backend, trainingVoxels, [rows, width], dtype, {}),
+      blocks: weightBlocks(model, rows).map(([from, to, values]) => ({
+        from,
+        to,
+        weights: upload(backend, values, [rows, to - from], dtype, {}),
+        mean: upload(backend, targetMean.slice(from, to), [to - from], dtype, {}),
+      })),
+    }));
+    return this.#resident;
+  }
+}
+
+/** Predictions in float32, whatever they were computed in. */
+function predictBlock(z: Tensor, weights: Tensor, mean: Tensor, options: OpOptions): Tensor {
+  const same = z.dtype === weights.dtype ? z : cast(z, weights.dtype, options);
+  const values = add(gemm(same, weights, options), mean, options);
+  return values.dtype === 'f32' ? values : cast(values, 'f32', options);
+}
+
+/** Weights of the targets [from, to), as many as one binding takes. */
+function weightBlocks(
+  { weights, targetMean }: RidgeModel,
+  rows: number,
+): [from: number, to: number, values: Float32Array | Float64Array][] {
+  const targets = targetMean.length;
+  const width = Math.max(1, Math.floor(WEIGHT_BYTES / (rows * weights.BYTES_PER_ELEMENT)));
+  if (width >= targets) return [[0, targets, weights]];
+  const blocks: [number, number, Float32Array | Float64Array][] = [];
+  for (let from = 0; from < targets; from += width) {
+    const to = Math.min(targets, from + width);
+    const values =
+      weights instanceof Float64Array
+        ? new Float64Array(rows * (to - from))
+        : new Float32Array(rows * (to - from));
+    for (let row = 0; row < rows; row++) {
+      values.set(weights.subarray(row * targets + from, row * targets + to), row * (to - from));
+    }
+    blocks.push([from, to, values]);
+  }
+  return blocks;
+}
+
+function deviceWarnings({ storage, weights, report }: RidgeModel, backend: Backend): string[] {
+  const bound = typeof report.conditionBound === 'number' ? report.conditionBound : 0;
+  if (storage === 'primal' || !(weights instanceof Float64Array) || hasFloat64(backend)) return [];
+  if (bound <= CONDITION_LIMIT) return [];
+  return [
+    `fitted in float64 (condition number up to ${bound.toExponential(1)}), but ${backend.name} applies its dual weights in float32: store it primal for such devices`,
+  ];
+}
+
+function takeRows({ data, shape }: Rows, rows: readonly number[]): Float32Array {
+  const length = data.length / shape[0]!;
+  const taken = new Float32Array(rows.length * length);
+  rows.forEach((row, i) => {
+    taken.set(data.subarray(row * length, (row + 1) * length), i * length);
+  });
+  return taken;
+}
+
+function checkFinite(data: Float32Array, trials: readonly number[], width: number): void {
+  const bad = data.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  throw new F2iError('INVALID_ARGUMENT', 'the betas hold NaN or infinity', {
+    field: 'betas',
+    expected: 'finite responses',
+    found: `${data[bad]} in trial ${trials[Math.floor(bad / width)]}`,
+  });
+}
+
+function clip(values: Float32Array, [low, high]: readonly [number, number]): void {
+  for (let i = 0; i < values.length; i++) values[i] = Math.min(high, Math.max(low, values[i]!));
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}

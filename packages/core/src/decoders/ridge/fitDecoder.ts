@@ -1,0 +1,288 @@
+import type { Backend } from '../../backend.ts';
+import type { BundleInput, FittedStep, SawTest } from '../../bundle/contents.ts';
+import { lagVoxels } from '../../data/lags.ts';
+import { F2iError } from '../../error.ts';
+import { columnStats, standardize } from '../../ops/index.ts';
+import { type Rows, rowExtents } from '../../rows.ts';
+import type { Tensor } from '../../tensor.ts';
+import { checkOutput, type DecoderOutput, outputSize } from '../decoder.ts';
+import { fitRidge, type RidgeFit } from './fit.ts';
+import { type FoldPlan, planFolds } from './folds.ts';
+import type { RidgeModel } from './model.ts';
+import type { Precision } from './precision.ts';
+import type { AlphaScore } from './scores.ts';
+import { logGrid } from './select.ts';
+import { type TargetSource, targetsInMemory } from './targets.ts';
+import type { RidgeForm, RidgeProgress } from './types.ts';
+
+/** Training data: trials that may be looked at, and no others. */
+export interface RidgeTrainingData {
+  /** Betas or volumes [n, v]; Float64Array is rounded to float32. */
+  voxels: Rows;
+  /** Pictures or features [n, ...], in memory or read in blocks. */
+  targets: Rows | { source: TargetSource; shape: readonly number[] };
+  /** What the targets are; features when absent. */
+  output?: DecoderOutput | undefined;
+  /** Run (sweep, session) of each trial: folds leave out whole ones, lags stay inside them. */
+  groups?: ArrayLike<string | number> | undefined;
+  /** For the bundle: which voxels these are and what was done to them. */
+  input?: Omit<BundleInput, 'voxels'> | undefined;
+  /** Are test trials among these? What the caller knows; `unknown` when absent. */
+  sawTest?: SawTest | undefined;
+  /** Steps fitted before (preprocessing, voxel selection), for the ledger. */
+  ledger?: readonly FittedStep[] | undefined;
+}
+
+export interface RidgeDecoderOptions {
+  /**
+   * Penalties to choose from, or a single one. By default 13 values from 1e-3 to 1e3 times the mean eigenvalue of
+   * the Gram matrix, evenly spaced in their logarithm: the same relative shrinkage for any number of voxels.
+   */
+  alphas?: readonly number[] | number | undefined;
+  /** By default leave-one-group-out where there are groups, else five folds of successive trials. */
+  folds?: FoldPlan | undefined;
+  score?: AlphaScore | undefined;
+  /** One alpha for each target (default) or for all. */
+  perTarget?: boolean | undefined;
+  intercept?: boolean | undefined;
+  /** Divides each voxel by its standard deviation over the training trials (default). */
+  standardize?: boolean | undefined;
+  /** Volumes to read for each target, relative to it; [0] by default. For rows that are volumes. */
+  lags?: readonly number[] | undefined;
+  /**
+   * What to keep: weights of voxels (primal), or weights of training trials and these trials' voxels (dual), which
+   * is smaller when targets are many, but contains training data. By default primal unless that takes over 256 MiB
+   * and dual takes less.
+   */
+  storage?: RidgeForm | 'auto' | undefined;
+  form?: RidgeForm | 'auto' | undefined;
+  precision?: Precision | 'auto' | undefined;
+  blockBytes?: number | undefined;
+}
+
+export interface FitContext {
+  backend: Backend;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: RidgeProgress) => void) | undefined;
+}
+
+const PRIMAL_BYTES = 256 * 2 ** 20;
+
+/** Fits the plain values of a ridge decoder. */
+export async function fitRidgeModel(
+  data: RidgeTrainingData,
+  options: RidgeDecoderOptions,
+  { backend, signal, onProgress }: FitContext,
+): Promise<RidgeModel> {
+  const { intercept = true, standardize: scale = true, perTarget = true } = options;
+  const ops = { signal };
+  const [n, v] = rowExtents(data.voxels, 'voxels');
+  const { source, output } = targetsOf(data, n);
+  const lags = checkLags(options.lags ?? [0]);
+  const groups = checkGroups(data.groups, n);
+  const width = lags.length * v;
+  const storage = chooseStorage(options, n, width, source.count);
+
+  const lagged = isPlain(lags)
+    ? Float32Array.from(data.voxels.data)
+    : lagVoxels(data.voxels, lags, groups).data;
+  const raw = backend.tensor(lagged, [n, width]);
+  const stats = columnStats(raw, ops);
+  const [rawMean, rawStd] = (await downloadAll(stats.mean, stats.std)) as [Float32Array, Float32Array];
+  const centred = intercept || scale;
+  const voxelMean = centred ? rawMean : new Float32Array(width);
+  const voxelStd = scale ? rawStd : new Float32Array(width).fill(1);
+  const z = standardize(raw, {
+    ...ops,
+    mean: centred ? stats.mean : undefined,
+    std: scale ? stats.std : undefined,
+  });
+  for (const tensor of [raw, stats.mean, stats.std]) tensor.dispose();
+  try {
+    checkVoxels(rawMean, rawStd, v);
+    const constantVoxels = rawStd.subarray(0, v).reduce((count, std) => count + (std === 0 ? 1 : 0), 0);
+    if (rawStd.every((std) => std === 0)) {
+      throw invalid('voxels', 'no voxel varies over the training trials', 'at least one', 'none');
+    }
+    const plan =
+      options.folds ??
+      (groups && new Set(groups).size > 1 ? 'leave-one-group-out' : { folds: Math.min(5, n) });
+    const single = typeof options.alphas === 'number';
+    const grid = single ? undefined : (options.alphas ?? defaultGrid(rawStd, scale, n));
+    const fit = await fitRidge(z, source, {
+      ...ops,
+      onProgress,
+      ...(grid
+        ? { grid: grid as readonly number[], folds: planFolds(plan, n, groups) }
+        : { alpha: options.alphas as number }),
+      score: options.score,
+      perTarget,
+      intercept,
+      form: storage === 'dual' ? 'dual' : options.form,
+      coefficients: storage,
+      precision: options.precision,
+      blockBytes: options.blockBytes,
+    });
+    const trainingVoxels = storage === 'dual' ? ((await z.download()) as Float32Array) : undefined;
+    const steps = fittedSteps(fit, groups, data.sawTest ?? 'unknown', centred, scale);
+    return {
+      input: { voxels: v, ...data.input },
+      output,
+      lags,
+      voxelMean,
+      voxelStd,
+      storage,
+      weights: storage === 'primal' ? Float32Array.from(fit.values) : fit.values,
+      trainingVoxels,
+      targetMean: Float32Array.from(fit.targetMean),
+      alphas: fit.alphas,
+      config: { intercept, standardize: scale },
+      report: reportOf(fit, { trials: n, constantVoxels, perTarget, score: options.score }),
+      warnings: fit.warnings,
+      ledger: [...(data.ledger ?? []), ...steps],
+    };
+  } finally {
+    z.dispose();
+  }
+}
+
+function targetsOf({ targets, output }: RidgeTrainingData, n: number) {
+  let source: TargetSource;
+  let shape: readonly number[];
+  if ('source' in targets) {
+    ({ source } = targets);
+    shape = targets.shape;
+  } else {
+    const [rows] = rowExtents(targets, 'targets');
+    source = targetsInMemory(targets.data, rows);
+    shape = targets.shape.slice(1);
+  }
+  if (source.trials !== n) {
+    throw invalid(
+      'targets',
+      'voxels and targets differ in their number of trials',
+      `${n}`,
+      `${source.trials}`,
+    );
+  }
+  const checked = output ?? ({ kind: 'features', shape } as const);
+  checkOutput(checked, shape);
+  if (outputSize(checked) !== source.count) {
+    throw invalid('targets', 'the shape does not fit the targets', `${source.count} values`, `[${shape}]`);
+  }
+  return { source, output: checked };
+}
+
+function checkLags(lags: readonly number[]): readonly number[] {
+  const bad = lags.find((lag, i) => !Number.isInteger(lag) || lags.indexOf(lag) !== i);
+  if (lags.length === 0 || bad !== undefined) {
+    throw invalid(
+      'lags',
+      'lags are distinct numbers of volumes',
+      'whole numbers, each once',
+      `${bad ?? 'none'}`,
+    );
+  }
+  return [...lags];
+}
+
+export const isPlain = (lags: readonly number[]) => lags.length === 1 && lags[0] === 0;
+
+function checkGroups(groups: ArrayLike<string | number> | undefined, n: number) {
+  if (groups && groups.length !== n)
+    throw invalid('groups', 'one group for each trial', `${n}`, `${groups.length}`);
+  return groups && Array.from(groups);
+}
+
+/** NaN and infinity show in the mean (or, when it overflows, in the deviation) of their voxel. */
+function checkVoxels(mean: Float32Array, std: Float32Array, voxels: number): void {
+  const bad = new Set<number>();
+  mean.forEach((value, column) => {
+    if (!Number.isFinite(value) || !Number.isFinite(std[column])) bad.add(column % voxels);
+  });
+  if (bad.size === 0) return;
+  const first = [...bad].slice(0, 5).join(', ');
+  throw invalid(
+    'voxels',
+    'voxels hold NaN or infinity',
+    'finite responses',
+    `${bad.size} of ${voxels} voxels (${bad.size > 5 ? 'first ' : ''}${first})`,
+  );
+}
+
+function chooseStorage(options: RidgeDecoderOptions, n: number, width: number, targets: number): RidgeForm {
+  const { storage = 'auto' } = options;
+  if (storage !== 'auto') return storage;
+  if (options.form === 'primal') return 'primal';
+  const primalBytes = 4 * width * targets;
+  return primalBytes > PRIMAL_BYTES && 4 * n * (width + targets) < primalBytes ? 'dual' : 'primal';
+}
+
+async function downloadAll(...tensors: Tensor[]) {
+  return Promise.all(tensors.map((tensor) => tensor.download()));
+}
+
+/** Around the mean eigenvalue of the Gram matrix: its trace, n times the variances, over its rank. */
+function defaultGrid(std: Float32Array, scaled: boolean, n: number): readonly number[] {
+  const varying = std.filter((value) => value > 0);
+  const variance = scaled ? varying.length : varying.reduce((sum, value) => sum + value ** 2, 0);
+  const eigenvalue = (n * variance) / Math.min(n, varying.length);
+  return logGrid(-3, 3, 13).map((factor) => factor * eigenvalue);
+}
+
+function fittedSteps(
+  { selection }: RidgeFit,
+  groups: readonly (string | number)[] | undefined,
+  sawTest: SawTest,
+  centred: boolean,
+  scaled: boolean,
+): FittedStep[] {
+  const runs = [...new Set(groups ?? [])].map(String);
+  const steps: FittedStep[] = [];
+  if (centred) {
+    const step = scaled ? 'mean and standard deviation of voxels' : 'mean of voxels';
+    steps.push({ step, runs, sawTest });
+  }
+  if (selection) {
+    const note = 'chosen by cross-validation inside the training trials';
+    steps.push({ step: 'ridge penalty', runs, sawTest, note });
+  }
+  steps.push({ step: 'ridge weights and target means', runs, sawTest });
+  return steps;
+}
+
+function reportOf(
+  { form, numerics, selection, alphas, warnings }: RidgeFit,
+  fitted: { trials: number; constantVoxels: number; perTarget: boolean; score: AlphaScore | undefined },
+): RidgeModel['report'] {
+  return {
+    trials: fitted.trials,
+    constantVoxels: fitted.constantVoxels,
+    form,
+    precision: numerics.precision,
+    precisionReason: numerics.reason,
+    conditionBound: Math.min(numerics.conditionBound, Number.MAX_VALUE),
+    alpha: { smallest: least(alphas), largest: -least(alphas.map((alpha) => -alpha)) },
+    ...(selection && {
+      crossValidation: {
+        grid: [...selection.grid],
+        perTarget: fitted.perTarget,
+        score: fitted.score ?? 'negativeSquaredError',
+        meanScore: selection.scores.reduce((sum, score) => sum + score, 0) / selection.scores.length,
+        chosen: selection.grid.map((value) =>
+          alphas.reduce((count, alpha) => count + (alpha === value ? 1 : 0), 0),
+        ),
+        atBorder: { ...selection.atBorder },
+      },
+    }),
+    warnings: [...warnings],
+  };
+}
+
+function least(values: Float64Array): number {
+  return values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+}
+
+function invalid(field: string, message: string, expected: string, found: string): F2iError {
+  return new F2iError('INVALID_ARGUMENT', message, { field, expected, found });
+}
