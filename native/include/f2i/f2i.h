@@ -192,7 +192,7 @@ F2I_API f2i_status f2i_buffer_read(f2i_context *ctx, f2i_buffer *buffer, uint64_
 /* A row-major matrix inside a buffer. A vector of length n is 1 x n. An output
  * may overlap an input only where the op says "y may be ...", and then only by
  * being exactly the same matrix. An op whose outputs are empty does nothing;
- * otherwise no operand may be empty. */
+ * otherwise no operand may be empty, but a and b of f2i_gemm (k = 0). */
 typedef struct f2i_matrix {
   f2i_buffer *buffer;
   uint64_t offset; /* bytes; a multiple of the element size */

@@ -206,7 +206,7 @@ bool AnyCall::worth_running() const {
   const auto empty = [](const Operand &operand) { return operand.view->rows == 0 || operand.view->cols == 0; };
   if (std::all_of(job_->begin(), job_->end(), [&](const Operand &o) { return !o.output || empty(o); })) return false;
   for (const Operand &operand : *job_) {
-    if (empty(operand)) {
+    if (empty(operand) && !(empty_inputs_ && !operand.output)) {
       invalid("%s: shape: expected no empty matrix, found %" PRId64 " x %" PRId64, operand.name, operand.view->rows,
               operand.view->cols);
     }

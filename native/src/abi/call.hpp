@@ -42,6 +42,8 @@ public:
   void require_same_type(const View &view, const View &as) const;
   void require_shape(const View &view, int64_t rows, int64_t cols) const;
   void require_square(const View &view) const;
+  /// Inputs may be empty though the output is not: a sum of no terms is zero.
+  void allow_empty_inputs() { empty_inputs_ = true; }
 
   [[noreturn]]
 #if defined(__GNUC__)
@@ -64,6 +66,7 @@ private:
   f2i_context *const context_;
   const char *const name_;
   OpJob *job_ = nullptr;
+  bool empty_inputs_ = false;
 };
 
 /// An op of one driver: fill op, give the operands, enqueue.
