@@ -51,7 +51,7 @@ export class Arguments {
     values[at + 1] = offset * bytesPerElement(dtype);
     values[at + 2] = rows;
     values[at + 3] = cols;
-    values[at + 4] = cols;
+    values[at + 4] = Math.max(1, cols);
     values[at + 5] = DTYPES[dtype];
   }
 }

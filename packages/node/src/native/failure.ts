@@ -32,8 +32,12 @@ export function isNativeError(error: unknown): error is NativeError {
  */
 export function translate(error: unknown, origin?: Enqueued | undefined): unknown {
   if (!isNativeError(error)) return error;
-  return new F2iError(CODES[error.status] ?? 'INTERNAL', error.message, {
-    op: origin?.op ?? error.op,
+  const op = origin?.op ?? error.op;
+  // A refused call names the op itself; so does the public error.
+  const message =
+    op && error.message.startsWith(`${op}: `) ? error.message.slice(op.length + 2) : error.message;
+  return new F2iError(CODES[error.status] ?? 'INTERNAL', message, {
+    op,
     backend: 'cpu',
     place: origin && formatPlace(origin.place),
     cause: origin?.signal?.aborted ? origin.signal.reason : undefined,

@@ -1,0 +1,23 @@
+import { formatReport, runConformance } from '@fmri2image/core/conformance';
+import { describe, expect, it } from 'vitest';
+import { CpuBackend } from '../src/index.ts';
+import { ISAS } from '../src/native/addon.ts';
+import { loadAddon } from '../src/native/load.ts';
+
+const best = loadAddon().bestIsa;
+
+describe.each(['portable', 'avx2', 'avx512'] as const)('conformance on %s', (isa) => {
+  it.skipIf(ISAS.indexOf(isa) > best).each([1, 2])(
+    'with %d threads',
+    { timeout: 120_000 },
+    async (threads) => {
+      const backend = new CpuBackend({ isa, threads });
+      expect(backend.info).toMatchObject({ device: 'cpu', isa, threads });
+      const report = await runConformance(backend);
+      await backend.dispose();
+      if (report.failed > 0) expect.fail(formatReport(report));
+      expect(report.unsupported).toBe(0);
+      expect(report.passed).toBeGreaterThan(400);
+    },
+  );
+});
