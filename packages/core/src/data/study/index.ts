@@ -1,0 +1,11 @@
+export { DATA_PREFIX, type LoadStudyOptions, loadStudy } from './load.ts';
+export { type SampleOptions, sampleTrials } from './samples.ts';
+export {
+  parseManifest,
+  STUDY_FORMAT,
+  STUDY_VERSION,
+  type StudyManifest,
+  type VisualField,
+} from './schema.ts';
+export type { DecodedPicture, PictureCodec } from './stimuli.ts';
+export type { Stimuli, Study, StudyRun, Trial, VoxelSelection } from './study.ts';

@@ -1,0 +1,82 @@
+import type { Rows } from '../../rows.ts';
+import type { VisualField } from './schema.ts';
+
+/** One presentation of a stimulus (or one volume of a continuous one). */
+export interface Trial {
+  /** Row of `Study.voxels` where rows are trials. */
+  readonly row?: number | undefined;
+  /** Onset in volumes of the whole series, not necessarily whole, where rows are volumes. */
+  readonly volume?: number | undefined;
+  /** Seconds. */
+  readonly duration?: number | undefined;
+  /** Index into `Study.stimuli`. */
+  readonly stimulus?: number | undefined;
+  /** Category or condition. */
+  readonly label?: string | undefined;
+  readonly run: string;
+  readonly session?: string | undefined;
+  readonly group?: string | undefined;
+  readonly split?: string | undefined;
+  readonly repeat?: string | undefined;
+}
+
+export interface StudyRun {
+  readonly name: string;
+  /** Rows [start, end) of `Study.voxels`. */
+  readonly start: number;
+  readonly end: number;
+  readonly session?: string | undefined;
+  readonly group?: string | undefined;
+  readonly split?: string | undefined;
+}
+
+/** What was shown. */
+export type Stimuli = {
+  /** Name of each, for output files: `frame-0012`, `beach.png`. */
+  readonly names: readonly string[];
+} & (
+  | {
+      readonly kind: 'pictures';
+      /** [count, height, width] or [count, height, width, 3]; row 0 on top, 0 to 1. */
+      readonly values: Rows & { readonly data: Float32Array };
+    }
+  | {
+      readonly kind: 'features';
+      /** [count, ...] */
+      readonly values: Rows & { readonly data: Float32Array };
+      readonly name?: string | undefined;
+    }
+);
+
+/** Which of the scanner's voxels the columns are. */
+export interface VoxelSelection {
+  /** For people: `530 voxels of mask.nii.gz`. */
+  readonly description: string;
+  /** Column of the file (or voxel of the image, x fastest) that each column of `voxels` is. */
+  readonly indices: Int32Array;
+}
+
+/** Brain responses, trials and stimuli of one subject, read and checked. */
+export interface Study {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly dataTerms?: string | undefined;
+  /** [rows, voxels] */
+  readonly voxels: Rows & { readonly data: Float32Array };
+  readonly rows: 'volumes' | 'trials';
+  /** Seconds from one volume to the next. */
+  readonly tr?: number | undefined;
+  readonly runs: readonly StudyRun[];
+  readonly trials: readonly Trial[];
+  /** Each volume is a trial: permutations must be circular shifts. */
+  readonly continuous: boolean;
+  readonly stimuli?: Stimuli | undefined;
+  readonly visualField?: VisualField | undefined;
+  /** Trials that are scored, as indices. */
+  readonly scored: Int32Array;
+  readonly selection: VoxelSelection;
+  /** Oddities that were accepted, in words. */
+  readonly warnings: readonly string[];
+  /** What was repaired on request, in words; goes into the ledger. */
+  readonly repairs: readonly string[];
+}

@@ -1,0 +1,230 @@
+import { F2iError } from '../../error.ts';
+import { lineOf, readTable, type Table } from '../formats/table.ts';
+import type { Source } from '../source.ts';
+import type { StudyManifest } from './schema.ts';
+import type { StudyRun, Trial } from './study.ts';
+
+/** Fields of a trials table. */
+const FIELDS = [
+  'onset',
+  'volume',
+  'duration',
+  'stimulus',
+  'label',
+  'run',
+  'session',
+  'group',
+  'split',
+  'repeat',
+] as const;
+type Field = (typeof FIELDS)[number];
+
+/** A trial whose stimulus is still named as in the file. */
+export type NamedTrial = Omit<Trial, 'stimulus'> & { readonly stimulus?: string | undefined };
+
+/** Runs of the study in rows of `voxels`: as stated, else one a file. */
+export function studyRuns(manifest: StudyManifest, rowsOfFile: readonly number[], file: string): StudyRun[] {
+  const rows = rowsOfFile.reduce((sum, count) => sum + count, 0);
+  if (!manifest.runs) {
+    let start = 0;
+    return rowsOfFile.map((count, i) => {
+      start += count;
+      return { name: String(i + 1), start: start - count, end: start };
+    });
+  }
+  const runs = manifest.runs.map(({ first, last, ...rest }) => ({
+    ...rest,
+    start: first - manifest.indexBase,
+    end: last - manifest.indexBase + 1,
+  }));
+  runs.forEach((run, i) => {
+    const before = runs[i - 1];
+    if (run.start < 0 || run.end <= run.start || run.end > rows || (before && run.start < before.end)) {
+      throw new F2iError('FORMAT', 'the run does not lie within the data, in ascending order', {
+        file,
+        field: `runs.${i}`,
+        expected: `rows ${(before?.end ?? 0) + manifest.indexBase} to ${rows - 1 + manifest.indexBase}`,
+        found: `${run.start + manifest.indexBase} to ${run.end - 1 + manifest.indexBase}`,
+      });
+    }
+  });
+  return runs;
+}
+
+/** Every volume of every run is a trial; volume i shows stimulus i. */
+export function volumeTrials(runs: readonly StudyRun[], indexBase: number): NamedTrial[] {
+  return runs.flatMap(({ name, start, end, session, group, split }) =>
+    Array.from({ length: end - start }, (_, i) => ({
+      volume: start + i,
+      stimulus: String(start + i + indexBase),
+      run: name,
+      session,
+      group,
+      split,
+    })),
+  );
+}
+
+/** Reads the trials table and places each trial in its run. */
+export async function readTrials(
+  manifest: StudyManifest,
+  source: Source,
+  runs: readonly StudyRun[],
+  rows: number,
+  signal?: AbortSignal,
+): Promise<NamedTrial[]> {
+  const { trials: options, voxels } = manifest;
+  if (!('file' in options)) throw new F2iError('INTERNAL', 'not a table of trials');
+  const table = await readTable(source, { header: options.header, signal });
+  const columns = columnsOf(table, options.columns);
+  if (voxels.rows === 'trials' && table.rows.length !== rows) {
+    throw new F2iError('FORMAT', 'one trial for each row of voxels', {
+      file: source.name,
+      expected: `${rows} rows, as in ${[voxels.file].flat().join(', ')}`,
+      found: `${table.rows.length}`,
+    });
+  }
+  const found: NamedTrial[] = [];
+  for (let i = 0; i < table.rows.length; i++) {
+    const cell = (field: Field) => {
+      const column = columns.get(field);
+      const text = column === undefined ? undefined : table.rows[i]![column];
+      return text === '' || text === 'n/a' ? undefined : text;
+    };
+    const where = (field: string) => ({ file: source.name, field: `line ${lineOf(table, i)}, ${field}` });
+    const trial = placeTrial(manifest, runs, i, cell, where, table.rows.length === rows);
+    if (!options.dropLabels?.includes(trial.label ?? '')) found.push(trial);
+  }
+  if (found.length === 0) throw new F2iError('FORMAT', 'no trials', { file: source.name });
+  return found;
+}
+
+function columnsOf(table: Table, named: Record<string, string>): Map<Field, number> {
+  for (const field of Object.keys(named)) {
+    if (!(FIELDS as readonly string[]).includes(field)) {
+      throw new F2iError('FORMAT', 'not a field of a trial', {
+        file: table.file,
+        field: `trials.columns.${field}`,
+        expected: FIELDS.join(', '),
+      });
+    }
+  }
+  const columns = new Map<Field, number>();
+  for (const field of FIELDS) {
+    const name = named[field] ?? field;
+    const index = table.columns.indexOf(name);
+    if (index >= 0) columns.set(field, index);
+    else if (named[field] !== undefined) {
+      throw new F2iError('FORMAT', 'no such column', {
+        file: table.file,
+        field: name,
+        expected: `one of ${table.columns.slice(0, 12).join(', ')}`,
+      });
+    }
+  }
+  return columns;
+}
+
+function placeTrial(
+  manifest: StudyManifest,
+  runs: readonly StudyRun[],
+  index: number,
+  cell: (field: Field) => string | undefined,
+  where: (field: string) => { file: string; field: string },
+  oneEachRow: boolean,
+): NamedTrial {
+  const number = (field: Field) => {
+    const text = cell(field);
+    if (text === undefined) return undefined;
+    const value = Number(text);
+    if (!Number.isFinite(value))
+      throw new F2iError('FORMAT', 'not a number', { ...where(field), found: text });
+    return value;
+  };
+  const common = {
+    duration: number('duration'),
+    stimulus: cell('stimulus'),
+    label: cell('label'),
+    session: cell('session'),
+    group: cell('group'),
+    split: cell('split'),
+    repeat: cell('repeat'),
+  };
+  if (manifest.voxels.rows === 'trials') {
+    const run = runs.find((r) => index >= r.start && index < r.end);
+    return { ...common, ...inherited(common, run), row: index, run: cell('run') ?? run?.name ?? '1' };
+  }
+  const { run, volume } = placeOnset(manifest, runs, index, cell('run'), number, where, oneEachRow);
+  return { ...common, ...inherited(common, run), volume, run: cell('run') ?? run.name };
+}
+
+/** What a trial does not state it has from its run. */
+function inherited(
+  trial: { session?: string | undefined; group?: string | undefined; split?: string | undefined },
+  run: StudyRun | undefined,
+) {
+  return {
+    session: trial.session ?? run?.session,
+    group: trial.group ?? run?.group,
+    split: trial.split ?? run?.split,
+  };
+}
+
+/** Run and onset (in volumes of the whole series) of a trial in a time series. */
+function placeOnset(
+  { tr, indexBase, trials, runs: stated }: StudyManifest,
+  runs: readonly StudyRun[],
+  index: number,
+  runName: string | undefined,
+  number: (field: Field) => number | undefined,
+  where: (field: string) => { file: string; field: string },
+  oneEachRow: boolean,
+): { run: StudyRun; volume: number } {
+  const onset = number('onset');
+  const volume = number('volume');
+  if (onset !== undefined && volume !== undefined) {
+    throw new F2iError('FORMAT', 'state either onset or volume', where('onset'));
+  }
+  let position = onset !== undefined ? onset / tr! : volume !== undefined ? volume - indexBase : undefined;
+  // A table with a line for each volume needs no column of onsets.
+  const eachVolume = position === undefined && oneEachRow;
+  if (eachVolume) position = index;
+  if (position === undefined) {
+    throw new F2iError('FORMAT', 'when was it shown?', {
+      ...where('onset'),
+      expected: 'a column onset (seconds) or volume',
+    });
+  }
+  const fromSeries = eachVolume || ('onsetFrom' in trials && trials.onsetFrom === 'series');
+  if (!stated && eachVolume) {
+    // No runs in the manifest: the table's own run column labels the volumes.
+    return { run: runs[0]!, volume: position };
+  }
+  const run =
+    runName !== undefined && !fromSeries
+      ? runs.find((r) => r.name === runName)
+      : fromSeries
+        ? runs.find((r) => position >= r.start && position < r.end)
+        : runs.length === 1
+          ? runs[0]
+          : undefined;
+  if (!run) {
+    throw new F2iError('FORMAT', 'the trial belongs to no run', {
+      ...where('run'),
+      expected: `one of ${runs
+        .slice(0, 8)
+        .map((r) => r.name)
+        .join(', ')}`,
+      found: runName ?? `volume ${position}`,
+    });
+  }
+  const absolute = fromSeries ? position : run.start + position;
+  if (absolute < run.start || absolute >= run.end) {
+    throw new F2iError('FORMAT', 'the onset lies outside its run', {
+      ...where(onset !== undefined ? 'onset' : 'volume'),
+      expected: `within the ${run.end - run.start} volumes of run ${run.name}`,
+      found: onset !== undefined ? `${onset} s` : `volume ${volume}`,
+    });
+  }
+  return { run, volume: absolute };
+}
