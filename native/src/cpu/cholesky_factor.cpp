@@ -1,6 +1,7 @@
 // a + shift I = y y^T, right-looking by blocks: factor the block on the diagonal (the same way,
 // with smaller blocks, down to one that stays in L1), solve the panel below against it, subtract
-// the panel's product with itself from one triangle of what remains.
+// the panel's product with itself from the triangle that remains. While the threads subtract, one
+// of them already factors the next block on the diagonal, so that nobody waits for it.
 #include <algorithm>
 #include <cstring>
 
@@ -11,83 +12,123 @@
 namespace f2i::cpu {
 namespace {
 
-constexpr int64_t outer_step = 240;
+constexpr int64_t block_width = 240; // a multiple of every mr
 
 template <class T> class Factorisation {
 public:
   Factorisation(Exec &ex, T *y, int64_t ldy) : ex_(ex), kernel_(gemm_kernel<T>(ex.isa())), y_(y), ldy_(ldy) {}
 
+  bool reserve(int64_t n) {
+    return panels_.reserve(ex_, kernel_, n, block_width) &&
+           diagonal_.reserve(ex_, kernel_, block_width, kernel_.small);
+  }
+
   f2i_status run(int64_t n) {
-    const int64_t step = std::min(outer_step, kernel_.kc);
-    triangle_ = ex_.scratch_of<T>(triangle_size(kernel_, step));
-    if (!workspace_.reserve(ex_, kernel_, n, step) || !triangle_) {
-      return ex_.fail(F2I_OUT_OF_MEMORY, "no room for the packed operands");
+    factor_block(0, std::min(block_width, n));
+    for (int64_t j = 0; j + block_width < n; j += block_width) {
+      if (status_) return status_;
+      const int64_t next = j + block_width, below = n - next, next_width = std::min(block_width, below);
+      solve_panel(j, block_width, below, panels_, false);
+      const std::function<void()> factor_next = [&] {
+        Product<T> update = panel_product(j, block_width, next, next_width, next, next_width);
+        update.serial = true;
+        status_ = product(ex_, kernel_, diagonal_.operands, update);
+        if (!status_) factor_block(next, next_width);
+      };
+      if (below == next_width) {
+        factor_next();
+        continue;
+      }
+      Product<T> update = panel_product(j, block_width, next + next_width, below - next_width, next, below);
+      update.beside = &factor_next;
+      const f2i_status status = product(ex_, kernel_, panels_.operands, update);
+      if (status) return status;
     }
-    return factor(0, n, step);
+    return status_;
   }
 
 private:
+  /// What solving and subtracting panels needs.
+  struct Memory {
+    Workspace<T> operands;
+    T *triangle = nullptr;
+
+    bool reserve(Exec &ex, const GemmKernel<T> &kernel, int64_t rows, int64_t width) {
+      triangle = ex.scratch_of<T>(triangle_size(kernel, width));
+      return operands.reserve(ex, kernel, rows, block_width) && triangle;
+    }
+  };
+
   T *at(int64_t i, int64_t j) const { return y_ + i * ldy_ + j; }
 
-  /// Factors rows and columns [first, first + n) in blocks of `step`.
-  f2i_status factor(int64_t first, int64_t n, int64_t step) {
+  /// Factors a block on the diagonal, on this thread.
+  void factor_block(int64_t first, int64_t n) {
     const int64_t end = first + n;
-    for (int64_t j = first; j < end; j += step) {
-      const int64_t width = std::min(step, end - j);
-      const f2i_status status = width <= kernel_.small ? factor_small(j, width) : factor(j, width, kernel_.small);
-      if (status) return status;
-      if (j + width == end) break;
-      solve_panel(j, width, end - j - width);
-      Product<T> update;
-      update.m = update.n = end - j - width;
-      update.k = width;
-      update.a = {at(j + width, j), ldy_, 1};
-      update.b = update.a.transposed();
-      update.alpha = -1;
-      update.y = at(j + width, j + width);
-      update.ldy = ldy_;
-      update.accumulate = update.lower = true;
-      if (const f2i_status failure = product(ex_, kernel_, workspace_, update)) return failure;
+    for (int64_t j = first; j < end; j += kernel_.small) {
+      const int64_t width = std::min(kernel_.small, end - j), below = end - j - width;
+      T pivot;
+      const int64_t index = kernel_.factor(width, at(j, j), ldy_, &pivot);
+      if (index < width) {
+        status_ = ex_.fail(F2I_NOT_POSITIVE_DEFINITE,
+                           "pivot %lld is %g: the matrix is not positive definite; raise the shift (alpha)",
+                           static_cast<long long>(j + index), static_cast<double>(pivot));
+        return;
+      }
+      if (below == 0) return;
+      solve_panel(j, width, below, diagonal_, true);
+      Product<T> update = panel_product(j, width, j + width, below, j + width, below);
+      update.serial = true;
+      if ((status_ = product(ex_, kernel_, diagonal_.operands, update))) return;
     }
-    return F2I_OK;
-  }
-
-  f2i_status factor_small(int64_t j, int64_t n) {
-    T pivot;
-    const int64_t index = kernel_.factor(n, at(j, j), ldy_, &pivot);
-    if (index == n) return F2I_OK;
-    return ex_.fail(F2I_NOT_POSITIVE_DEFINITE,
-                    "pivot %lld is %g: the matrix is not positive definite; raise the shift (alpha)",
-                    static_cast<long long>(j + index), static_cast<double>(pivot));
   }
 
   /// x l^T = a for the rows below a factored block: l x^T = a^T on packed, turned strips of rows.
-  void solve_panel(int64_t j, int64_t width, int64_t rows) {
-    kernel_.pack_triangle(width, at(j, j), ldy_, 1, triangle_);
-    const int64_t strip = kernel_.nr * 2;
-    for_tasks(ex_, ceil_div(rows, strip), width * width * rows < serial_work, [&](int64_t task, int worker) {
-      if (ex_.cancelled()) return;
-      const int64_t i = task * strip, height = std::min(strip, rows - i);
-      T *packed = workspace_.b + worker * workspace_.b_size;
-      T *panel = at(j + width + i, j);
-      kernel_.pack_b(width, height, panel, 1, ldy_, packed);
-      kernel_.solve(width, height, triangle_, packed);
-      kernel_.unpack_b(width, height, packed, panel, 1, ldy_);
-    });
+  void solve_panel(int64_t j, int64_t width, int64_t below, const Memory &memory, bool serial) {
+    kernel_.pack_triangle(width, at(j, j), ldy_, 1, memory.triangle);
+    const int64_t strip = std::max<int64_t>(kernel_.nr, 64 / kernel_.nr * kernel_.nr);
+    for_tasks(ex_, ceil_div(below, strip), serial || width * width * below < serial_work,
+              [&](int64_t task, int worker) {
+                if (ex_.cancelled()) return;
+                const int64_t i = task * strip, rows = std::min(strip, below - i);
+                T *packed = memory.operands.b + worker * memory.operands.b_size;
+                T *panel = at(j + width + i, j);
+                kernel_.pack_b(width, rows, panel, 1, ldy_, packed);
+                kernel_.solve(width, rows, memory.triangle, packed);
+                kernel_.unpack_b(width, rows, packed, panel, 1, ldy_);
+              });
+  }
+
+  /// y[row.., col..] -= x[row..] x[col..]^T on and below the diagonal, x the panel of column j.
+  Product<T> panel_product(int64_t j, int64_t width, int64_t row, int64_t rows, int64_t col, int64_t cols) const {
+    Product<T> update;
+    update.m = rows;
+    update.n = cols;
+    update.k = width;
+    update.a = {at(row, j), ldy_, 1};
+    update.b = {at(col, j), 1, ldy_};
+    update.alpha = -1;
+    update.y = at(row, col);
+    update.ldy = ldy_;
+    update.accumulate = true;
+    update.diagonal = row - col;
+    return update;
   }
 
   Exec &ex_;
   const GemmKernel<T> &kernel_;
   T *y_;
   int64_t ldy_;
-  Workspace<T> workspace_;
-  T *triangle_ = nullptr;
+  Memory panels_, diagonal_; // for the panels below, within blocks on the diagonal
+  f2i_status status_ = F2I_OK; // of the blocks on the diagonal
 };
 
 template <class T> f2i_status cholesky_factor_of(Exec &ex, const CholeskyFactor &op) {
   const int64_t n = op.y.rows, lda = op.a.ld, ldy = op.y.ld;
   const T *a = op.a.as<const T>();
   T *y = op.y.as<T>();
+  Factorisation<T> factorisation(ex, y, ldy);
+  if (!factorisation.reserve(n)) return ex.fail(F2I_OUT_OF_MEMORY, "no room for the packed panels");
+
   for_lower_tiles(ex, n, [&](int64_t i, int64_t j, int64_t rows, int64_t cols) {
     for (int64_t r = i; r < i + rows; ++r) {
       const int64_t length = std::min(cols, r - j + 1);
@@ -95,9 +136,9 @@ template <class T> f2i_status cholesky_factor_of(Exec &ex, const CholeskyFactor 
       if (i == j) y[r * ldy + r] += static_cast<T>(op.shift);
     }
   });
-  if (const f2i_status status = Factorisation<T>(ex, y, ldy).run(n)) return status;
+  if (const f2i_status status = factorisation.run(n)) return status;
   for_lower_tiles(ex, n, [&](int64_t i, int64_t j, int64_t rows, int64_t cols) {
-    // The mirror image of the tile: rows [j, j + cols), columns from the diagonal on.
+    // The mirror image of the tile: rows [j, j + cols), columns [i, i + rows) beyond the diagonal.
     for (int64_t r = j; r < j + cols; ++r) {
       const int64_t from = std::max(i, r + 1);
       if (from < i + rows) std::memset(y + r * ldy + from, 0, static_cast<size_t>(i + rows - from) * sizeof(T));

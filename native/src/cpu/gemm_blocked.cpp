@@ -60,12 +60,13 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
   if (op.m == 0 || op.n == 0) return F2I_OK;
   const int64_t step = block_of_k(kernel, op.k), most_rows = rows_at_once(kernel, op.m);
   const int64_t most_k = std::max<int64_t>(1, workspace.a_size / (most_rows * step)) * step;
-  const bool serial = op.m * op.n < serial_work / std::max<int64_t>(op.k, 1);
+  const bool serial = op.serial || op.m * op.n < serial_work / std::max<int64_t>(op.k, 1);
   const int threads = serial ? 1 : ex.pool().threads();
 
   for (int64_t m0 = 0; m0 < op.m; m0 += most_rows) {
     const int64_t m = std::min(most_rows, op.m - m0);
-    const int64_t n = op.lower ? std::min(op.n, m0 + m) : op.n;
+    const int64_t n = std::min(op.n, m0 + m + op.diagonal);
+    if (n <= 0) continue;
     const Grid grid = grid_of(kernel, m, n, threads);
     int64_t k0 = 0;
     do {
@@ -82,11 +83,15 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
                       workspace.a + (p - k0) * padded + i * length);
       });
 
-      for_tasks(ex, grid.strips * grid.parts, serial, [&](int64_t task, int worker) {
+      const int64_t aside = op.beside && m0 == 0 && k0 == 0;
+      for_tasks(ex, grid.strips * grid.parts + aside, serial, [&](int64_t task, int worker) {
+        if (task < aside) return (*op.beside)();
+        task -= aside;
         const int64_t j = task / grid.parts * grid.width, cols = std::min(grid.width, n - j);
         int64_t i = task % grid.parts * grid.height;
         const int64_t end = std::min(m, i + grid.height);
-        if (op.lower) i = std::max(i, (j - m0) / kernel.mr * kernel.mr); // nothing wanted above
+        const int64_t wanted = j - op.diagonal - m0; // the first row that has a wanted entry
+        if (wanted > i) i = wanted / kernel.mr * kernel.mr;
         if (i >= end || cols <= 0) return;
         T *packed = workspace.b + worker * workspace.b_size;
         int64_t p = k0;
@@ -106,7 +111,7 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
           }
           if (op.bias) target.bias = op.bias + j;
           kernel.block(end - i, cols, length, workspace.a + (p - k0) * padded + i * length, packed, &target,
-                       op.lower ? m0 + i - j : op.n);
+                       m0 + i + op.diagonal - j);
           p += step;
         } while (p < k1);
       });

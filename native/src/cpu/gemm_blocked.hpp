@@ -1,6 +1,8 @@
 // The blocked matrix product under gemm, gram, cholesky_factor and the triangular solves.
 #pragma once
 
+#include <functional>
+
 #include "cpu/gemm_kernel.hpp"
 #include "cpu/select.hpp"
 #include "runtime/exec.hpp"
@@ -29,7 +31,14 @@ template <class T> struct Product {
   T *y = nullptr;
   int64_t ldy = 0;
   bool accumulate = false;
-  bool lower = false; // only j <= i is wanted; what is left above the diagonal is unspecified
+  /// Only entries with j <= i + diagonal are wanted; what is left beyond them is unspecified.
+  int64_t diagonal = full;
+  /// Runs on the calling thread alone: for products inside a task.
+  bool serial = false;
+  /// Run once, as the first task beside the tiles of y.
+  const std::function<void()> *beside = nullptr;
+
+  static constexpr int64_t full = INT64_MAX / 2;
 };
 
 template <class T> const GemmKernel<T> &gemm_kernel(f2i_isa isa);

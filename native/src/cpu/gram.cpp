@@ -18,7 +18,7 @@ template <class T> f2i_status gram_of(Exec &ex, const Gram &op) {
   lower.alpha = static_cast<T>(op.alpha);
   lower.y = op.y.as<T>();
   lower.ldy = op.y.ld;
-  lower.lower = true;
+  lower.diagonal = 0;
   if (lower.m == 0) return F2I_OK;
 
   Workspace<T> workspace;
