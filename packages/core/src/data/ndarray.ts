@@ -1,3 +1,4 @@
+import { fromBf16Bits, fromF16Bits } from '../convert.ts';
 import { F2iError } from '../error.ts';
 
 /**
@@ -136,24 +137,6 @@ function swapBytes(bytes: Uint8Array, size: number): void {
   }
 }
 
-/** Value of an IEEE 754 binary16 pattern. */
-export function f16ToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
-const patternView = new DataView(new ArrayBuffer(4));
-
-/** Value of a bfloat16 pattern: the upper half of a binary32. */
-export function bf16ToNumber(bits: number): number {
-  patternView.setUint32(0, bits << 16);
-  return patternView.getFloat32(0);
-}
-
 /** What a conversion is about, for its errors. */
 export interface Place {
   file?: string | undefined;
@@ -178,7 +161,7 @@ export function toFloat64(array: NdArray, place: Place = {}): Float64Array {
 function convert<T extends Float32Array | Float64Array>(array: NdArray, out: T, place: Place): T {
   const { dtype, data } = array;
   if (dtype === 'f16' || dtype === 'bf16') {
-    const value = dtype === 'f16' ? f16ToNumber : bf16ToNumber;
+    const value = dtype === 'f16' ? fromF16Bits : fromBf16Bits;
     const bits = data as Uint16Array;
     for (let i = 0; i < bits.length; i++) out[i] = value(bits[i]!);
   } else if (dtype === 'i64' || dtype === 'u64') {

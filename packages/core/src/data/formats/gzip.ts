@@ -10,6 +10,20 @@ export function isGzip(start: Uint8Array): boolean {
   return start[0] === 0x1f && start[1] === 0x8b;
 }
 
+/** Whether a file is compressed, by its content. FORMAT when its name promises gzip and its content is not. */
+export async function isGzipFile(source: Source, signal?: AbortSignal): Promise<boolean> {
+  const start = await source.read(0, Math.min(2, source.size), signal);
+  if (isGzip(start)) return true;
+  if (!/\.gz$/i.test(source.name)) return false;
+  const found = [...start].map((byte) => hex(byte, 2)).join(' ') || 'nothing';
+  throw new F2iError('FORMAT', 'not a gzip file, which its name promises', {
+    file: source.name,
+    field: 'magic',
+    expected: '1f 8b',
+    found,
+  });
+}
+
 /**
  * The content of a gzip file (RFC 1952) in pieces; each is valid until the next is asked for. Members may follow one
  * another, as `bgzip` and `cat` make them, and zeros may pad the end, as tapes do. Each member's CRC-32 and size are

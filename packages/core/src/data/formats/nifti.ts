@@ -12,7 +12,7 @@ import {
 } from '../ndarray.ts';
 import { pacer } from '../pause.ts';
 import type { Source } from '../source.ts';
-import { gunzipHead, gunzipPieces, isGzip } from './gzip.ts';
+import { gunzipHead, gunzipPieces, isGzipFile } from './gzip.ts';
 import { toRowMajor } from './npy.ts';
 
 /**
@@ -106,7 +106,7 @@ export function isNifti(start: Uint8Array): boolean {
 /** Opens an image and checks its header against the file's size. Throws FORMAT, UNSUPPORTED. */
 export async function openNifti(source: Source, signal?: AbortSignal): Promise<Nifti> {
   const file = source.name;
-  const compressed = isGzip(await source.read(0, Math.min(2, source.size), signal));
+  const compressed = await isGzipFile(source, signal);
   let head = await headOf(source, compressed, longestHeader + 4, signal);
   const layout = layoutOf(head, file);
   const voxelOffset = layout.voxelOffset;

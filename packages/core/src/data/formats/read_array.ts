@@ -1,7 +1,7 @@
 import { F2iError } from '../../error.ts';
 import type { NdArray } from '../ndarray.ts';
 import type { Source } from '../source.ts';
-import { gunzipHead, isGzip } from './gzip.ts';
+import { gunzipHead, isGzipFile } from './gzip.ts';
 import { isNifti, openNifti } from './nifti.ts';
 import { isNpy, readNpy } from './npy.ts';
 import { openNpz } from './npz.ts';
@@ -18,8 +18,9 @@ export type FileFormat = 'npy' | 'npz' | 'nifti' | 'safetensors' | 'png' | 'tabl
  */
 export async function detectFormat(source: Source, signal?: AbortSignal): Promise<FileFormat> {
   const name = source.name.toLowerCase();
-  let start = await source.read(0, Math.min(1024, source.size), signal);
-  if (isGzip(start)) start = await gunzipHead(source, 1024, signal);
+  const start = (await isGzipFile(source, signal))
+    ? await gunzipHead(source, 1024, signal)
+    : await source.read(0, Math.min(1024, source.size), signal);
   if (isNpy(start)) return 'npy';
   if (isZip(start)) return 'npz';
   if (isNifti(start)) return 'nifti';
@@ -84,7 +85,7 @@ export async function readArray(source: Source, options: ReadArrayOptions = {}):
 }
 
 async function refuseGzip(source: Source, signal?: AbortSignal): Promise<void> {
-  if (!isGzip(await source.read(0, Math.min(2, source.size), signal))) return;
+  if (!(await isGzipFile(source, signal))) return;
   throw new F2iError('UNSUPPORTED', 'gzip around this format is not read; decompress it', {
     file: source.name,
   });

@@ -2,7 +2,7 @@ import { F2iError } from '../../error.ts';
 import { allocate } from '../ndarray.ts';
 import { pacer } from '../pause.ts';
 import type { Source } from '../source.ts';
-import { gunzipPieces, isGzip } from './gzip.ts';
+import { gunzipPieces, isGzipFile } from './gzip.ts';
 
 /**
  * Tables as text, gzipped or not: one line a row, cells between tabs, commas or runs of spaces. Numbers are strict, and
@@ -183,7 +183,7 @@ async function* linesOf(source: Source, signal?: AbortSignal): AsyncGenerator<st
 const pieceBytes = 1 << 18;
 
 async function* piecesOf(source: Source, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  if (isGzip(await source.read(0, Math.min(2, source.size), signal))) {
+  if (await isGzipFile(source, signal)) {
     yield* gunzipPieces(source, signal);
     return;
   }
