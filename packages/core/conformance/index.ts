@@ -1,4 +1,11 @@
 export {
+  formatGolden,
+  type GoldenResult,
+  type GoldensOptions,
+  runGoldens,
+  summary,
+} from './goldens/run.ts';
+export {
   type CaseResult,
   type ConformanceOptions,
   type ConformanceReport,

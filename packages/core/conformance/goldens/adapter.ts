@@ -1,0 +1,36 @@
+import type { Backend } from '../../src/backend.ts';
+import { fromNumbers, toNumbers } from '../../src/convert.ts';
+import type { DType } from '../../src/dtype.ts';
+import type { Tensor } from '../../src/tensor.ts';
+import type { GoldenCase, GoldenTensor } from './case.ts';
+
+/** What the project computed for one `out.*` or `mid.*` tensor of a case. */
+export interface Produced extends GoldenTensor {
+  /** Absolute tolerance, where the family has a rule of its own; 0 for exact. */
+  readonly atol?: ((expected: Float64Array) => number) | undefined;
+}
+
+/** Runs the cases of one family. */
+export interface Adapter {
+  /** Cases whose name begins so; the longest prefix wins. */
+  readonly prefix: string;
+  /** Why this backend cannot run the family, if so: the case is skipped. */
+  unsupported?(backend: Backend): string | undefined;
+  /** Results by the names that the file uses: `out.y`. */
+  run(golden: GoldenCase, backend: Backend): Promise<Map<string, Produced>>;
+}
+
+/** Uploads `in.*` (or any tensor) of a case as a matrix of `cols` columns, or in its own shape. */
+export async function upload(
+  golden: GoldenCase,
+  backend: Backend,
+  name: string,
+  dtype: DType = 'f32',
+): Promise<Tensor> {
+  const { shape, data } = await golden.read(name);
+  return backend.tensor(fromNumbers(data, dtype), shape, dtype);
+}
+
+export async function produced(tensor: Tensor, shape = tensor.shape): Promise<Produced> {
+  return { shape, data: toNumbers(await tensor.download(), tensor.dtype) };
+}

@@ -1,0 +1,93 @@
+import { openSafetensors } from '../../src/data/formats/safetensors.ts';
+import { type Json, parseJson } from '../../src/data/json.ts';
+import { toFloat64 } from '../../src/data/ndarray.ts';
+import { type Folder, readText } from '../../src/data/source.ts';
+import { F2iError } from '../../src/error.ts';
+import type { Shape } from '../../src/tensor.ts';
+
+/** Values as float64, whatever the file stores: half-precision weights are exact in it. */
+export interface GoldenTensor {
+  readonly shape: Shape;
+  readonly data: Float64Array;
+}
+
+/** What the sidecar of a case says. Tensors are named without their `out.` in nothing but our own code. */
+export interface Sidecar {
+  readonly hyper: Readonly<Record<string, Json>>;
+  /** Absolute tolerance of a tensor, where the case suggests one. */
+  readonly suggested: ReadonlyMap<string, number>;
+  /** Largest deviation of the original's float32 run from its float64 run. */
+  readonly float32Error: ReadonlyMap<string, number>;
+}
+
+/** One case: `NAME.safetensors`, its further weight shards and `NAME.json`. */
+export interface GoldenCase {
+  readonly name: string;
+  readonly sidecar: Sidecar;
+  /** Names of all tensors of all shards. */
+  readonly names: readonly string[];
+  has(name: string): boolean;
+  /** Reads one tensor; throws FORMAT when there is none of that name. */
+  read(name: string): Promise<GoldenTensor>;
+}
+
+/** `case_part1`, `case_w2`: more weights of `case`, or of `case_part0`. */
+const SHARD = /^(.+)_(?:part|w)\d+$/;
+
+/** The cases of a folder, each with the stems of its files, in alphabetical order. */
+export async function listCases(folder: Folder): Promise<{ name: string; stems: string[] }[]> {
+  const stems = (await folder.list())
+    .filter((path) => path.endsWith('.safetensors') && !path.includes('/'))
+    .map((path) => path.slice(0, -'.safetensors'.length));
+  const present = new Set(stems);
+  const cases = new Map<string, string[]>();
+  for (const stem of stems.sort()) {
+    const base = SHARD.exec(stem)?.[1];
+    const owner = [base, base && `${base}_part0`].find((name) => name && name !== stem && present.has(name));
+    const name = owner ?? stem;
+    cases.set(name, [...(cases.get(name) ?? []), stem]);
+  }
+  return [...cases].map(([name, files]) => ({ name, stems: files }));
+}
+
+export async function openCase(folder: Folder, name: string, stems: readonly string[]): Promise<GoldenCase> {
+  const shards = await Promise.all(
+    stems.map(async (stem) => openSafetensors(await folder.open(`${stem}.safetensors`))),
+  );
+  const holder = new Map(shards.flatMap((shard) => [...shard.entries.keys()].map((key) => [key, shard])));
+  return {
+    name,
+    sidecar: await readSidecar(folder, name),
+    names: [...holder.keys()],
+    has: (tensor) => holder.has(tensor),
+    async read(tensor) {
+      const array = await (holder.get(tensor) ?? shards[0]!).read(tensor);
+      return { shape: array.shape, data: toFloat64(array, { file: `${name}.safetensors`, field: tensor }) };
+    },
+  };
+}
+
+async function readSidecar(folder: Folder, name: string): Promise<Sidecar> {
+  const file = `${name}.json`;
+  const json = parseJson(await readText(await folder.open(file)), file);
+  if (!isObject(json)) throw new F2iError('FORMAT', 'not a sidecar', { file, expected: 'an object' });
+  const numbers = (field: string, key: string) => {
+    const block = json[field];
+    const pairs = isObject(block) ? Object.entries(block) : [];
+    return new Map(
+      pairs.flatMap(([tensor, entry]) => {
+        const value = isObject(entry) ? entry[key] : undefined;
+        return typeof value === 'number' ? [[tensor, value] as const] : [];
+      }),
+    );
+  };
+  return {
+    hyper: isObject(json.hyper) ? json.hyper : {},
+    suggested: numbers('suggested_tolerance', 'atol'),
+    float32Error: numbers('fp32_vs_fp64', 'max_abs_err'),
+  };
+}
+
+function isObject(json: Json | undefined): json is { [key: string]: Json } {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}

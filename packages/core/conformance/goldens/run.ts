@@ -1,0 +1,132 @@
+import type { Backend } from '../../src/backend.ts';
+import type { Folder } from '../../src/data/source.ts';
+import { F2iError } from '../../src/error.ts';
+import { describe } from '../../src/tensor.ts';
+import { assert, messageOf } from '../assert.ts';
+import type { Adapter, Produced } from './adapter.ts';
+import { type GoldenCase, listCases, openCase } from './case.ts';
+import { kernelCosineMatrix } from './kernel_cosine_matrix.ts';
+import { kernelLinear } from './kernel_linear.ts';
+import { kernelPearsonColumns } from './kernel_pearson_columns.ts';
+import { isGradient, later } from './later.ts';
+import { ridge } from './ridge.ts';
+
+const adapters: readonly Adapter[] = [kernelCosineMatrix, kernelLinear, kernelPearsonColumns, ridge];
+
+export interface GoldenResult {
+  readonly name: string;
+  readonly status: 'passed' | 'failed' | 'skipped';
+  /** Worst error over tolerance of all compared tensors; undefined where nothing was compared. */
+  readonly worst: number | undefined;
+  /** The tensor of the worst error, why the case failed, or why it was skipped. */
+  readonly message: string;
+}
+
+export interface GoldensOptions {
+  readonly onResult?: (result: GoldenResult) => void;
+}
+
+/**
+ * Runs every case of a folder of goldens: numbers that the original public implementations computed. Sizes come
+ * from the tensors, everything else from the sidecars, so that any folder of the same families will do.
+ */
+export async function runGoldens(
+  folder: Folder,
+  backend: Backend,
+  { onResult }: GoldensOptions = {},
+): Promise<GoldenResult[]> {
+  const results: GoldenResult[] = [];
+  for (const { name, stems } of await listCases(folder)) {
+    const result = await runCase(folder, name, stems, backend);
+    results.push(result);
+    onResult?.(result);
+  }
+  return results;
+}
+
+export function formatGolden({ name, status, worst, message }: GoldenResult): string {
+  const figure = worst === undefined ? '' : ` ${worst.toPrecision(3)}`;
+  return `${status} ${name}${figure}${message ? ` (${message})` : ''}`;
+}
+
+/** The last line, and whether the whole counts as a success: no failure, and at least one pass. */
+export function summary(results: readonly GoldenResult[]): { line: string; ok: boolean } {
+  const count = (status: GoldenResult['status']) => results.filter((each) => each.status === status).length;
+  const [passed, failed, skipped] = [count('passed'), count('failed'), count('skipped')];
+  return {
+    line: `${passed} passed, ${failed} failed, ${skipped} skipped`,
+    ok: failed === 0 && passed > 0,
+  };
+}
+
+async function runCase(
+  folder: Folder,
+  name: string,
+  stems: readonly string[],
+  backend: Backend,
+): Promise<GoldenResult> {
+  const skipped = (message: string): GoldenResult => ({ name, status: 'skipped', worst: undefined, message });
+  const before = new Set(backend.liveTensors());
+  try {
+    const chosen = choose(name);
+    if (typeof chosen === 'string') return skipped(chosen);
+    const lacking = chosen.unsupported?.(backend);
+    if (lacking !== undefined) return skipped(lacking);
+    const golden = await openCase(folder, name, stems);
+    const { worst, where } = await compare(golden, await chosen.run(golden, backend));
+    return { name, status: worst <= 1 ? 'passed' : 'failed', worst, message: where };
+  } catch (error) {
+    return { name, status: 'failed', worst: undefined, message: messageOf(error) };
+  } finally {
+    for (const tensor of backend.liveTensors()) if (!before.has(tensor)) tensor.dispose();
+  }
+}
+
+/** The adapter of a case, or why it is skipped. */
+function choose(name: string): Adapter | string {
+  const candidates: [prefix: string, choice: Adapter | string][] = [
+    ...adapters.map((adapter): [string, Adapter] => [adapter.prefix, adapter]),
+    ...Object.entries(later),
+  ];
+  const matching = candidates.filter(([prefix]) => name.startsWith(prefix));
+  if (matching.length === 0) {
+    throw new F2iError('UNSUPPORTED', 'no adapter knows this case, and it is on no list of later ones');
+  }
+  return matching.reduce((a, b) => (b[0].length > a[0].length ? b : a))[1];
+}
+
+/**
+ * Every `out.*` apart from gradients must have been produced, `mid.*` may have been; float64 values are preferred
+ * where the file has them.
+ */
+async function compare(golden: GoldenCase, results: ReadonlyMap<string, Produced>) {
+  let worst = 0;
+  let where = '';
+  const names = new Set(golden.names.map((name) => name.replace(/^(out|mid)64\./, '$1.')));
+  const wanted = [...names].filter((name) => /^(out|mid)\./.test(name) && !isGradient(name));
+  const compared = wanted.filter((name) => results.has(name) || name.startsWith('out.'));
+  assert(compared.length > 0, 'nothing to compare');
+  for (const name of compared) {
+    const result = results.get(name);
+    assert(result !== undefined, `${name} was not produced`);
+    const precise = name.replace('.', '64.');
+    const expected = await golden.read(golden.has(precise) ? precise : name);
+    const [there, here] = [expected, result].map(({ shape }) => describe({ shape, dtype: 'f64' }));
+    assert(there === here, `${name} is ${here} instead of ${there}`);
+    const atol = result.atol?.(expected.data) ?? toleranceOf(golden, name, expected.data);
+    for (const [i, value] of result.data.entries()) {
+      const error = Math.abs(value - expected.data[i]!);
+      const over = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error === 0 ? 0 : error / atol;
+      if (over > worst) [worst, where] = [over, name];
+    }
+  }
+  return { worst, where };
+}
+
+/** The tolerance of the sidecar; without one, 8 times the original's own float32 error, at least 2e-6 of the maximum. */
+function toleranceOf({ sidecar }: GoldenCase, name: string, expected: Float64Array): number {
+  const suggested = sidecar.suggested.get(name);
+  if (suggested !== undefined) return suggested;
+  const largest = expected.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
+  return Math.max(8 * (sidecar.float32Error.get(name) ?? 0), 2e-6 * largest);
+}
