@@ -20,9 +20,9 @@ extern "C" f2i_status f2i_elementwise(f2i_context *context, const f2i_elementwis
       call.optional_input(b, "b", args.b);
       call.require_same_type(b, a);
       call.require_shape(b, b.rows == 1 ? 1 : a.rows, b.cols == 1 ? 1 : a.cols);
-      // Converting a scalar that an integer cannot hold would be undefined.
-      if (args.b.buffer == nullptr && a.dtype == F2I_I32 && !(scalar >= -2147483648.0 && scalar <= 2147483647.0)) {
-        call.invalid("scalar: expected a value that i32 can hold, found %g", scalar);
+      if (args.b.buffer == nullptr && a.dtype == F2I_I32 &&
+          !(scalar >= INT32_MIN && scalar <= INT32_MAX && scalar == static_cast<int32_t>(scalar))) {
+        call.invalid("scalar: expected an integer that i32 can hold, found %g", scalar);
       }
     }
     call.output(y, "y", args.y, &a);

@@ -1,0 +1,50 @@
+# Files built for one instruction set share no inline code with the rest: what
+# such an object defines for the linker names its instruction set, nothing in it
+# is weak (the linker could pick it for everybody), and it starts nothing before
+# main. And the shared library exports the C ABI alone.
+#
+# cmake -DNM=nm -DOBJECTS=list.txt [-DLIBRARY=libf2i.so] -P symbols.cmake
+
+file(STRINGS ${OBJECTS} objects)
+set(problems 0)
+set(seen 0)
+
+foreach(object ${objects})
+  if(NOT object MATCHES "\\.(avx2|avx512|portable)\\.cpp\\.o$")
+    continue()
+  endif()
+  set(isa ${CMAKE_MATCH_1})
+  math(EXPR seen "${seen} + 1")
+  execute_process(COMMAND ${NM} ${object} OUTPUT_VARIABLE symbols RESULT_VARIABLE status)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "${NM} ${object} failed")
+  endif()
+  string(REPLACE "\n" ";" symbols "${symbols}")
+  foreach(symbol ${symbols})
+    if(NOT symbol MATCHES "([A-Za-z]) ([^ ]+)$")
+      continue()
+    endif()
+    set(kind ${CMAKE_MATCH_1})
+    set(name ${CMAKE_MATCH_2})
+    if(kind MATCHES "[VWvwu]")
+      message(SEND_ERROR "${object}: ${name} is weak or unique (${kind})")
+    elseif(kind MATCHES "[TDRBC]" AND NOT name MATCHES "${isa}")
+      message(SEND_ERROR "${object}: exports ${name}, which does not name ${isa}")
+    elseif(name MATCHES "^_GLOBAL__sub_I")
+      message(SEND_ERROR "${object}: has a static initialiser")
+    endif()
+  endforeach()
+endforeach()
+if(seen EQUAL 0)
+  message(FATAL_ERROR "no object of any instruction set in ${OBJECTS}")
+endif()
+
+if(LIBRARY)
+  execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY} OUTPUT_VARIABLE symbols)
+  string(REGEX MATCHALL "[A-Za-z] [^ \n]+\n" symbols "${symbols}")
+  foreach(symbol ${symbols})
+    if(NOT symbol MATCHES "^T f2i_[a-z_]+\n$")
+      message(SEND_ERROR "${LIBRARY}: exports more than the C ABI: ${symbol}")
+    endif()
+  endforeach()
+endif()
