@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { BundleContents, BundleTensor } from '../../bundle/contents.ts';
 import type { ElementType, NdArray } from '../../data/ndarray.ts';
 import { F2iError } from '../../error.ts';
-import { outputSize } from '../decoder.ts';
+import { checkOutput, outputSize } from '../decoder.ts';
 import type { RidgeModel } from './model.ts';
 
 /** `config` of a ridge bundle. */
@@ -84,6 +84,11 @@ export function modelFromBundle(contents: BundleContents, file: string): RidgeMo
   if (!config.success) {
     const issue = config.error.issues[0]!;
     throw new F2iError('FORMAT', issue.message, { file, field: ['config', ...issue.path].join('.') });
+  }
+  try {
+    checkOutput(contents.output, contents.output.shape);
+  } catch (cause) {
+    throw new F2iError('FORMAT', (cause as Error).message, { file, cause });
   }
   const { storage, lags, ...settings } = config.data;
   const dual = storage === 'dual';
