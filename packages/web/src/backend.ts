@@ -12,8 +12,8 @@ import {
   type OpCall,
   type Operand,
   type OpSpec,
-  sizeOf,
   type Storage,
+  sizeOf,
   type TensorSpec,
   viewOf,
 } from '@fmri2image/core';
@@ -53,8 +53,7 @@ export class WebGpuBackend extends Backend {
   readonly name: DeviceName = 'webgpu';
   readonly info: BackendInfo;
   readonly lost: Promise<F2iError>;
-  readonly #device: GPUDevice;
-  readonly #owned: boolean;
+  readonly #opened: OpenedDevice;
   readonly #limits: KernelLimits;
   readonly #queue: Queue;
   readonly #pool: BufferPool;
@@ -62,10 +61,9 @@ export class WebGpuBackend extends Backend {
   /** See {@link createWebBackend}. */
   constructor(opened: OpenedDevice, options: WebBackendOptions = {}) {
     super();
-    this.#device = opened.device;
-    this.#owned = opened.owned;
+    this.#opened = opened;
     this.#limits = { ...limitsOf(opened.device, opened.software), ...options.limits };
-    this.#queue = new Queue(opened.device);
+    this.#queue = new Queue(opened.device, this.#limits.maxDispatchFlops / 10);
     this.#pool = new BufferPool(opened.device, options.memoryLimit ?? Infinity, KEEP_BYTES, ({ gpu }) =>
       this.#queue.push({ kind: 'destroy', buffer: gpu }),
     );
@@ -78,9 +76,13 @@ export class WebGpuBackend extends Backend {
     this.lost = opened.device.lost.then(({ message, reason }) => {
       // Our own dispose() destroys the device as well; then nobody waits for this.
       if (this.disposed) return new Promise<F2iError>(() => {});
-      const error = new F2iError('DEVICE_LOST', `the GPU device was lost (${reason || 'unknown'}): ${message}`, {
-        backend: 'webgpu',
-      });
+      const error = new F2iError(
+        'DEVICE_LOST',
+        `the GPU device was lost (${reason || 'unknown'}): ${message}`,
+        {
+          backend: 'webgpu',
+        },
+      );
       this.#queue.end(error);
       return error;
     });
@@ -174,7 +176,8 @@ export class WebGpuBackend extends Backend {
       copy: (from, to) => {
         const bytes = bytesPerElement(from.dtype);
         const length = from.rows * from.cols * bytes;
-        if (length > 0) this.#queue.copy(op, from.buffer, from.offset * bytes, to.buffer, to.offset * bytes, length);
+        if (length > 0)
+          this.#queue.copy(op, from.buffer, from.offset * bytes, to.buffer, to.offset * bytes, length);
       },
       dispatch: (program, bindings, params, groups, cost) => {
         this.#queue.push({ kind: 'dispatch', op, program, bindings, params, groups, cost });
@@ -226,7 +229,7 @@ export class WebGpuBackend extends Backend {
     this.#queue.end(new F2iError('DISPOSED', 'the webgpu backend was disposed', { backend: 'webgpu' }));
     this.#pool.clear();
     this.#queue.destroyBuffers();
-    if (this.#owned) this.#device.destroy();
+    if (this.#opened.owned) this.#opened.device.destroy();
   }
 
   protected memory(): { liveBytes: number; peakBytes: number } {

@@ -8,6 +8,8 @@ export interface OpenedDevice {
   readonly software: boolean;
   /** Whether it was made here, and is to be destroyed with the backend. */
   readonly owned: boolean;
+  /** Held as long as the backend lives: Dawn in Node falls when its entry point is collected. */
+  readonly gpu: GPU | undefined;
 }
 
 export interface DeviceOptions {
@@ -24,7 +26,12 @@ const RAISED = ['maxBufferSize', 'maxStorageBufferBindingSize'] as const;
 /** A device with the adapter's largest buffers, or UNSUPPORTED with what is missing. */
 export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> {
   if (options.device) {
-    return { device: options.device, ...describe(options.device.adapterInfo), owned: false };
+    return {
+      device: options.device,
+      ...describe(options.device.adapterInfo),
+      owned: false,
+      gpu: options.gpu,
+    };
   }
   const gpu = options.gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (!gpu) {
@@ -45,7 +52,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
   const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
   try {
     const device = await adapter.requestDevice({ label: 'fmri2image', requiredLimits });
-    return { device, ...describe(adapter.info), owned: true };
+    return { device, ...describe(adapter.info), owned: true, gpu };
   } catch (cause) {
     throw new F2iError('UNSUPPORTED', `the adapter refused a device: ${String(cause)}`, {
       backend: 'webgpu',

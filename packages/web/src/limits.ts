@@ -20,7 +20,7 @@ export function limitsOf(device: GPUDevice, software: boolean): KernelLimits {
     maxBindingBytes: device.limits.maxStorageBufferBindingSize,
     maxBufferBytes: device.limits.maxBufferSize,
     maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
-    maxDispatchFlops: software ? 2e8 : 1.6e10,
+    maxDispatchFlops: software ? 5e7 : 1.6e10,
     avoidBarriers: software,
   };
 }

@@ -33,7 +33,10 @@ export const cast: Kernel<CastAttributes> = {
     const chosen = table.get(`${x!.dtype} ${y!.dtype}`);
     if (!chosen) throw new F2iError('INTERNAL', `no program casts ${x!.dtype} to ${y!.dtype}`);
     const perWord = PER_WORD[y!.dtype as Stored];
-    const capacity = Math.min(windowCapacity(encoder.limits, x!.dtype), windowCapacity(encoder.limits, y!.dtype));
+    const capacity = Math.min(
+      windowCapacity(encoder.limits, x!.dtype),
+      windowCapacity(encoder.limits, y!.dtype),
+    );
     for (const { start, size } of pieces(x!.rows * x!.cols, capacity - (capacity % 4))) {
       const wx = windowOn(x!, start, size);
       const wy = windowOn(y!, start, size);

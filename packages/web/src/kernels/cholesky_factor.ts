@@ -70,13 +70,27 @@ function copyLower(encoder: Encoder, a: Matrix, y: Matrix, shift: number): void 
   }
 }
 
-function factorBlock(encoder: Encoder, y: Matrix, start: number, size: number, diagonal: Matrix, panel: Matrix) {
+function factorBlock(
+  encoder: Encoder,
+  y: Matrix,
+  start: number,
+  size: number,
+  diagonal: Matrix,
+  panel: Matrix,
+) {
   const wy = windowOnPart(y, start, size, start, size);
   const windows = [wy, windowOn(diagonal, 0, BLOCK * BLOCK), windowOn(panel, 0, BLOCK)];
   encoder.dispatch(factor, windows, [start, size, 0, wy.base, y.ld, 0], [1, 1, 1], size ** 3 / 3);
 }
 
-function solveBelow(encoder: Encoder, y: Matrix, start: number, size: number, diagonal: Matrix, panel: Matrix) {
+function solveBelow(
+  encoder: Encoder,
+  y: Matrix,
+  start: number,
+  size: number,
+  diagonal: Matrix,
+  panel: Matrix,
+) {
   const { limits } = encoder;
   const below = start + size;
   const most = Math.floor((windowCapacity(limits) - size) / y.ld) + 1;

@@ -4,6 +4,8 @@ import finishSource from './column_stats_finish.wgsl';
 import {
   type Encoder,
   type Matrix,
+  type Piece,
+  part,
   pieces,
   rectangles,
   type Window,
@@ -54,7 +56,8 @@ export function stripsOf(encoder: Encoder, x: Matrix, quantities: number): Strip
         return strip;
       }),
     );
-    if (chunks * quantities * x.cols <= capacity || chunks <= windows.length) return { chunkRows, chunks, strips };
+    if (chunks * quantities * x.cols <= capacity || chunks <= windows.length)
+      return { chunkRows, chunks, strips };
   }
 }
 
@@ -69,12 +72,14 @@ export function overColumns(
   }
 }
 
-/** Why a matrix is too wide for column sums: a few of its rows must fit a window. */
-export function tooWide(encoder: Pick<Encoder, 'limits'>, rows: number, cols: number, quantities: number): string | undefined {
-  const capacity = windowCapacity(encoder.limits);
-  const windows = Math.ceil(rows / Math.max(1, Math.floor(capacity / Math.max(1, cols))));
-  if (windows * quantities * cols <= capacity) return undefined;
-  return `the device's bindings of ${encoder.limits.maxBindingBytes} bytes cannot hold the partial sums of ${cols} columns`;
+/**
+ * Cuts a matrix into groups of columns whose partial sums, one of each quantity for every window at the least, fit a
+ * window together.
+ */
+export function columnGroups({ limits }: Encoder, x: Matrix, quantities: number): Generator<Piece> {
+  const capacity = windowCapacity(limits);
+  const windows = Math.ceil(x.rows / Math.max(1, Math.floor(capacity / Math.max(1, x.ld))));
+  return pieces(x.cols, Math.max(1, Math.floor(capacity / (windows * Math.max(quantities, 2)))));
 }
 
 /** One pass over x: partial sums of each column and chunk, in the frame as it is. */
@@ -119,21 +124,29 @@ function unusedWindow(encoder: Encoder): Window {
 }
 
 /** Mean and standard deviation of each column. */
-export function encodeColumnStats(encoder: Encoder, x: Matrix, mean: Matrix, std: Matrix, ddof: number): void {
-  if (x.cols === 0) return;
-  const strips = stripsOf(encoder, x, 3);
-  const partials = encoder.scratch(3 * strips.chunks, x.cols);
-  const frame = encodeFrame(encoder, x, strips, partials);
-  sum(encoder, x, strips, frame, partials);
-  const windows = [
-    windowOn(frame, 0, 2 * x.cols),
-    windowOn(partials, 0, partials.rows * partials.cols),
-    windowOn(mean, 0, x.cols),
-    windowOn(std, 0, x.cols),
-  ] as const;
-  overColumns(encoder, x.cols, (col, groups, count) => {
-    const counts = [strips.chunks, f32Bits(x.rows), f32Bits(x.rows - ddof)];
-    const params = [col, x.cols, ...counts, windows[2].base, windows[3].base];
-    encoder.dispatch(finish, windows, params, [groups, 1, 1], strips.chunks * count);
-  });
+export function encodeColumnStats(
+  encoder: Encoder,
+  x: Matrix,
+  mean: Matrix,
+  std: Matrix,
+  ddof: number,
+): void {
+  for (const { start, size } of columnGroups(encoder, x, 3)) {
+    const group = part(x, 0, x.rows, start, size);
+    const strips = stripsOf(encoder, group, 3);
+    const partials = encoder.scratch(3 * strips.chunks, size);
+    const frame = encodeFrame(encoder, group, strips, partials);
+    sum(encoder, group, strips, frame, partials);
+    const windows = [
+      windowOn(frame, 0, 2 * size),
+      windowOn(partials, 0, partials.rows * size),
+      windowOn(mean, start, size),
+      windowOn(std, start, size),
+    ] as const;
+    overColumns(encoder, size, (col, groups, count) => {
+      const counts = [strips.chunks, f32Bits(x.rows), f32Bits(x.rows - ddof)];
+      const params = [col, size, ...counts, windows[2].base, windows[3].base];
+      encoder.dispatch(finish, windows, params, [groups, 1, 1], strips.chunks * count);
+    });
+  }
 }

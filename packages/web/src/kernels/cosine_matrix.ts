@@ -1,7 +1,15 @@
 import type { Program } from '../queue/program.ts';
 import bits from './bits.wgsl';
 import source from './cosine_matrix.wgsl';
-import { type Encoder, type Kernel, linearGrid, type Matrix, rectangles, windowCapacity, windowOnPart } from './kernel.ts';
+import {
+  type Encoder,
+  type Kernel,
+  linearGrid,
+  type Matrix,
+  rectangles,
+  windowCapacity,
+  windowOnPart,
+} from './kernel.ts';
 import { encodeProduct, productPrograms } from './product.ts';
 
 const normalise: Program = {
@@ -15,7 +23,9 @@ export const cosineMatrix: Kernel = {
   programs: [normalise, ...productPrograms],
   refuses([a], _attributes, limits) {
     const capacity = windowCapacity(limits);
-    return a!.shape[1]! <= capacity ? undefined : `rows are longer than the device's bindings (${capacity} elements)`;
+    return a!.shape[1]! <= capacity
+      ? undefined
+      : `rows are longer than the device's bindings (${capacity} elements)`;
   },
   encode({ inputs: [a, b], outputs: [y] }, encoder) {
     const operands = { a: unitRows(encoder, a!), transA: false, b: unitRows(encoder, b!), transB: true };

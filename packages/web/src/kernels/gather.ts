@@ -22,7 +22,9 @@ export const gather: Kernel<GatherAttributes> = {
   refuses([x], { cols }, limits) {
     const longest = Math.max(x!.shape[1]!, cols?.length ?? 0);
     const capacity = windowCapacity(limits, x!.dtype);
-    return longest <= capacity ? undefined : `rows are longer than the device's bindings (${capacity} elements)`;
+    return longest <= capacity
+      ? undefined
+      : `rows are longer than the device's bindings (${capacity} elements)`;
   },
   encode({ inputs: [x], outputs: [y], attributes: { rows, cols } }, encoder) {
     if (y!.rows === 0 || y!.cols === 0) return;

@@ -10,13 +10,22 @@ export interface Kernel<A extends Attributes = any> {
   /** Everything that `prepare` compiles. */
   readonly programs: readonly Program[];
   /** Why these inputs cannot be served, beyond element types. */
-  refuses?(inputs: readonly (TensorSpec | undefined)[], attributes: A, limits: KernelLimits): string | undefined;
+  refuses?(
+    inputs: readonly (TensorSpec | undefined)[],
+    attributes: A,
+    limits: KernelLimits,
+  ): string | undefined;
   /** Element types of the inputs; f32 when absent. */
   readonly dtypes?: readonly TensorSpec['dtype'][];
   /** Records the work: copies and dispatches, in order. */
   encode(call: KernelCall<A>, encoder: Encoder): void;
   /** What the words mean that a shader wrote into its failure slot. */
-  explain?(status: Uint32Array): { code: F2iError['code']; message: string; expected?: string; found?: string };
+  explain?(status: Uint32Array): {
+    code: F2iError['code'];
+    message: string;
+    expected?: string;
+    found?: string;
+  };
 }
 
 export interface KernelCall<A extends Attributes = Attributes> {
@@ -146,7 +155,12 @@ export function stepOf(extent: number, most: number, multiple: number): number {
   return most >= multiple ? most - (most % multiple) : Math.max(1, Math.floor(most));
 }
 
+export interface Piece {
+  readonly start: number;
+  readonly size: number;
+}
+
 /** Pieces [start, start + size) of an extent. */
-export function* pieces(extent: number, step: number): Generator<{ start: number; size: number }> {
+export function* pieces(extent: number, step: number): Generator<Piece> {
   for (let start = 0; start < extent; start += step) yield { start, size: Math.min(step, extent - start) };
 }

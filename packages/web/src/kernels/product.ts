@@ -3,7 +3,15 @@ import { f32Bits, type Program } from '../queue/program.ts';
 import tiled from './gemm.wgsl';
 import common from './gemm_common.wgsl';
 import direct from './gemm_direct.wgsl';
-import { type Encoder, type Matrix, pieces, stepOf, windowCapacity, windowOn, windowOnPart } from './kernel.ts';
+import {
+  type Encoder,
+  type Matrix,
+  pieces,
+  stepOf,
+  windowCapacity,
+  windowOn,
+  windowOnPart,
+} from './kernel.ts';
 
 /** y = alpha op(a) op(b) + beta c + bias; the matrix product that gemm and all blocked algorithms are made of. */
 export interface Product {
@@ -92,7 +100,14 @@ export function encodeProduct(encoder: Encoder, product: Product): void {
 }
 
 /** Extents of a piece: its windows fit the bindings, its grid the dispatch limit, its work the time limit. */
-function stepsOf(limits: KernelLimits, { a, transA, b, transB, y, c }: Product, m: number, n: number, k: number, tile: number) {
+function stepsOf(
+  limits: KernelLimits,
+  { a, transA, b, transB, y, c }: Product,
+  m: number,
+  n: number,
+  k: number,
+  tile: number,
+) {
   const capacity = windowCapacity(limits);
   // Rows of `ld` elements, the last of `length`, that a window holds.
   const rowsIn = (ld: number, length: number) => Math.max(1, Math.floor((capacity - length) / ld) + 1);
@@ -106,7 +121,9 @@ function stepsOf(limits: KernelLimits, { a, transA, b, transB, y, c }: Product, 
   stepM = stepOf(m, Math.min(stepM, transA ? m : rowsIn(a.ld, stepK)), tile);
   // Splitting rows and columns changes no sum.
   const affordable = limits.maxDispatchFlops / (2 * stepK);
-  if (stepM * stepN > affordable) stepM = stepOf(m, Math.min(stepM, Math.max(tile, affordable / stepN)), tile);
-  if (stepM * stepN > affordable) stepN = stepOf(n, Math.min(stepN, Math.max(tile, affordable / stepM)), tile);
+  if (stepM * stepN > affordable)
+    stepM = stepOf(m, Math.min(stepM, Math.max(tile, affordable / stepN)), tile);
+  if (stepM * stepN > affordable)
+    stepN = stepOf(n, Math.min(stepN, Math.max(tile, affordable / stepM)), tile);
   return { m: stepM, n: stepN, k: stepK };
 }

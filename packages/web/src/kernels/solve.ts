@@ -49,7 +49,15 @@ export function encodeTriangularSolve(encoder: Encoder, l: Matrix, y: Matrix, tr
   }
 }
 
-function solveRows(encoder: Encoder, l: Matrix, y: Matrix, x: Matrix, start: number, size: number, transpose: boolean) {
+function solveRows(
+  encoder: Encoder,
+  l: Matrix,
+  y: Matrix,
+  x: Matrix,
+  start: number,
+  size: number,
+  transpose: boolean,
+) {
   const capacity = windowCapacity(encoder.limits);
   const wl = windowOnPart(l, start, size, start, size);
   const width = Math.max(1, capacity - (size - 1) * y.ld);
@@ -58,7 +66,13 @@ function solveRows(encoder: Encoder, l: Matrix, y: Matrix, x: Matrix, start: num
     const wx = windowOnPart(x, 0, size, cols.start, cols.size);
     linearGrid(encoder.limits, cols.size, 64, (first, count, stride, groups) => {
       const layout = [size, wl.base, l.ld, wy.base, y.ld, wx.base, x.ld, Number(transpose)];
-      encoder.dispatch(solveBlock, [wl, wy, wx], [first, count, stride, ...layout], groups, size * size * count);
+      encoder.dispatch(
+        solveBlock,
+        [wl, wy, wx],
+        [first, count, stride, ...layout],
+        groups,
+        size * size * count,
+      );
     });
   }
 }

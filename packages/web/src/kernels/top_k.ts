@@ -16,7 +16,9 @@ export const topK: Kernel<TopKAttributes> = {
   programs: [choose, rank],
   refuses([x], _attributes, limits) {
     const capacity = windowCapacity(limits);
-    return x!.shape[1]! <= capacity ? undefined : `rows are longer than the device's bindings (${capacity} elements)`;
+    return x!.shape[1]! <= capacity
+      ? undefined
+      : `rows are longer than the device's bindings (${capacity} elements)`;
   },
   encode({ inputs: [x], outputs: [values, indices], attributes: { k, smallest } }, encoder) {
     const { limits } = encoder;

@@ -99,11 +99,12 @@ export class StatusPages {
   }
 }
 
-let serials = 0;
+let nextSerial = 1;
 
 /** Commands that are submitted together, and what became of them. */
 export class Batch implements Pending {
-  readonly serial = (serials = (serials + 1) >>> 0);
+  /** From 1, as a word: it travels through the device. */
+  readonly serial = nextSerial++ >>> 0;
   failure: F2iError | undefined;
   settled = false;
   /** Resolves, never rejects, when the batch has run and its failures are known. */
@@ -143,7 +144,8 @@ export class Batch implements Pending {
     this.#touch(op);
     const slot = program.status ? this.#statusSlot(op) : 0;
     this.#uniforms.words.set(params, this.dispatches * PARAM_WORDS);
-    const pass = (this.#pass ??= this.#commands.beginComputePass());
+    this.#pass ??= this.#commands.beginComputePass();
+    const pass = this.#pass;
     pass.setPipeline(this.#pipelines.get(program));
     const uniformOffset = this.dispatches++ * SLOT_BYTES;
     if (program.status) pass.setBindGroup(0, this.#page!.bindGroup, [uniformOffset, slot * STATUS_BYTES]);
@@ -187,7 +189,8 @@ export class Batch implements Pending {
     const scopes = [1, 2, 3].map(() => this.#device.popErrorScope());
     // Failing promises mean a lost device, which every wait reports by itself.
     this.done = Promise.allSettled([Promise.all(scopes), status, ...work]).then(([errors, words]) => {
-      const error = errors.status === 'fulfilled' ? (errors.value as (GPUError | null)[]).find(Boolean) : null;
+      const error =
+        errors.status === 'fulfilled' ? (errors.value as (GPUError | null)[]).find(Boolean) : null;
       if (error) this.#fail(error, note);
       if (words.status === 'fulfilled' && words.value) this.#judge(words.value as Uint32Array, note);
       for (const op of this.ended) op.settled = true;

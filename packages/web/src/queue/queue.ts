@@ -43,14 +43,16 @@ export class Queue {
   #unmarked = 0;
   readonly #unsettled = new Set<Batch>();
   /** Work of the next batch, adapted to the speed of the device. */
-  #budget = 1e8;
+  #budget: number;
   #lastDone = 0;
   #firstFailure: { failure: F2iError; sequence: number } | undefined;
   /** Resolved when all that was recorded before has been handed over. */
   readonly #drained: { sequence: number; resolve(): void }[] = [];
 
-  constructor(device: GPUDevice) {
+  /** @param budget flops of the first batch */
+  constructor(device: GPUDevice, budget: number) {
     this.#device = device;
+    this.#budget = budget;
     this.#pipelines = new PipelineCache(device);
     this.#uniforms = new UniformSlots(device, this.#pipelines.plainLayout);
     this.#statusPages = new StatusPages(device, this.#pipelines.statusLayout, this.#uniforms);
@@ -97,7 +99,14 @@ export class Queue {
   }
 
   /** Copies bytes between buffers, as a part of an op. */
-  copy(op: OpRun, from: PooledBuffer, fromOffset: number, to: PooledBuffer, toOffset: number, bytes: number): void {
+  copy(
+    op: OpRun,
+    from: PooledBuffer,
+    fromOffset: number,
+    to: PooledBuffer,
+    toOffset: number,
+    bytes: number,
+  ): void {
     from.lastUse = this.#recorded;
     this.#copy(op, from.gpu, fromOffset, to, toOffset, bytes);
   }
