@@ -209,7 +209,7 @@ export class WebGpuBackend extends Backend {
 
   /** Compiles the pipelines of the ops, in parallel and without holding up the queue. */
   override async prepare(ops: readonly OpSpec[]): Promise<void> {
-    const programs = new Set(ops.flatMap((op) => kernels.get(op.name)?.programs ?? []));
+    const programs = new Set(ops.flatMap((op) => kernels.get(op.name)?.programs(this.#limits) ?? []));
     await this.#queue.prepare(programs);
   }
 

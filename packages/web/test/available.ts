@@ -23,7 +23,10 @@ export function describeOnDevice(name: string, body: () => void): void {
     it(name, () => {
       throw new Error(reason);
     });
-  } else describe.skip(`${name} (${reason})`, body);
+  } else {
+    console.warn(`${name}: skipped, ${reason}`);
+    describe.skip(name, body);
+  }
 }
 
 /** A device with the guaranteed limits, of the caller. */

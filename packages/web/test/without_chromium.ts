@@ -5,4 +5,7 @@ if (inject('required')) {
   it(name, () => {
     throw new Error(inject('missing'));
   });
-} else it.skip(name);
+} else {
+  console.warn(`${name}: skipped`);
+  it.skip(name);
+}

@@ -24,7 +24,7 @@ function program(from: Stored, to: Stored): Program {
 const table = new Map(types.flatMap((from) => types.map((to) => [`${from} ${to}`, program(from, to)])));
 
 export const cast: Kernel<CastAttributes> = {
-  programs: [...table.values()],
+  programs: () => [...table.values()],
   dtypes: types,
   refuses(_inputs, { dtype }) {
     return dtype === 'f64' ? 'WGSL has no 64-bit floats' : undefined;

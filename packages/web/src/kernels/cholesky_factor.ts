@@ -31,7 +31,7 @@ const factor: Program = { ...STEP, name: 'cholesky_factor block', entry: 'factor
 const solvePanel: Program = { ...STEP, name: 'cholesky_factor panel', entry: 'solve_panel' };
 
 export const choleskyFactor: Kernel<CholeskyFactorAttributes> = {
-  programs: [lower, factor, solvePanel, ...productPrograms],
+  programs: (limits) => [lower, factor, solvePanel, ...productPrograms(limits)],
   encode({ inputs: [a], outputs: [y], attributes: { shift } }, encoder) {
     const n = y!.rows;
     copyLower(encoder, a!, y!, shift);

@@ -3,7 +3,7 @@ import { columnStatsPrograms, encodeColumnStats } from './columns.ts';
 import type { Kernel } from './kernel.ts';
 
 export const columnStats: Kernel<ColumnStatsAttributes> = {
-  programs: columnStatsPrograms,
+  programs: () => columnStatsPrograms,
   encode({ inputs: [x], outputs: [mean, std], attributes: { ddof } }, encoder) {
     encodeColumnStats(encoder, x!, mean!, std!, ddof);
   },

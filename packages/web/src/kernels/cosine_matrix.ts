@@ -20,7 +20,7 @@ const normalise: Program = {
 
 /** The matrix product of rows that have been brought to unit length. */
 export const cosineMatrix: Kernel = {
-  programs: [normalise, ...productPrograms],
+  programs: (limits) => [normalise, ...productPrograms(limits)],
   refuses([a], _attributes, limits) {
     const capacity = windowCapacity(limits);
     return a!.shape[1]! <= capacity

@@ -17,7 +17,7 @@ function program(perWord: number): Program {
 const programs = new Map([1, 2, 4].map((perWord) => [perWord, program(perWord)]));
 
 export const gather: Kernel<GatherAttributes> = {
-  programs: [...programs.values()],
+  programs: () => [...programs.values()],
   dtypes: ['f32', 'f16', 'bf16', 'i32', 'u8'],
   refuses([x], { cols }, limits) {
     const longest = Math.max(x!.shape[1]!, cols?.length ?? 0);

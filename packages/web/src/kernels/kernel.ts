@@ -7,8 +7,8 @@ import type { Program } from '../queue/program.ts';
 /** How an op runs on this backend. One file an op, beside its shader. */
 // biome-ignore lint/suspicious/noExplicitAny: kernels of all ops live in one table
 export interface Kernel<A extends Attributes = any> {
-  /** Everything that `prepare` compiles. */
-  readonly programs: readonly Program[];
+  /** What `prepare` compiles: all that the op may need on such a device. */
+  programs(limits: KernelLimits): readonly Program[];
   /** Why these inputs cannot be served, beyond element types. */
   refuses?(
     inputs: readonly (TensorSpec | undefined)[],

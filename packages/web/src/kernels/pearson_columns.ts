@@ -22,7 +22,7 @@ const QUANTITIES = 5;
 
 /** Two passes, as one would lose small variances beside large means. */
 export const pearsonColumns: Kernel = {
-  programs: [...framePrograms, sum, finish],
+  programs: () => [...framePrograms, sum, finish],
   encode({ inputs: [a, b], outputs: [y] }, encoder) {
     for (const { start, size } of columnGroups(encoder, a!, QUANTITIES)) {
       const { rows } = a!;

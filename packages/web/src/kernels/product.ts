@@ -43,7 +43,10 @@ function variants(name: string, code: string): Program[] {
 
 const TILED = variants('gemm', tiled);
 const DIRECT = variants('gemm_direct', direct);
-export const productPrograms: readonly Program[] = [...TILED, ...DIRECT];
+
+export function productPrograms({ avoidBarriers }: KernelLimits): readonly Program[] {
+  return avoidBarriers ? DIRECT : TILED;
+}
 
 const TRIANGLE = { all: 0, lower: 1, mirrored: 2 } as const;
 
@@ -52,7 +55,7 @@ export function encodeProduct(encoder: Encoder, product: Product): void {
   const { limits } = encoder;
   const [m, n, k] = [y.rows, y.cols, transA ? a.rows : a.cols];
   if (m === 0 || n === 0) return;
-  const program = (limits.avoidBarriers ? DIRECT : TILED)[(transA ? 1 : 0) + (transB ? 2 : 0)]!;
+  const program = productPrograms(limits)[(transA ? 1 : 0) + (transB ? 2 : 0)]!;
   const tile = limits.avoidBarriers ? 32 : 64;
 
   const fits = (m - 1) * y.ld + n <= windowCapacity(limits);

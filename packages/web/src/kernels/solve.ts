@@ -1,3 +1,4 @@
+import type { KernelLimits } from '../limits.ts';
 import type { Program } from '../queue/program.ts';
 import grid from './grid.wgsl';
 import {
@@ -21,7 +22,9 @@ const solveBlock: Program = {
   access: ['read', 'read_write', 'read_write'],
 };
 
-export const solvePrograms: readonly Program[] = [solveBlock, ...productPrograms];
+export function solvePrograms(limits: KernelLimits): readonly Program[] {
+  return [solveBlock, ...productPrograms(limits)];
+}
 
 /**
  * Replaces y by x with l x = y, or l^T x = y: blocks of rows one after the other, each taken out of the rows that

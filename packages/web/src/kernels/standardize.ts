@@ -10,7 +10,7 @@ const program: Program = {
 };
 
 export const standardize: Kernel = {
-  programs: [program],
+  programs: () => [program],
   encode({ inputs: [x, mean, std], outputs: [y] }, encoder) {
     const capacity = windowCapacity(encoder.limits);
     for (const { row, rows, col, cols } of rectangles(x!.rows, x!.cols, x!.cols, capacity)) {

@@ -13,7 +13,7 @@ const choose: Program = { ...TOP_K, name: 'top_k choose', entry: 'choose' };
 const rank: Program = { ...TOP_K, name: 'top_k rank', entry: 'rank' };
 
 export const topK: Kernel<TopKAttributes> = {
-  programs: [choose, rank],
+  programs: () => [choose, rank],
   refuses([x], _attributes, limits) {
     const capacity = windowCapacity(limits);
     return x!.shape[1]! <= capacity

@@ -174,7 +174,13 @@ export class Queue {
   }
 
   prepare(programs: Iterable<Program>): Promise<void> {
-    return this.#waiters.until(this.#pipelines.prepare(programs));
+    const compiled = this.#pipelines.prepare(programs).catch((cause: Error) => {
+      throw new F2iError('INTERNAL', `a shader does not compile: ${cause.message}`, {
+        backend: 'webgpu',
+        cause,
+      });
+    });
+    return this.#waiters.until(compiled);
   }
 
   /** Everything recorded so far has run. Rejects with the first failure since the last call. */
