@@ -2,11 +2,11 @@
 const INTERNAL =
   /[\\/](packages|@fmri2image)[\\/](core|node|web)[\\/](src|dist)[\\/]|node:internal|\(native\)/;
 /** V8 writes `    at f (url:1:2)`; Firefox and Safari write `f@url:1:2`. */
-const FRAME = /^\s*at\s+(.+)$|^(.*)@(.+:\d+:\d+)$/;
+const FRAME = /^\s*at\s+(.+)$|^([^@]*)@(.+:\d+:\d+)$/;
 
 /**
  * The lines of a captured stack that tell users where they called the library: the first `count` frames outside
- * it. If every frame seems to be inside (an application bundled into one file), the frames below the op.
+ * it, or those below the op if all seem to be inside.
  *
  * @param place as captured by `runOp`, its first frame being the op's function
  * @returns `at f (url:1:2)`, further frames on lines of their own; undefined where the engine captured nothing
@@ -17,7 +17,8 @@ export function formatPlace(place: { readonly stack?: string | undefined }, coun
     if (!match) return [];
     return [match[1] !== undefined ? `at ${match[1]}` : `at ${match[2] || '<anonymous>'} (${match[3]})`];
   });
-  const outside = frames.filter((frame) => !INTERNAL.test(frame));
-  const chosen = (outside.length > 0 ? outside : frames.slice(1)).slice(0, count);
+  const below = frames.slice(1);
+  const outside = below.filter((frame) => !INTERNAL.test(frame));
+  const chosen = (outside.length > 0 ? outside : below).slice(0, count);
   return chosen.length > 0 ? chosen.join('\n    ') : undefined;
 }
