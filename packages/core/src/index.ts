@@ -12,5 +12,6 @@ export * from './place.ts';
 export * from './random.ts';
 export * from './reference/backend.ts';
 export * from './rows.ts';
+export * from './simulate/index.ts';
 export * from './tensor.ts';
 export * from './version.ts';

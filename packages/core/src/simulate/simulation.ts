@@ -37,7 +37,7 @@ export const DEMO_SIMULATION: SimulationOptions = {
   trialSeconds: 4,
   stimulusSeconds: 3,
   tr: 1.5,
-  noise: 1,
+  noise: 1.5,
 };
 
 /** What a lab would have after scanning (`series`, `runs`, `pictures`) and what only the simulator knows. */

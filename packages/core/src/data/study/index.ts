@@ -1,4 +1,14 @@
 export { DATA_PREFIX, type LoadStudyOptions, loadStudy } from './load.ts';
+export {
+  DRIFT_CUTOFF_SECONDS,
+  defaultPreparation,
+  EVENT_DELAYS,
+  lagsOfDelays,
+  type PreparationStep,
+  type PreparedStudy,
+  prepareStudy,
+  takeRows,
+} from './prepare.ts';
 export { type SampleOptions, sampleTrials } from './samples.ts';
 export {
   parseManifest,

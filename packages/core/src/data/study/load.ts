@@ -1,6 +1,7 @@
 import { F2iError } from '../../error.ts';
+import { parseNumber } from '../formats/table.ts';
 import type { Folder, Source } from '../source.ts';
-import { readText } from '../source.ts';
+import { readText, relativePath } from '../source.ts';
 import { parseManifest, type StudyManifest } from './schema.ts';
 import { type PictureCodec, readStimulusArray, readStimulusFolder } from './stimuli.ts';
 import type { Stimuli, Study, Trial } from './study.ts';
@@ -37,12 +38,20 @@ export async function loadStudy(
   const open = opener(folder, options.data, source.name);
 
   const raw = await readVoxels(manifest, open, signal);
-  const runs = studyRuns(manifest, raw.rowsOfFile, source.name);
-  const named =
+  const stated = studyRuns(manifest, raw.rowsOfFile, source.name);
+  const { runs, trials: named } =
     'everyVolume' in manifest.trials
-      ? volumeTrials(runs, manifest.indexBase)
-      : await readTrials(manifest, await open(manifest.trials.file, 'trials.file'), runs, raw.rows, signal);
+      ? { runs: stated, trials: volumeTrials(stated, manifest.indexBase) }
+      : await readTrials(manifest, await open(manifest.trials.file, 'trials.file'), stated, raw.rows, signal);
   const { stimuli, trials } = await readStimuli(manifest, named, folder, options, open, source.name);
+  if ('everyVolume' in manifest.trials && stimuli && stimuli.names.length !== raw.rows) {
+    throw new F2iError('FORMAT', 'a continuous stimulus has a picture for each volume', {
+      file: source.name,
+      field: 'stimuli',
+      expected: `${raw.rows}, the volumes of ${[manifest.voxels.file].flat().join(', ')}`,
+      found: `${stimuli.names.length}`,
+    });
+  }
   const { voxels, selection, warnings, repairs } = checkVoxels(raw, manifest, source.name);
   return {
     name: manifest.name,
@@ -58,7 +67,7 @@ export async function loadStudy(
     visualField: manifest.visualField,
     scored: scoredTrials(manifest, trials, stimuli),
     selection,
-    warnings: [...raw.warnings, ...warnings],
+    warnings: [...raw.warnings, ...warnings, ...oddSplits(trials)],
     repairs,
   };
 }
@@ -67,14 +76,17 @@ type Opener = (path: string, field: string) => Promise<Source>;
 
 function opener(folder: Folder, data: Folder | undefined, manifest: string): Opener {
   return async (path, field) => {
-    if (!path.startsWith(DATA_PREFIX)) return folder.open(path);
+    // Checked here, although folders check it too: so that the error names the manifest and its field.
+    const inner = path.startsWith(DATA_PREFIX) ? path.slice(DATA_PREFIX.length) : path;
+    relativePath(inner, manifest, field);
+    if (inner === path) return folder.open(path);
     if (!data) {
       throw new F2iError('USAGE', `the study needs its data folder for ${path} (--data FOLDER)`, {
         file: manifest,
         field,
       });
     }
-    return data.open(path.slice(DATA_PREFIX.length));
+    return data.open(inner);
   };
 }
 
@@ -93,12 +105,14 @@ async function readStimuli(
     const fromData = options.folder.startsWith(DATA_PREFIX);
     if (fromData && !data) await open(options.folder, 'stimuli.folder');
     const within = fromData ? { ...options, folder: options.folder.slice(DATA_PREFIX.length) } : options;
+    relativePath(within.folder, file, 'stimuli.folder');
     const stimuli = await readStimulusFolder(within, fromData ? data! : folder, names, codec, signal);
+    const indexOf = new Map(names.map((name, index) => [name, index]));
     return {
       stimuli,
       trials: named.map((trial, i) => ({
         ...trial,
-        stimulus: names.indexOf(required(trial.stimulus, i, file)),
+        stimulus: indexOf.get(required(trial.stimulus, i, file))!,
       })),
     };
   }
@@ -111,7 +125,7 @@ async function readStimuli(
   const count = stimuli.names.length;
   const trials = named.map((trial, i) => {
     const text = required(trial.stimulus, i, file);
-    const stimulus = Number(text) - manifest.indexBase;
+    const stimulus = (parseNumber(text) ?? Number.NaN) - manifest.indexBase;
     if (!Number.isInteger(stimulus) || stimulus < 0 || stimulus >= count) {
       throw new F2iError('FORMAT', `trial ${i + 1} shows a stimulus that does not exist`, {
         file,
@@ -141,17 +155,21 @@ function checkVoxels(raw: RawVoxels, manifest: StudyManifest, file: string) {
       found: `${rows} rows of ${count} voxels`,
     });
   }
+  // Row by row, as they lie in memory.
+  const isBad = new Uint8Array(count);
+  const changes = new Uint8Array(count);
+  for (let r = 0; r < rows; r++) {
+    for (let v = 0, at = r * count; v < count; v++, at++) {
+      const value = data[at]!;
+      if (!Number.isFinite(value)) isBad[v] = 1;
+      if (value !== data[v]) changes[v] = 1;
+    }
+  }
   const bad: number[] = [];
   let constant = 0;
   for (let v = 0; v < count; v++) {
-    let finite = true;
-    let changes = false;
-    for (let r = 0; r < rows && finite; r++) {
-      finite = Number.isFinite(data[r * count + v]!);
-      changes ||= data[r * count + v] !== data[v];
-    }
-    if (!finite) bad.push(v);
-    else if (!changes) constant++;
+    if (isBad[v]) bad.push(v);
+    else if (!changes[v] && rows > 1) constant++;
   }
   const warnings = constant > 0 ? [`${constant} of ${count} voxels never change; they carry nothing`] : [];
   if (bad.length === 0) return { voxels: { data, shape: [rows, count] }, selection, warnings, repairs: [] };
@@ -195,4 +213,13 @@ function scoredTrials(
     const picture = stimuli.values.data.subarray(at, at + length);
     return picture.reduce((count, value) => count + (value > scored.above ? 1 : 0), 0) >= scored.pixels;
   });
+}
+
+/** Names of splits that nothing here looks for; most likely misspelt. */
+function oddSplits(trials: readonly Trial[]): string[] {
+  const usual = ['train', 'validation', 'test'];
+  const odd = new Set(trials.flatMap(({ split }) => (split && !usual.includes(split) ? [split] : [])));
+  return [...odd].map(
+    (name) => `split "${name}" is none of ${usual.join(', ')}: its trials take part only by name`,
+  );
 }

@@ -8,6 +8,8 @@ export const STUDY_VERSION = 1;
 const path = z.string().min(1).max(4096);
 const label = z.union([z.string().min(1), z.int()]).transform(String);
 const positive = z.number().positive();
+/** Of a picture, in pixels. */
+const side = z.int().positive().max(8192);
 
 const voxels = z.strictObject({
   /** One file, or one for each run, in order; their rows are put one after the other. */
@@ -72,7 +74,7 @@ const stimulusFolder = z.strictObject({
   /** Trials name their picture by its path inside this folder. */
   folder: path,
   /** Height and width that pictures are resized to (by area means and linear interpolation). */
-  size: z.tuple([z.int().positive(), z.int().positive()]),
+  size: z.tuple([side, side]),
   colour: z.enum(['grey', 'rgb']).default('grey'),
 });
 

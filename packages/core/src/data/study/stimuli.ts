@@ -2,7 +2,7 @@ import { F2iError } from '../../error.ts';
 import { resizePicture } from '../../image/resize.ts';
 import { readPng } from '../formats/png.ts';
 import { readArray } from '../formats/read_array.ts';
-import { toFloat32 } from '../ndarray.ts';
+import { allocate, toFloat32 } from '../ndarray.ts';
 import type { Folder, Source } from '../source.ts';
 import type { StimulusArray, StimulusFolder, StudyManifest } from './schema.ts';
 import type { Stimuli } from './study.ts';
@@ -171,7 +171,7 @@ export async function readStimulusFolder(
   const [height, width] = options.size;
   const channels = options.colour === 'rgb' ? 3 : 1;
   const length = height * width * channels;
-  const data = new Float32Array(names.length * length);
+  const data = allocate('f32', names.length * length, options.folder);
   for (const [i, name] of names.entries()) {
     const source = await folder.open(`${options.folder}/${name}`);
     const picture = await decode(source, codec, signal);

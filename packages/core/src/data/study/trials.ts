@@ -1,5 +1,6 @@
 import { F2iError } from '../../error.ts';
-import { lineOf, readTable, type Table } from '../formats/table.ts';
+import { lineOf, parseNumber, readTable, type Table } from '../formats/table.ts';
+import { stretches } from '../lags.ts';
 import type { Source } from '../source.ts';
 import type { StudyManifest } from './schema.ts';
 import type { StudyRun, Trial } from './study.ts';
@@ -65,14 +66,17 @@ export function volumeTrials(runs: readonly StudyRun[], indexBase: number): Name
   );
 }
 
-/** Reads the trials table and places each trial in its run. */
+/**
+ * Reads the trials table and places each trial in its run. Where the manifest states no runs, but the table has a line
+ * for each volume and a column of runs, the runs come from there.
+ */
 export async function readTrials(
   manifest: StudyManifest,
   source: Source,
   runs: readonly StudyRun[],
   rows: number,
   signal?: AbortSignal,
-): Promise<NamedTrial[]> {
+): Promise<{ trials: NamedTrial[]; runs: readonly StudyRun[] }> {
   const { trials: options, voxels } = manifest;
   if (!('file' in options)) throw new F2iError('INTERNAL', 'not a table of trials');
   const table = await readTable(source, { header: options.header, signal });
@@ -84,7 +88,14 @@ export async function readTrials(
       found: `${table.rows.length}`,
     });
   }
+  const oneEachRow = table.rows.length === rows;
+  const hasOnsets = columns.has('onset') || columns.has('volume');
+  const ownRuns =
+    !manifest.runs && voxels.rows === 'volumes' && oneEachRow && !hasOnsets && columns.has('run')
+      ? runsOfColumn(table, columns.get('run')!)
+      : runs;
   const found: NamedTrial[] = [];
+  const lines: number[] = [];
   for (let i = 0; i < table.rows.length; i++) {
     const cell = (field: Field) => {
       const column = columns.get(field);
@@ -92,11 +103,53 @@ export async function readTrials(
       return text === '' || text === 'n/a' ? undefined : text;
     };
     const where = (field: string) => ({ file: source.name, field: `line ${lineOf(table, i)}, ${field}` });
-    const trial = placeTrial(manifest, runs, i, cell, where, table.rows.length === rows);
-    if (!options.dropLabels?.includes(trial.label ?? '')) found.push(trial);
+    const trial = placeTrial(manifest, ownRuns, i, cell, where, oneEachRow);
+    if (options.dropLabels?.includes(trial.label ?? '')) continue;
+    found.push(trial);
+    lines.push(lineOf(table, i));
   }
   if (found.length === 0) throw new F2iError('FORMAT', 'no trials', { file: source.name });
-  return found;
+  refuseSharedOnsets(found, lines, source.name);
+  return { trials: found, runs: ownRuns };
+}
+
+/** The runs that a column of labels, one for each volume, describes. */
+function runsOfColumn(table: Table, column: number): StudyRun[] {
+  const runs = stretches(table.rows.map((row) => row[column]!));
+  const seen = new Set<string>();
+  return runs.map(({ label: name, start, end }) => {
+    if (name === '' || name === 'n/a' || seen.has(name)) {
+      throw new F2iError(
+        'FORMAT',
+        seen.has(name) ? 'the volumes of a run are not together' : 'a volume of no run',
+        {
+          file: table.file,
+          field: `line ${lineOf(table, start)}, run`,
+          found: JSON.stringify(name),
+        },
+      );
+    }
+    seen.add(name);
+    return { name, start, end };
+  });
+}
+
+/** Two trials cannot begin at once: most likely the onsets count from their run, and the manifest says otherwise. */
+function refuseSharedOnsets(trials: readonly NamedTrial[], lines: readonly number[], file: string): void {
+  const lineOfOnset = new Map<number, number>();
+  for (const [i, { volume }] of trials.entries()) {
+    if (volume === undefined) continue;
+    const earlier = lineOfOnset.get(volume);
+    if (earlier !== undefined) {
+      throw new F2iError('FORMAT', 'two trials begin at the same time', {
+        file,
+        field: `line ${lines[i]}`,
+        expected: `another onset than that of line ${earlier}`,
+        found: `volume ${volume} of the series`,
+      });
+    }
+    lineOfOnset.set(volume, lines[i]!);
+  }
 }
 
 function columnsOf(table: Table, named: Record<string, string>): Map<Field, number> {
@@ -136,9 +189,11 @@ function placeTrial(
   const number = (field: Field) => {
     const text = cell(field);
     if (text === undefined) return undefined;
-    const value = Number(text);
-    if (!Number.isFinite(value))
-      throw new F2iError('FORMAT', 'not a number', { ...where(field), found: text });
+    const value = parseNumber(text);
+    if (value === undefined || !Number.isFinite(value) || (field === 'duration' && value < 0)) {
+      const expected = field === 'duration' ? 'seconds, not negative' : undefined;
+      throw new F2iError('FORMAT', 'not a usable number', { ...where(field), expected, found: text });
+    }
     return value;
   };
   const common = {
@@ -172,7 +227,7 @@ function inherited(
 
 /** Run and onset (in volumes of the whole series) of a trial in a time series. */
 function placeOnset(
-  { tr, indexBase, trials, runs: stated }: StudyManifest,
+  { tr, indexBase, trials }: StudyManifest,
   runs: readonly StudyRun[],
   index: number,
   runName: string | undefined,
@@ -196,10 +251,6 @@ function placeOnset(
     });
   }
   const fromSeries = eachVolume || ('onsetFrom' in trials && trials.onsetFrom === 'series');
-  if (!stated && eachVolume) {
-    // No runs in the manifest: the table's own run column labels the volumes.
-    return { run: runs[0]!, volume: position };
-  }
   const run =
     runName !== undefined && !fromSeries
       ? runs.find((r) => r.name === runName)

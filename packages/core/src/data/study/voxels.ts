@@ -1,5 +1,5 @@
 import { F2iError } from '../../error.ts';
-import { openNifti, scaleVolume } from '../formats/nifti.ts';
+import { type NiftiHeader, openNifti, scaleVolume } from '../formats/nifti.ts';
 import { detectFormat, readArray } from '../formats/read_array.ts';
 import { readNumericTable } from '../formats/table.ts';
 import { toFloat32 } from '../ndarray.ts';
@@ -138,7 +138,9 @@ async function readImage(
   const size = header.space[0] * header.space[1] * header.space[2];
   const path = manifest.voxels.mask;
   const indices =
-    path === undefined ? range(size) : await readMask(await open(path, 'voxels.mask'), header.space, signal);
+    path === undefined
+      ? range(size)
+      : await readMask(await open(path, 'voxels.mask'), header, warnings, signal);
   const data = new Float32Array(header.volumes * indices.length);
   let row = 0;
   for await (const stored of image.eachVolume(signal)) {
@@ -173,7 +175,12 @@ function checkRepetitionTime(
   warnings.push(`${file}: its header states a repetition time of ${stated} s; the study's ${tr} s is used`);
 }
 
-async function readMask(source: Source, space: readonly number[], signal?: AbortSignal): Promise<Int32Array> {
+async function readMask(
+  source: Source,
+  { space, affine }: NiftiHeader,
+  warnings: string[],
+  signal?: AbortSignal,
+): Promise<Int32Array> {
   const mask = await openNifti(source, signal);
   if (mask.header.space.join() !== space.join() || mask.header.volumes !== 1) {
     throw new F2iError('FORMAT', 'the mask does not fit the image', {
@@ -181,6 +188,11 @@ async function readMask(source: Source, space: readonly number[], signal?: Abort
       expected: `one volume of ${space.join(' x ')}`,
       found: `${mask.header.volumes} of ${mask.header.space.join(' x ')}`,
     });
+  }
+  // The same grid at another place in the head: a mask of another session, or one whose header was lost.
+  const shift = Math.max(...affine.flat().map((value, k) => Math.abs(value - mask.header.affine.flat()[k]!)));
+  if (shift > 1e-3) {
+    warnings.push(`${source.name}: its affine differs from the image's by up to ${shift.toPrecision(3)}`);
   }
   const values = scaleVolume(await mask.readVolume(0, signal), mask.header, source.name);
   const inside = range(values.length).filter((voxel) => values[voxel] !== 0 && !Number.isNaN(values[voxel]!));

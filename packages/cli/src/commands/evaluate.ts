@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import type { Evaluation, Study } from '@fmri2image/core';
+import { nodeFolder, writeFileAtomic, writeFolderAtomic } from '@fmri2image/node';
+import { type Command, Option } from 'commander';
+import { type Context, withContext } from '../context.ts';
+import { type DeviceOptions, seedNumber, usage, wholeNumber, withDevice, withStudy } from '../options.ts';
+import { evaluateResults, printEvaluation } from '../pipeline/evaluate.ts';
+import { reconstructHeldOut } from '../pipeline/leaveOneOut.ts';
+import { provenanceOf, type Results, readResults, scoresTable, writeResults } from '../pipeline/results.ts';
+import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
+import { openStudy } from '../study.ts';
+import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
+
+interface Options extends DeviceOptions, FitFlags {
+  data?: string;
+  reconstructions?: string;
+  leaveOneOut?: Grouping;
+  output?: string;
+  permutations: number;
+  seed: number;
+  force?: boolean;
+}
+
+export function evaluateCommand(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .summary('score reconstructions beside chance and controls')
+    .description(
+      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification and frame correlation, beside chance, the mean training picture, shuffled trials and a permutation p-value.',
+    )
+    .option('--reconstructions <folder>', 'written by fmri2image reconstruct')
+    .addOption(new Option('--leave-one-out <label>', 'hold out one after the other').choices([...GROUPINGS]))
+    .option('-o, --output <folder>', 'with --leave-one-out: write reconstructions and scores here')
+    .option('--permutations <n>', 'rearrangements of the permutation test', wholeNumber, 999)
+    .option('--seed <n>', 'of permutations and intervals', seedNumber, 0)
+    .option('-f, --force', 'replace an existing folder');
+  withDevice(withFit(withStudy(command))).action((study: string, options: Options) =>
+    withContext(options, (context) => run(study, options, context)),
+  );
+}
+
+async function run(path: string, options: Options, context: Context): Promise<void> {
+  const { console, signal } = context;
+  if ((options.reconstructions === undefined) === (options.leaveOneOut === undefined)) {
+    throw usage('evaluate needs either --reconstructions FOLDER or --leave-one-out run|session|group');
+  }
+  const started = performance.now();
+  console.progress('read the study');
+  const study = await openStudy(path, options.data, signal);
+  const read = performance.now();
+  const results =
+    options.reconstructions !== undefined
+      ? await readResults(await nodeFolder(options.reconstructions, { onRepair: console.warn }), signal)
+      : await heldOut(study, options, context);
+  console.progress('evaluate');
+  const evaluation = await evaluateResults(study, results, options, context.backend);
+  const seconds = { read: (read - started) / 1e3, compute: (performance.now() - read) / 1e3 };
+  const scores = scoresTable(results, evaluation);
+  if (options.reconstructions !== undefined) {
+    await writeFileAtomic(join(options.reconstructions, 'scores.tsv'), scores, { force: true, signal });
+  } else if (options.output !== undefined) {
+    await writeFolderAtomic(
+      options.output,
+      async (write) => {
+        await writeResults(results, write);
+        await write('scores.tsv', scores);
+        await write('evaluation.json', `${JSON.stringify(evaluation, undefined, 2)}\n`);
+      },
+      { force: options.force ?? false, signal, onRepair: console.warn },
+    );
+  }
+  for (const warning of [...study.warnings, ...results.provenance.warnings]) console.warn(`note: ${warning}`);
+  console.result({ ...summary(evaluation, results), evaluation, seconds });
+  printEvaluation(console, evaluation, results.provenance.decoder);
+  const where = options.reconstructions ?? options.output;
+  if (where) console.print(`scores of each trial: ${join(where, 'scores.tsv')}`);
+}
+
+async function heldOut(study: Study, options: Options, context: Context): Promise<Results> {
+  if (!study.stimuli) throw usage(`${study.name} has no stimuli to decode to`);
+  const grouping = options.leaveOneOut!;
+  const settings = fitSettings(options, 'no');
+  const { items, values, meanPicture, warnings } = await reconstructHeldOut(
+    study,
+    grouping,
+    settings,
+    context,
+  );
+  const provenance = provenanceOf(study.name, 'ridge', 'none', context.backend.info.description, warnings);
+  return {
+    items,
+    values,
+    meanPicture,
+    kind: study.stimuli.kind === 'pictures' ? 'picture' : 'features',
+    provenance,
+  };
+}
+
+function summary({ twoWay, frameCorrelation, trials }: Evaluation, { provenance }: Results) {
+  return {
+    decoder: provenance.decoder,
+    twoWay: twoWay.score,
+    frameCorrelation: frameCorrelation.score,
+    permutationP: twoWay.p,
+    trials,
+    device: provenance.device,
+  };
+}

@@ -1,0 +1,77 @@
+import { prepareStudy, saveBundle } from '@fmri2image/core';
+import { writeFolderAtomic } from '@fmri2image/node';
+import type { Command } from 'commander';
+import { type Context, withContext } from '../context.ts';
+import { type DeviceOptions, textList, withDevice, withStudy } from '../options.ts';
+import { fitRidgeDecoder, preparationOf } from '../pipeline/fit.ts';
+import { hasSplits, selectTrials } from '../pipeline/select.ts';
+import { openStudy } from '../study.ts';
+import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
+
+interface Options extends DeviceOptions, FitFlags {
+  data?: string;
+  output: string;
+  leaveOut?: string[];
+  force?: boolean;
+}
+
+export function fitCommand(program: Command): void {
+  const command = program
+    .command('fit')
+    .summary('fit a ridge decoder to a study and save it as a bundle')
+    .description(
+      'Fits ridge regression from voxels to the study’s pictures (or features) on its training trials: those of split "train", or all where the study states no splits.',
+    )
+    .requiredOption('-o, --output <folder>', 'the bundle to write')
+    .option('--leave-out <runs>', 'runs to leave out of the training, separated by commas', textList)
+    .option('-f, --force', 'replace an existing bundle');
+  withDevice(withFit(withStudy(command))).action((study: string, options: Options) =>
+    withContext(options, (context) => fit(study, options, context)),
+  );
+}
+
+async function fit(path: string, options: Options, context: Context): Promise<void> {
+  const { console, signal, backend } = context;
+  const started = performance.now();
+  console.progress('read the study');
+  const study = await openStudy(path, options.data, signal);
+  for (const warning of study.warnings) console.warn(`note: ${warning}`);
+  const split = hasSplits(study) ? 'train' : undefined;
+  const trials = selectTrials(study, {
+    split,
+    runs: options.leaveOut,
+    except: options.leaveOut !== undefined,
+  });
+  // Whether other trials will be tested on is known only where some are held out.
+  const heldOut = split !== undefined || options.leaveOut !== undefined;
+  const settings = fitSettings(options, heldOut ? 'no' : 'unknown');
+  const read = performance.now();
+
+  const steps = preparationOf(study, settings);
+  const decoder = await fitRidgeDecoder(study, prepareStudy(study, steps), steps, trials, settings, context);
+  const fitted = performance.now();
+  let hash = '';
+  await writeFolderAtomic(
+    options.output,
+    async (write) => {
+      hash = await saveBundle(decoder, write, { dataTerms: study.dataTerms });
+    },
+    { force: options.force ?? false, signal, onRepair: console.warn },
+  );
+  const { report } = decoder.model;
+  const seconds = { read: (read - started) / 1e3, fit: (fitted - read) / 1e3 };
+  for (const warning of decoder.warnings) console.warn(`note: ${warning}`);
+  console.result({
+    bundle: options.output,
+    contentHash: hash,
+    trials: trials.length,
+    report,
+    seconds,
+    device: backend.info.description,
+  });
+  console.print(
+    `fitted ridge on ${trials.length} trials of ${decoder.voxels} voxels in ${seconds.fit.toFixed(2)} s (${backend.info.description})`,
+  );
+  console.print(`bundle ${options.output} (${hash.slice(0, 12)})`);
+  decoder.dispose();
+}

@@ -1,0 +1,85 @@
+import { ALPHA_SCORES, type AlphaScore, type RidgeForm } from '@fmri2image/core';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { numberList, wholeNumber } from '../options.ts';
+import type { FitSettings } from '../pipeline/fit.ts';
+import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
+
+/** Options of commands that fit ridge. */
+export interface FitFlags {
+  alphas?: number[];
+  alphaFor: 'each' | 'all';
+  score: AlphaScore;
+  folds?: number;
+  groupBy: Grouping;
+  delays?: number[];
+  detrend?: number;
+  storage: RidgeForm | 'auto';
+  standardize: boolean;
+}
+
+export function withFit(command: Command): Command {
+  return command
+    .option(
+      '--alphas <list>',
+      'penalties to choose from, or one (default: 13 around the mean eigenvalue)',
+      positiveList,
+    )
+    .addOption(
+      new Option('--alpha-for <targets>', 'one penalty for each target or one for all')
+        .choices(['each', 'all'])
+        .default('each'),
+    )
+    .addOption(
+      new Option('--score <name>', 'what chooses penalties').choices([...ALPHA_SCORES]).default('r2'),
+    )
+    .option(
+      '--folds <k>',
+      'choose penalties by k folds of successive trials (default: leave one group out)',
+      wholeNumber,
+    )
+    .addOption(
+      new Option('--group-by <label>', 'what stays together when penalties are chosen')
+        .choices([...GROUPINGS])
+        .default('run'),
+    )
+    .option('--delays <seconds>', 'when responses to a stimulus are read (default: 3.5,5,6.5,8)', numberList)
+    .option(
+      '--detrend <seconds>',
+      'remove drifts slower than this from each run; 0: none (default: 128 for separate trials, none for continuous stimuli)',
+      cutoff,
+    )
+    .addOption(
+      new Option('--storage <form>', 'keep weights of voxels (primal) or of training trials (dual)')
+        .choices(['auto', 'primal', 'dual'])
+        .default('auto'),
+    )
+    .option('--no-standardize', 'do not divide voxels by their standard deviation');
+}
+
+export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): FitSettings {
+  const { alphaFor, alphas, score, folds, groupBy, delays, detrend, storage, standardize } = flags;
+  return {
+    alphas,
+    perTarget: alphaFor === 'each',
+    score,
+    folds,
+    groupBy,
+    delays,
+    detrend,
+    storage,
+    standardize,
+    sawTest,
+  };
+}
+
+function positiveList(text: string): number[] {
+  const values = numberList(text);
+  if (values.some((value) => value <= 0)) throw new InvalidArgumentError('expected positive numbers');
+  return values;
+}
+
+function cutoff(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('expected seconds, or 0');
+  return value;
+}

@@ -1,0 +1,113 @@
+import { openBundle, prepareStudy, readBundle } from '@fmri2image/core';
+import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Context, withContext } from '../context.ts';
+import { type DeviceOptions, textList, usage, withDevice } from '../options.ts';
+import { meanTarget, preparationFromBundle } from '../pipeline/fit.ts';
+import { averageRepeats, reconstructTrials } from '../pipeline/reconstruct.ts';
+import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
+import { hasSplits, selectTrials } from '../pipeline/select.ts';
+import { openStudy } from '../study.ts';
+
+interface Options extends DeviceOptions {
+  data?: string;
+  output: string;
+  runs?: string[];
+  trials?: number[];
+  all?: boolean;
+  average?: boolean;
+  force?: boolean;
+}
+
+export function reconstructCommand(program: Command): void {
+  const command = program
+    .command('reconstruct')
+    .summary('reconstruct pictures from responses with a fitted decoder')
+    .description(
+      'Reconstructs the study’s test trials: those of split "test", or all where the study states no splits. Writes PNGs, all values as npy, and reconstructions.json, which says what each is and how it was made.',
+    )
+    .argument('<bundle>', 'a fitted decoder')
+    .argument('<study>', 'a study.json, or the folder that holds one')
+    .option('--data <folder>', 'folder of the paths that begin with "data:"')
+    .requiredOption('-o, --output <folder>', 'the folder to write')
+    .option('--runs <names>', 'trials of these runs alone, separated by commas', textList)
+    .option('--trials <list>', 'these trials alone, counted from 1', trialList)
+    .option('--all', 'all trials, those the decoder was fitted on as well')
+    .option('--average', 'average the repeats of a stimulus')
+    .option('-f, --force', 'replace an existing folder');
+  withDevice(command).action((bundle: string, study: string, options: Options) =>
+    withContext(options, (context) => reconstruct(bundle, study, options, context)),
+  );
+}
+
+function trialList(text: string): number[] {
+  const values = text.split(',').map((part) => Number(part) - 1);
+  if (values.some((value) => !Number.isInteger(value) || value < 0)) {
+    throw new InvalidArgumentError('expected whole numbers above 0, separated by commas');
+  }
+  return values;
+}
+
+async function reconstruct(bundle: string, path: string, options: Options, context: Context): Promise<void> {
+  const { console, signal, backend } = context;
+  console.progress('read the bundle and the study');
+  const folder = await nodeFolder(bundle, { onRepair: console.warn });
+  const { model, contents } = await readBundle(folder, signal);
+  const study = await openStudy(path, options.data, signal);
+  const decoder = await openBundle(folder, { backend, signal });
+  try {
+    const prepared = prepareStudy(
+      study,
+      preparationFromBundle(contents.input.preprocess, `${bundle}/model.json`),
+    );
+    const trials = chooseTrials(study, options);
+    const started = performance.now();
+    let reconstructed = await reconstructTrials(study, prepared, decoder, trials, context);
+    const seconds = (performance.now() - started) / 1e3;
+    if (options.average) reconstructed = averageRepeats(reconstructed);
+    const mean = contents.tensors.find((tensor) => tensor.name === 'target_mean');
+    const results: Results = {
+      ...reconstructed,
+      meanPicture: mean
+        ? { data: Float32Array.from(mean.data as Float32Array), shape: [1, ...decoder.output.shape] }
+        : meanTarget(study, trials),
+      kind: decoder.output.kind,
+      provenance: provenanceOf(
+        study.name,
+        decoder.kind,
+        model.contentHash,
+        backend.info.description,
+        decoder.warnings,
+      ),
+    };
+    await writeFolderAtomic(options.output, (write) => writeResults(results, write), {
+      force: options.force ?? false,
+      signal,
+      onRepair: console.warn,
+    });
+    for (const warning of decoder.warnings) console.warn(`note: ${warning}`);
+    const count = results.items.length;
+    console.result({
+      output: options.output,
+      reconstructions: count,
+      seconds,
+      provenance: results.provenance,
+    });
+    console.print(
+      `${count} reconstructions in ${options.output} (${seconds.toFixed(2)} s, ${backend.info.description})`,
+    );
+  } finally {
+    decoder.dispose();
+  }
+}
+
+function chooseTrials(study: Parameters<typeof selectTrials>[0], options: Options): number[] {
+  if (options.trials) {
+    const count = study.trials.length;
+    const bad = options.trials.find((trial) => trial >= count);
+    if (bad !== undefined) throw usage(`no trial ${bad + 1}: ${study.name} has ${count}`);
+    return options.trials;
+  }
+  const split = hasSplits(study) && !options.all && !options.runs ? 'test' : undefined;
+  return selectTrials(study, { split, runs: options.runs });
+}

@@ -1,0 +1,73 @@
+/** What commands print: results on stdout, everything else on stderr. */
+export interface Console {
+  readonly json: boolean;
+  /** A line of the result for people; not printed with --json. */
+  print(line?: string): void;
+  /** The result for programs; printed with --json alone. */
+  result(value: unknown): void;
+  /** Something the user should know. */
+  warn(line: string): void;
+  /** A transient line, on a terminal alone. `share` (0..1) adds a percentage and the time that is left. */
+  progress(what: string, share?: number): void;
+}
+
+export function createConsole(options: { json?: boolean | undefined; quiet?: boolean | undefined }): Console {
+  const json = options.json ?? false;
+  const live = process.stderr.isTTY === true && !options.quiet;
+  let shown = false;
+  let task = '';
+  let started = 0;
+  const clear = () => {
+    if (shown) process.stderr.write('\r\x1b[K');
+    shown = false;
+  };
+  return {
+    json,
+    print(line = '') {
+      clear();
+      if (!json) process.stdout.write(`${line}\n`);
+    },
+    result(value) {
+      clear();
+      if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
+    },
+    warn(line) {
+      clear();
+      process.stderr.write(`${line}\n`);
+    },
+    progress(what, share) {
+      if (!live) return;
+      if (what !== task) [task, started] = [what, performance.now()];
+      let line = what;
+      if (share !== undefined) {
+        line += ` ${Math.round(100 * share)} %`;
+        const elapsed = (performance.now() - started) / 1e3;
+        if (share > 0.02 && share < 1 && elapsed > 2)
+          line += `, ${clock((elapsed * (1 - share)) / share)} left`;
+      }
+      process.stderr.write(`\r\x1b[K${line}`);
+      shown = true;
+    },
+  };
+}
+
+/** hh:mm:ss */
+function clock(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  return [whole / 3600, (whole / 60) % 60, whole % 60]
+    .map((part) => String(Math.floor(part)).padStart(2, '0'))
+    .join(':');
+}
+
+/** Columns aligned by spaces; numbers should come as formatted text. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

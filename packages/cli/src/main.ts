@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import { VERSION } from '@fmri2image/core';
+import { Command } from 'commander';
+import { benchCommand } from './commands/bench.ts';
+import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
+import { fitCommand } from './commands/fit.ts';
+import { inspectCommand } from './commands/inspect.ts';
+import { reconstructCommand } from './commands/reconstruct.ts';
+import { simulateCommand } from './commands/simulate.ts';
+import { EXIT, report } from './exit.ts';
+
+async function main(): Promise<number> {
+  const verbose = process.argv.includes('--verbose');
+  const program = new Command('fmri2image')
+    .description('From a file of brain responses to the pictures that the person saw.')
+    .version(VERSION)
+    .option('--verbose', 'say more about errors')
+    .showHelpAfterError('(fmri2image --help lists the commands)')
+    .exitOverride();
+  for (const add of [
+    demoCommand,
+    simulateCommand,
+    inspectCommand,
+    fitCommand,
+    reconstructCommand,
+    evaluateCommand,
+    doctorCommand,
+    benchCommand,
+  ]) {
+    add(program);
+  }
+  // A command without arguments shows what there is, and says that nothing was done.
+  if (process.argv.length <= 2) {
+    program.outputHelp({ error: true });
+    return EXIT.usage;
+  }
+  try {
+    await program.parseAsync();
+    return EXIT.ok;
+  } catch (error) {
+    return report(error, verbose);
+  }
+}
+
+// A reader that closes the pipe early (head) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  throw error;
+});
+
+process.exitCode = await main();

@@ -1,0 +1,64 @@
+import { F2iError } from '@fmri2image/core';
+import type { BackendOptions } from '@fmri2image/node';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** Options of every command that computes. */
+export interface DeviceOptions {
+  device: 'auto' | 'cpu' | 'reference';
+  threads?: number;
+  memory?: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+export function withDevice(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--device <name>', 'where to compute')
+        .choices(['auto', 'cpu', 'cuda', 'reference'])
+        .default('auto'),
+    )
+    .option('--threads <n>', 'threads of the CPU (default: all cores)', wholeNumber)
+    .option('--memory <MiB>', 'ceiling of the memory for computing', wholeNumber)
+    .option('--json', 'print the result as one JSON object')
+    .option('--quiet', 'show no progress');
+}
+
+export function backendOptions({ device, threads, memory }: DeviceOptions): BackendOptions {
+  return { device, threads, memoryLimit: memory === undefined ? undefined : memory * 2 ** 20 };
+}
+
+export function withStudy(command: Command): Command {
+  return command
+    .argument('<study>', 'a study.json, or the folder that holds one')
+    .option('--data <folder>', 'folder of the paths that begin with "data:"');
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('expected a whole number above 0');
+  return value;
+}
+
+export function seedNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError('expected a whole number');
+  return value;
+}
+
+export function numberList(text: string): number[] {
+  const values = text.split(',').map(Number);
+  if (text.trim() === '' || values.some((value) => !Number.isFinite(value))) {
+    throw new InvalidArgumentError('expected numbers separated by commas');
+  }
+  return values;
+}
+
+export function textList(text: string): string[] {
+  return text.split(',').map((part) => part.trim());
+}
+
+export function usage(message: string): F2iError {
+  return new F2iError('USAGE', message);
+}

@@ -1,0 +1,145 @@
+import {
+  type AlphaScore,
+  type Backend,
+  defaultPreparation,
+  EVENT_DELAYS,
+  F2iError,
+  lagsOfDelays,
+  type PreparationStep,
+  type PreparedStudy,
+  RidgeDecoder,
+  type RidgeForm,
+  type Rows,
+  type Study,
+  takeRows,
+} from '@fmri2image/core';
+import type { Console } from '../console.ts';
+import { type Grouping, labelsOf } from './select.ts';
+
+/** Settings of a ridge fit, as the command line states them. */
+export interface FitSettings {
+  readonly alphas?: readonly number[] | undefined;
+  readonly perTarget: boolean;
+  readonly score: AlphaScore;
+  /** Folds that choose alphas: of successive trials, or leaving one group out. */
+  readonly folds?: number | undefined;
+  readonly groupBy: Grouping;
+  /** Seconds after onset; of continuous stimuli rounded to volumes. */
+  readonly delays?: readonly number[] | undefined;
+  /** Cutoff in seconds; 0: no detrending. */
+  readonly detrend?: number | undefined;
+  readonly storage: RidgeForm | 'auto';
+  readonly standardize: boolean;
+  /** Whether test trials are among the training trials, for the ledger. */
+  readonly sawTest: 'yes' | 'no' | 'unknown';
+}
+
+export interface FitContext {
+  readonly backend: Backend;
+  readonly signal: AbortSignal;
+  readonly console: Console;
+}
+
+/** The preparation that the settings ask for. */
+export function preparationOf(study: Study, { delays, detrend }: FitSettings): PreparationStep[] {
+  return defaultPreparation(study)
+    .filter((step) => step.name !== 'detrend' || detrend !== 0)
+    .concat(study.continuous && detrend ? [{ name: 'detrend', settings: { cutoffSeconds: detrend } }] : [])
+    .map((step): PreparationStep => {
+      if (step.name === 'detrend')
+        return { name: 'detrend', settings: { cutoffSeconds: detrend ?? step.settings.cutoffSeconds } };
+      return { name: 'sample', settings: { delays: [...(delays ?? step.settings.delays)] } };
+    });
+}
+
+/** Fits ridge on some trials of a prepared study. */
+export async function fitRidgeDecoder(
+  study: Study,
+  prepared: PreparedStudy,
+  steps: readonly PreparationStep[],
+  trials: readonly number[],
+  settings: FitSettings,
+  { backend, signal, console }: FitContext,
+): Promise<RidgeDecoder> {
+  const { stimuli } = study;
+  if (!stimuli) {
+    throw new F2iError('USAGE', 'a decoder to pictures or features needs stimuli', {
+      file: study.name,
+      field: 'stimuli',
+    });
+  }
+  const some = trials.map((trial) => study.trials[trial]!);
+  const targets = takeRows(
+    stimuli.values,
+    some.map((trial) => trial.stimulus!),
+  );
+  const shape = stimuli.values.shape.slice(1);
+  return RidgeDecoder.fit(
+    {
+      voxels: takeRows(prepared.voxels, trials),
+      targets,
+      output:
+        stimuli.kind === 'pictures'
+          ? { kind: 'picture', shape, range: [0, 1] }
+          : { kind: 'features', shape, name: stimuli.name },
+      groups: labelsOf(some, settings.groupBy),
+      input: {
+        selection: study.selection.description,
+        repetitionTime: study.tr,
+        preprocess: steps.map(({ name, settings }) => ({ name, settings })),
+      },
+      sawTest: settings.sawTest,
+      ledger: prepared.ledger,
+    },
+    {
+      alphas: settings.alphas?.length === 1 ? settings.alphas[0] : settings.alphas,
+      perTarget: settings.perTarget,
+      score: settings.score,
+      folds: settings.folds === undefined ? undefined : { folds: settings.folds },
+      standardize: settings.standardize,
+      lags: study.continuous ? lagsOfDelays(settings.delays ?? EVENT_DELAYS, study.tr!) : undefined,
+      storage: settings.storage,
+    },
+    {
+      backend,
+      signal,
+      onProgress: ({ phase, done, total }) => console.progress(`ridge: ${phase}`, done / total),
+    },
+  );
+}
+
+/** Reads the preparation that a bundle asks for; unknown steps are errors, for skipping one would mislead. */
+export function preparationFromBundle(
+  preprocess: readonly { readonly name: string; readonly settings: unknown }[] | undefined,
+  file: string,
+): PreparationStep[] {
+  return (preprocess ?? []).map(({ name, settings }, i) => {
+    const field = `input.preprocess.${i}`;
+    const record = (settings ?? {}) as Record<string, unknown>;
+    if (name === 'detrend' && typeof record.cutoffSeconds === 'number') {
+      return { name, settings: { cutoffSeconds: record.cutoffSeconds } };
+    }
+    const { delays } = record;
+    if (name === 'sample' && Array.isArray(delays) && delays.every((delay) => typeof delay === 'number')) {
+      return { name, settings: { delays } };
+    }
+    throw new F2iError('UNSUPPORTED', 'the bundle asks for a preparation that this version does not know', {
+      file,
+      field,
+      expected: 'detrend or sample, with their settings',
+      found: JSON.stringify({ name, settings }),
+    });
+  });
+}
+
+/** Mean picture (or feature) over the training trials. */
+export function meanTarget(study: Study, trials: readonly number[]): Rows & { readonly data: Float32Array } {
+  const { data, shape } = study.stimuli!.values;
+  const length = data.length / shape[0]!;
+  const mean = new Float64Array(length);
+  for (const trial of trials) {
+    const at = study.trials[trial]!.stimulus! * length;
+    for (let i = 0; i < length; i++) mean[i]! += data[at + i]! / trials.length;
+  }
+  return { data: Float32Array.from(mean), shape: [1, ...shape.slice(1)] };
+}

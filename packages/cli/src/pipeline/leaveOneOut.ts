@@ -1,0 +1,69 @@
+import {
+  type Backend,
+  leaveOneGroupOut,
+  prepareStudy,
+  type Rows,
+  type Split,
+  type Study,
+} from '@fmri2image/core';
+import type { Console } from '../console.ts';
+import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from './fit.ts';
+import { reconstructTrials } from './reconstruct.ts';
+import type { ResultItem } from './results.ts';
+import { type Grouping, labelsOf } from './select.ts';
+
+export interface HeldOutResults {
+  readonly items: ResultItem[];
+  readonly values: Rows & { readonly data: Float32Array };
+  /** Mean training picture of the fold that each item belongs to. */
+  readonly meanPicture: Rows & { readonly data: Float32Array };
+  readonly warnings: string[];
+}
+
+/**
+ * Reconstructs every trial by a decoder that was fitted on all other groups. Everything fitted, alphas included, comes
+ * from the training groups alone.
+ */
+export async function reconstructHeldOut(
+  study: Study,
+  grouping: Grouping,
+  settings: FitSettings,
+  context: { backend: Backend; signal: AbortSignal; console: Console },
+): Promise<HeldOutResults> {
+  const steps = preparationOf(study, settings);
+  const prepared = prepareStudy(study, steps);
+  const splits = leaveOneGroupOut(labelsOf(study.trials, grouping), grouping);
+  const { shape } = study.stimuli!.values;
+  const size = study.stimuli!.values.data.length / shape[0]!;
+  const values = new Float32Array(study.trials.length * size);
+  const means = new Float32Array(values.length);
+  const items = new Array<ResultItem>(study.trials.length);
+  const warnings = new Set<string>();
+  for (const [i, split] of splits.entries()) {
+    context.console.progress(`${split.name} (${i + 1} of ${splits.length})`);
+    const decoder = await fitRidgeDecoder(study, prepared, steps, [...split.train], settings, context);
+    try {
+      const held = await reconstructTrials(study, prepared, decoder, [...split.test], context, split.name);
+      const mean = meanTarget(study, [...split.train]).data;
+      placeFold(split, held.values.data, values, size);
+      for (const [j, trial] of split.test.entries()) {
+        items[trial] = held.items[j]!;
+        means.set(mean, trial * size);
+      }
+      for (const warning of decoder.warnings) warnings.add(`${split.name}: ${warning}`);
+    } finally {
+      decoder.dispose();
+    }
+  }
+  const all = [study.trials.length, ...shape.slice(1)];
+  return {
+    items,
+    values: { data: values, shape: all },
+    meanPicture: { data: means, shape: all },
+    warnings: [...warnings],
+  };
+}
+
+function placeFold({ test }: Split, from: Float32Array, to: Float32Array, size: number): void {
+  for (const [j, trial] of test.entries()) to.set(from.subarray(j * size, (j + 1) * size), trial * size);
+}

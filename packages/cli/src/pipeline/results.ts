@@ -1,0 +1,206 @@
+import {
+  type Evaluation,
+  encodeNpy,
+  F2iError,
+  type Folder,
+  type NdArray,
+  Picture,
+  parseJson,
+  type Rows,
+  readArray,
+  readText,
+  toFloat32,
+  VERSION,
+  type WriteFile,
+} from '@fmri2image/core';
+import { z } from 'zod';
+
+/** What a folder of reconstructions holds in memory. */
+export interface Results {
+  /** Trials of the study that were reconstructed, in order; several where repeats were averaged. */
+  readonly items: readonly ResultItem[];
+  /** [items, ...shape] */
+  readonly values: Rows & { readonly data: Float32Array };
+  /** [1, ...shape] or [items, ...shape]: what a decoder that never saw the brain would say. */
+  readonly meanPicture: Rows & { readonly data: Float32Array };
+  readonly kind: 'picture' | 'features';
+  readonly provenance: Provenance;
+}
+
+export interface ResultItem {
+  /** Indices of the trials in the study. */
+  readonly trials: number[];
+  /** Index of the stimulus, where the study has stimuli. */
+  readonly stimulus?: number | undefined;
+  readonly stimulusName?: string | undefined;
+  readonly run: string;
+  /** What was held out when the decoder of this item was fitted. */
+  readonly heldOut?: string | undefined;
+}
+
+export interface Provenance {
+  readonly version: string;
+  readonly runId: string;
+  readonly study: string;
+  readonly decoder: string;
+  /** Content hash of the bundle, or `none` where decoders were fitted on the way. */
+  readonly bundle: string;
+  readonly device: string;
+  readonly commandLine: string;
+  readonly warnings: string[];
+}
+
+const FORMAT = 'fmri2image-reconstructions';
+
+const schema = z.strictObject({
+  format: z.literal(FORMAT),
+  version: z.literal(1),
+  kind: z.enum(['picture', 'features']),
+  provenance: z.strictObject({
+    version: z.string(),
+    runId: z.string(),
+    study: z.string(),
+    decoder: z.string(),
+    bundle: z.string(),
+    device: z.string(),
+    commandLine: z.string(),
+    warnings: z.array(z.string()),
+  }),
+  items: z.array(
+    z.strictObject({
+      file: z.string().optional(),
+      trials: z.array(z.int().nonnegative()).min(1),
+      stimulus: z.int().nonnegative().optional(),
+      stimulusName: z.string().optional(),
+      run: z.string(),
+      heldOut: z.string().optional(),
+    }),
+  ),
+});
+
+/** Pictures smaller than this are enlarged by whole factors, so that they can be looked at. */
+const SMALLEST_SIDE = 128;
+
+/** Writes the folder: PNGs (pictures), all values as npy, the mean training picture, and what each item is. */
+export async function writeResults(results: Results, write: WriteFile): Promise<void> {
+  const { items, values, meanPicture, kind, provenance } = results;
+  const size = values.data.length / items.length;
+  const files: (string | undefined)[] = [];
+  for (const [i, item] of items.entries()) {
+    if (kind !== 'picture') {
+      files.push(undefined);
+      continue;
+    }
+    const file = `pictures/${pictureName(item)}.png`;
+    files.push(file);
+    const picture = new Picture(values.data.slice(i * size, (i + 1) * size), values.shape.slice(1), [0, 1]);
+    await write(file, enlarged(picture).toPng());
+  }
+  await write('reconstructions.npy', encodeNpy(array(values)));
+  await write('mean-training-picture.npy', encodeNpy(array(meanPicture)));
+  const index = {
+    format: FORMAT,
+    version: 1,
+    kind,
+    provenance,
+    items: items.map((item, i) => ({ ...item, file: files[i] })),
+  };
+  await write('reconstructions.json', `${JSON.stringify(index, undefined, 2)}\n`);
+}
+
+const array = ({ data, shape }: Rows & { readonly data: Float32Array }): NdArray => ({
+  dtype: 'f32',
+  data,
+  shape: [...shape],
+});
+
+/** `trial-0012_beach.png`; what a file name may not hold becomes a dash. */
+function pictureName({ trials, stimulusName }: ResultItem): string {
+  const trial = `trial-${trials.map((index) => String(index + 1).padStart(4, '0')).join('+')}`.slice(0, 60);
+  const name = stimulusName
+    ?.replace(/\.[a-z]+$/i, '')
+    .replace(/[^\w.-]+/g, '-')
+    .slice(0, 80);
+  return name ? `${trial}_${name}` : trial;
+}
+
+function enlarged(picture: Picture): Picture {
+  const factor = Math.max(1, Math.ceil(SMALLEST_SIDE / Math.min(picture.height, picture.width)));
+  const { height, width, channels } = picture;
+  const data = new Float32Array(height * width * channels * factor ** 2);
+  for (let i = 0; i < data.length; i++) {
+    const channel = i % channels;
+    const x = Math.floor(Math.floor(i / channels) / factor) % width;
+    const y = Math.floor(i / (channels * width * factor ** 2));
+    data[i] = picture.data[(y * width + x) * channels + channel]!;
+  }
+  const shape = [height * factor, width * factor, channels];
+  return new Picture(data, shape, picture.range);
+}
+
+/** Reads such a folder back, for evaluation. */
+export async function readResults(folder: Folder, signal: AbortSignal): Promise<Results> {
+  const source = await folder.open('reconstructions.json');
+  const parsed = schema.safeParse(parseJson(await readText(source, signal), source.name));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw new F2iError('FORMAT', issue.message, { file: source.name, field: issue.path.join('.') });
+  }
+  const { items, kind, provenance } = parsed.data;
+  const read = async (name: string) => {
+    const file = await folder.open(name);
+    const values = await readArray(file, { signal });
+    return { data: toFloat32(values, { file: file.name }), shape: values.shape, name: file.name };
+  };
+  const values = await read('reconstructions.npy');
+  const meanPicture = await read('mean-training-picture.npy');
+  if (values.shape[0] !== items.length) {
+    throw new F2iError('FORMAT', 'one row for each item of reconstructions.json', {
+      file: values.name,
+      expected: `${items.length}`,
+      found: `${values.shape[0]}`,
+    });
+  }
+  return { items, values, meanPicture, kind, provenance };
+}
+
+/** Per-item scores as a table. */
+export function scoresTable(results: Results, evaluation: Evaluation): string {
+  const header = ['trial', 'run', 'stimulus', 'two_way_identification', 'frame_correlation'];
+  const lines = evaluation.scored.map((index, i) => {
+    const item = results.items[index]!;
+    const name = item.stimulusName ?? String(item.stimulus ?? 'n/a');
+    const trials = item.trials.map((trial) => trial + 1).join('+');
+    const scores = [evaluation.twoWay.perTrial[i]!, evaluation.frameCorrelation.perTrial[i]!];
+    return [trials, item.run, name.replace(/\s/g, ' '), ...scores.map((score) => score.toFixed(6))].join(
+      '\t',
+    );
+  });
+  return `${[header.join('\t'), ...lines].join('\n')}\n`;
+}
+
+export function provenanceOf(
+  study: string,
+  decoder: string,
+  bundle: string,
+  device: string,
+  warnings: readonly string[],
+): Provenance {
+  return {
+    version: VERSION,
+    runId: crypto.randomUUID(),
+    study,
+    decoder,
+    bundle,
+    device,
+    commandLine: commandLine(),
+    warnings: [...warnings],
+  };
+}
+
+/** As it was typed, with the home folder hidden: results are shared. */
+export function commandLine(): string {
+  const home = process.env.HOME;
+  const words = ['fmri2image', ...process.argv.slice(2)];
+  return words.map((word) => (home && home !== '/' ? word.replaceAll(home, '~') : word)).join(' ');
+}

@@ -1,0 +1,108 @@
+import type { FittedStep } from '../../bundle/contents.ts';
+import { F2iError } from '../../error.ts';
+import type { Rows } from '../../rows.ts';
+import { detrend } from '../detrend.ts';
+import { sampleTrials } from './samples.ts';
+import type { Study, Trial } from './study.ts';
+
+/** From a study's voxels to the rows that a decoder reads. A bundle carries the steps, so that others repeat them. */
+export type PreparationStep =
+  | { readonly name: 'detrend'; readonly settings: { readonly cutoffSeconds: number } }
+  | { readonly name: 'sample'; readonly settings: { readonly delays: number[] } };
+
+export interface PreparedStudy {
+  /** One row for each trial of the study. */
+  readonly voxels: Rows & { readonly data: Float32Array };
+  /** Run of each row. */
+  readonly runs: readonly string[];
+  /** What the steps saw. */
+  readonly ledger: readonly FittedStep[];
+}
+
+/** Fluctuations slower than this are drift: SPM's default. */
+export const DRIFT_CUTOFF_SECONDS = 128;
+/** Seconds after onset at which responses to short events are read: around the peak of the response. */
+export const EVENT_DELAYS = [3.5, 5, 6.5, 8] as const;
+
+/** What is done unless told otherwise: time series of separate trials are detrended and read around the peak. */
+export function defaultPreparation(study: Study): PreparationStep[] {
+  if (study.rows === 'trials' || study.continuous) return [];
+  return [
+    { name: 'detrend', settings: { cutoffSeconds: DRIFT_CUTOFF_SECONDS } },
+    { name: 'sample', settings: { delays: [...EVENT_DELAYS] } },
+  ];
+}
+
+/** Lags in volumes whose delays lie around the peak of the response, for continuous stimuli. */
+export function lagsOfDelays(delays: readonly number[], tr: number): number[] {
+  return [...new Set(delays.map((delay) => Math.round(delay / tr)))];
+}
+
+/**
+ * Applies the steps in order.
+ *
+ * @throws F2iError if a step does not fit the study: a fitted decoder must get what it was fitted on
+ */
+export function prepareStudy(study: Study, steps: readonly PreparationStep[]): PreparedStudy {
+  let current = study;
+  let sampled: Rows & { readonly data: Float32Array };
+  const ledger: FittedStep[] = study.repairs.map((step) => ({ step, runs: [], sawTest: 'unknown' }));
+  const runs = study.trials.map((trial) => trial.run);
+  let delays: readonly number[] | undefined;
+  for (const step of steps) {
+    if (study.rows !== 'volumes') {
+      throw new F2iError('INVALID_ARGUMENT', `the preparation "${step.name}" is for time series`, {
+        field: 'voxels.rows',
+        expected: 'volumes',
+        found: study.rows,
+      });
+    }
+    if (step.name === 'detrend') {
+      const labels = volumeRuns(study);
+      const { cutoffSeconds } = step.settings;
+      const clean = detrend(current.voxels, { tr: study.tr!, cutoffSeconds, runs: labels });
+      current = { ...current, voxels: clean };
+      ledger.push({
+        step: `drift of each run (line, cosines slower than ${cutoffSeconds} s)`,
+        runs: study.runs.map((run) => run.name),
+        sawTest: 'yes',
+        note: 'each run by itself, without its labels: nothing passes from test to training',
+      });
+    } else {
+      delays = step.settings.delays;
+    }
+  }
+  if (study.continuous) sampled = takeVolumes(current);
+  else sampled = sampleTrials(current, { delays: delays ?? [0] });
+  if (study.rows === 'volumes' && !study.continuous && !delays) {
+    throw new F2iError('INVALID_ARGUMENT', 'separate trials in a time series need a step "sample"');
+  }
+  return { voxels: sampled, runs, ledger };
+}
+
+/** Run of each volume; volumes outside all runs are runs of their own. */
+function volumeRuns(study: Study): string[] {
+  const labels = Array.from({ length: study.voxels.shape[0]! }, () => '');
+  for (const { name, start, end } of study.runs) labels.fill(`run ${name}`, start, end);
+  return labels;
+}
+
+function takeVolumes({ voxels, trials }: Study): Rows & { readonly data: Float32Array } {
+  return takeRows(
+    voxels,
+    trials.map((trial: Trial) => trial.volume!),
+  );
+}
+
+/** Copies rows, in the order given. */
+export function takeRows(
+  { data, shape }: Rows,
+  rows: ArrayLike<number>,
+): Rows & { readonly data: Float32Array } {
+  const length = data.length / shape[0]!;
+  const taken = new Float32Array(rows.length * length);
+  for (let i = 0; i < rows.length; i++) {
+    taken.set(data.subarray(rows[i]! * length, (rows[i]! + 1) * length), i * length);
+  }
+  return { data: taken, shape: [rows.length, ...shape.slice(1)] };
+}
