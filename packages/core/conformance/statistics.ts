@@ -29,21 +29,44 @@ function deviations(x: View): Float64Array {
 
 /**
  * Of the deviation: rounding of a sum of squares; a mean that is off by d adds d^2 to the variance, so d^2 / std to
- * the deviation; Welford's running mean is rounded anew at each of the n rows, by u |mean| at random, which moves the
- * deviation by u |mean| / sqrt(n). A constant column must give exactly 0.
+ * the deviation; a running mean (Welford's, or of merged blocks) is rounded anew all the way, by u |mean| at random,
+ * which moves the deviation by u |mean| / sqrt(n). A constant column must give exactly 0.
  */
 export const columnStatistics: Check<ColumnStatsAttributes> = ({ inputs, expected, actual }) => {
   const x = inputs[0]!;
   const scale = meanMagnitudes(x);
+  const spread = deviations(x);
   const u = typical(x);
   const means = compareSums('mean', expected[0]!, actual[0]!, scale, x.shape[0]!);
   const stds = compareEntries('std', expected[1]!, actual[1]!, (j) => {
     const std = expected[1]!.data[j]!;
-    const noise = (8 * unitRoundoff(x.dtype) * scale[j]!) / Math.sqrt(x.shape[0]!);
-    return std === 0 ? 0 : 8 * u * std + (2 * u * scale[j]!) ** 2 / std + noise;
+    if (std === 0) return 0;
+    return (
+      8 * u * std * shiftFactor(x, j) +
+      (2 * u * scale[j]!) ** 2 / std +
+      (std / spread[j]!) * noise(x, scale[j]!)
+    );
   });
   return worse(means, stds);
 };
+
+/** What the rounding of a running mean adds to a deviation. */
+function noise(x: View, scale: number): number {
+  return (8 * unitRoundoff(x.dtype) * scale) / Math.sqrt(x.shape[0]!);
+}
+
+/**
+ * Sums of squares may be taken in one pass, shifted by a row of the data; that row may lie far out, which costs the
+ * square of its distance in deviations. Float32 data leave room to sum in float64, float64 data do not.
+ */
+function shiftFactor(x: View, j: number): number {
+  if (x.dtype !== 'f64') return 1;
+  const [n, v] = x.shape as [number, number];
+  const column = Float64Array.from({ length: n }, (_, i) => x.data[i * v + j]!);
+  const mean = column.reduce((sum, value) => sum + value, 0) / n;
+  const squares = column.map((value) => (value - mean) ** 2);
+  return 1 + squares.reduce((a, b) => Math.max(a, b)) / (squares.reduce((a, b) => a + b) / n);
+}
 
 /** Errors of the two means multiply into the covariance. Exactly 0 where either column is constant. */
 export const correlations: Check = ({ inputs, expected, actual }) => {
@@ -53,9 +76,9 @@ export const correlations: Check = ({ inputs, expected, actual }) => {
   const spread = [a, b].map(deviations) as [Float64Array, Float64Array];
   return compareEntries('r', expected[0]!, actual[0]!, (j) => {
     if (spread[0][j] === 0 || spread[1][j] === 0) return 0;
-    const shiftA = (2 * u * scales[0][j]!) / spread[0][j]!;
-    const shiftB = (2 * u * scales[1][j]!) / spread[1][j]!;
-    return 8 * u + shiftA ** 2 + shiftB ** 2;
+    const [a1, b1] = [scales[0][j]! / spread[0][j]!, scales[1][j]! / spread[1][j]!];
+    const shifts = Math.max(shiftFactor(a, j), shiftFactor(b, j));
+    return 8 * u * shifts + (2 * u * a1) ** 2 + (2 * u * b1) ** 2 + noise(a, a1) + noise(b, b1);
   });
 };
 
