@@ -18,10 +18,10 @@ import {
   viewOf,
 } from '@fmri2image/core';
 import { type DeviceOptions, type OpenedDevice, openDevice } from './device.ts';
-import { kernels, UNSUPPORTED } from './kernels/index.ts';
-import type { Encoder, Kernel, KernelCall, Matrix } from './kernels/kernel.ts';
+import { kernels } from './kernels/index.ts';
+import type { Dispatch, Encoder, Kernel, KernelCall, Matrix } from './kernels/kernel.ts';
 import { type KernelLimits, limitsOf } from './limits.ts';
-import { GpuStorage, OpRun } from './queue/commands.ts';
+import { type Command, GpuStorage, OpRun } from './queue/commands.ts';
 import { BufferPool, type PooledBuffer } from './queue/pool.ts';
 import { Queue } from './queue/queue.ts';
 
@@ -90,7 +90,7 @@ export class WebGpuBackend extends Backend {
 
   supports(op: OpSpec, inputs: readonly (TensorSpec | undefined)[], attributes: Attributes): true | string {
     const kernel = kernels.get(op.name);
-    if (!kernel) return UNSUPPORTED.get(op.name) ?? `WebGPU has no kernel for ${op.name}`;
+    if (!kernel) return `WebGPU has no kernel for ${op.name}`;
     const allowed = kernel.dtypes ?? ['f32'];
     for (const input of inputs) {
       if (!input || allowed.includes(input.dtype)) continue;
@@ -182,6 +182,17 @@ export class WebGpuBackend extends Backend {
       dispatch: (program, bindings, params, groups, cost) => {
         this.#queue.push({ kind: 'dispatch', op, program, bindings, params, groups, cost });
       },
+      series: (windows, make) => {
+        this.#queue.push({
+          kind: 'series',
+          op,
+          bindings: windows,
+          dispatches: dispatchesOf(
+            op,
+            make(() => op.progress),
+          ),
+        });
+      },
     };
     const kernelCall: KernelCall = {
       inputs: call.inputs.map((operand) => operand && matrixOf(operand)),
@@ -234,6 +245,13 @@ export class WebGpuBackend extends Backend {
 
   protected memory(): { liveBytes: number; peakBytes: number } {
     return { liveBytes: this.#pool.liveBytes, peakBytes: this.#pool.peakBytes };
+  }
+}
+
+function* dispatchesOf(op: OpRun, made: Iterator<Dispatch>): Generator<Command & { kind: 'dispatch' }> {
+  for (let next = made.next(); !next.done; next = made.next()) {
+    const { windows: bindings, ...rest } = next.value;
+    yield { kind: 'dispatch', op, bindings, ...rest };
   }
 }
 

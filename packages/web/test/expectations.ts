@@ -2,5 +2,4 @@
 export const unsupported: Readonly<Record<string, string>> = {
   '*/f64': 'WGSL has no 64-bit floats',
   'cast/*to f64': 'WGSL has no 64-bit floats',
-  eigh: 'no eigensolver in WGSL yet',
 };

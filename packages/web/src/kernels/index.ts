@@ -3,6 +3,7 @@ import { choleskyFactor } from './cholesky_factor.ts';
 import { choleskySolve } from './cholesky_solve.ts';
 import { columnStats } from './column_stats.ts';
 import { cosineMatrix } from './cosine_matrix.ts';
+import { eigh } from './eigh.ts';
 import { elementwise } from './elementwise.ts';
 import { gather } from './gather.ts';
 import { gemm } from './gemm.ts';
@@ -20,6 +21,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['cholesky_solve', choleskySolve],
   ['column_stats', columnStats],
   ['cosine_matrix', cosineMatrix],
+  ['eigh', eigh],
   ['elementwise', elementwise],
   ['gather', gather],
   ['gemm', gemm],
@@ -28,9 +30,4 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['standardize', standardize],
   ['top_k', topK],
   ['triangular_solve', triangularSolve],
-]);
-
-/** Ops that this backend declares it cannot do, with the reason. */
-export const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
-  ['eigh', 'no eigensolver in WGSL yet; use the cpu backend'],
 ]);

@@ -55,6 +55,15 @@ export interface Window extends Binding {
 /** The largest index that a shader may use safely as u32, with room for a workgroup's overshoot. */
 const MAX_INDEX = 2 ** 31;
 
+/** One dispatch of a series. */
+export interface Dispatch {
+  readonly program: Program;
+  readonly windows: readonly Binding[];
+  readonly params: readonly number[];
+  readonly groups: readonly [number, number, number];
+  readonly cost: number;
+}
+
 /** What kernels record their work with. */
 export interface Encoder {
   readonly limits: KernelLimits;
@@ -71,6 +80,11 @@ export interface Encoder {
     groups: readonly [number, number, number],
     cost: number,
   ): void;
+  /**
+   * Many dispatches on the given windows, made only when their turn comes. `progress` is the word of that name in
+   * the op's failure slot, as far as the host has heard; 0 before.
+   */
+  series(windows: readonly Binding[], make: (progress: () => number) => Iterator<Dispatch>): void;
 }
 
 // ---- windows --------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ struct Status {
   code: u32,
   where_: u32,
   value: u32,
+  // What the host may want to know while the op is still running.
+  progress: u32,
 }
 @group(0) @binding(1) var<storage, read_write> status: Status;
 

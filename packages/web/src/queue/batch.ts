@@ -213,6 +213,7 @@ export class Batch implements Pending {
   #judge(words: Uint32Array, note: (failure: F2iError, op: OpRun | undefined) => void): void {
     this.#slots.forEach((op, slot) => {
       const status = words.subarray((slot * STATUS_BYTES) / 4).subarray(0, STATUS_WORDS);
+      op.progress = status[3]!;
       if (status[0] === 0 || op.failure) return;
       const failure = op.explain!(status);
       note(failure, op);

@@ -57,6 +57,8 @@ export class OpRun implements Pending {
   readonly sequence = nextSequence++;
   /** The batch with its last command. */
   batch: Batch | undefined;
+  /** What its shaders have last told of their progress. */
+  progress = 0;
   failure: F2iError | undefined;
   settled = false;
 
@@ -103,6 +105,15 @@ export type Command =
       readonly params: readonly number[];
       readonly groups: readonly [number, number, number];
       readonly cost: number;
+    }
+  /** Dispatches that are made one by one as the device takes them. */
+  | {
+      readonly kind: 'series';
+      readonly op: OpRun;
+      readonly bindings: readonly Binding[];
+      readonly dispatches: Iterator<Command & { readonly kind: 'dispatch' }>;
+      /** Made, and not yet taken. */
+      next?: Command & { readonly kind: 'dispatch' };
     }
   | {
       readonly kind: 'copy';

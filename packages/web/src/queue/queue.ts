@@ -63,7 +63,9 @@ export class Queue {
   push(command: Command): void {
     const sequence = this.#recorded++;
     this.#commands.push(command);
-    if (command.kind === 'dispatch') for (const { buffer } of command.bindings) buffer.lastUse = sequence;
+    if (command.kind === 'dispatch' || command.kind === 'series') {
+      for (const { buffer } of command.bindings) buffer.lastUse = sequence;
+    }
     if (!this.#scheduled) {
       this.#scheduled = true;
       queueMicrotask(() => {
@@ -273,13 +275,11 @@ export class Queue {
     const batch = new Batch(this.#device, this.#pipelines, this.#uniforms, this.#statusPages);
     const doomed: GPUBuffer[] = [];
     let cost = 0;
-    while (this.#head < this.#commands.length) {
-      const command = this.#commands[this.#head]!;
+    for (let command = this.#peek(); command; command = this.#peek()) {
       if (command.kind === 'dispatch') {
         if (!batch.accepts(command.op) || (cost > 0 && cost + command.cost > this.#budget)) break;
       }
-      this.#head++;
-      this.#handedOver++;
+      this.#take();
       switch (command.kind) {
         case 'begin':
           this.#admit(command.op, batch);
@@ -313,6 +313,31 @@ export class Queue {
       this.#pump();
     };
     batch.done.then(next, next);
+  }
+
+  /** The next command; of a series, its next dispatch. */
+  #peek(): Exclude<Command, { kind: 'series' }> | undefined {
+    for (let command = this.#commands[this.#head]; command; command = this.#commands[this.#head]) {
+      if (command.kind !== 'series') return command;
+      if (this.#alive(command.op)) {
+        command.next ??= command.dispatches.next().value;
+        if (command.next) return command.next;
+      }
+      this.#head++;
+      this.#handedOver++;
+    }
+    return undefined;
+  }
+
+  /** Takes what `#peek` has shown. */
+  #take(): void {
+    const command = this.#commands[this.#head]!;
+    if (command.kind === 'series') {
+      delete command.next;
+      return;
+    }
+    this.#head++;
+    this.#handedOver++;
   }
 
   /** Judges an op when its turn comes: aborted, or computed from something that has failed, it is not run. */
