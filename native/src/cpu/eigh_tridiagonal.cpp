@@ -176,7 +176,8 @@ private:
     p.alpha = -1;
     p.y = t_.a;
     p.ldy = t_.lda;
-    p.accumulate = p.lower = true;
+    p.accumulate = true;
+    p.diagonal = 0;
     return cpu::product(ex_, gemm_kernel<T>(ex_.isa()), workspace, p);
   }
 

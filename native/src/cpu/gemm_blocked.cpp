@@ -47,7 +47,7 @@ template <class T>
 bool Workspace<T>::reserve(Exec &ex, const GemmKernel<T> &kernel, int64_t m, int64_t k) {
   const int64_t step = block_of_k(kernel, k), rows = rows_at_once(kernel, m);
   const int64_t most = std::max<int64_t>(1, packed_bytes / static_cast<int64_t>(sizeof(T)) / (rows * step));
-  a_size = rows * std::min(std::max<int64_t>(k, 1), most * step);
+  a_size = std::max(rows * std::min(std::max<int64_t>(k, 1), most * step), kernel.thin * kernel.kc);
   b_size = round_up(step * kernel.nc, 64);
   a = ex.scratch_of<T>(a_size);
   b = ex.scratch_of<T>(b_size * ex.pool().threads());
@@ -58,6 +58,7 @@ template <class T>
 f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &workspace,
                    const Product<T> &op) {
   if (op.m == 0 || op.n == 0) return F2I_OK;
+  if (is_thin(kernel, op)) return thin_product(ex, kernel, workspace, op);
   const int64_t step = block_of_k(kernel, op.k), most_rows = rows_at_once(kernel, op.m);
   const int64_t most_k = std::max<int64_t>(1, workspace.a_size / (most_rows * step)) * step;
   const bool serial = op.serial || op.m * op.n < serial_work / std::max<int64_t>(op.k, 1);

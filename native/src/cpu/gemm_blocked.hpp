@@ -65,6 +65,12 @@ template <class T>
 f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &workspace,
                    const Product<T> &op);
 
+/// Whether thin_product takes the product; a question of its shape alone.
+template <class T> bool is_thin(const GemmKernel<T> &kernel, const Product<T> &op);
+template <class T>
+f2i_status thin_product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &workspace,
+                        const Product<T> &op);
+
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 

@@ -1,7 +1,10 @@
-// The k best entries of each row. A row is scanned for entries better than the k-th best so far
-// (top_k.inc); those are collected and, whenever there are 2k of them, cut back to k by selection:
-// linear time for any order of the entries. (key, index) orders all entries strictly, so that neither
-// ties nor the cutting of a long row among threads can change the result.
+// The k best entries of each row, in linear time for any order of the entries:
+//  - few of many: the row is scanned for entries better than the k-th best so far (top_k.inc); those are
+//    inserted into a short list or, for larger k, collected and cut back to k by selection whenever
+//    there are 2k of them;
+//  - most of a row: radix sort of all entries.
+// (key, index) orders all entries strictly, so that neither ties nor the cutting of a long row among
+// threads can change the result.
 #include "top_k.hpp"
 
 #include <algorithm>
@@ -21,6 +24,8 @@ struct Packed {
       : code(static_cast<uint64_t>(static_cast<uint32_t>(key) ^ 0x80000000u) << 32 |
              (0xffffffffu - static_cast<uint32_t>(index))) {}
   int32_t key() const { return static_cast<int32_t>(static_cast<uint32_t>(code >> 32) ^ 0x80000000u); }
+  /// Digit d of the key in radix 256; larger is better.
+  uint8_t digit(int d) const { return static_cast<uint8_t>(code >> (32 + 8 * d)); }
   int32_t index() const { return static_cast<int32_t>(0xffffffffu - static_cast<uint32_t>(code)); }
   bool operator<(const Packed &other) const { return code > other.code; } // better comes first
 };
@@ -32,6 +37,9 @@ struct Wide {
   Wide() = default;
   Wide(int64_t key, int32_t index) : order(key), place(index) {}
   int64_t key() const { return order; }
+  uint8_t digit(int d) const {
+    return static_cast<uint8_t>((static_cast<uint64_t>(order) ^ 0x8000000000000000u) >> (8 * d));
+  }
   int32_t index() const { return place; }
   bool operator<(const Wide &other) const {
     return order != other.order ? order > other.order : place < other.place;
@@ -45,14 +53,44 @@ template <class T, class Int, class Entry> struct Run {
   int64_t (*find)(const T *, int64_t, int64_t, T, Int);
 
   T sign() const { return op.smallest ? T(-1) : T(1); }
+  static constexpr int64_t short_list = 16;
+  static int64_t collect(int64_t k) { return std::max<int64_t>(2 * k, top_k_run); }
+  static bool sorts_all(int64_t k, int64_t cols) { return 2 * k > cols; }
   /// Room for the candidates of `cols` entries.
   static int64_t capacity(int64_t k, int64_t cols) {
-    return std::min(cols, std::max<int64_t>(2 * k, 256) + top_k_run);
+    return sorts_all(k, cols) ? 2 * cols : std::min(cols, collect(k) + top_k_run);
   }
 
   /// Puts the min(k, end - first) best of x[first, end) in front of `entries`; returns their number.
   int64_t select(const T *x, int64_t first, int64_t end, int64_t k, Entry *entries) const {
-    const int64_t limit = std::max<int64_t>(2 * k, 256);
+    if (sorts_all(k, end - first)) return sort_all(x, first, end, k, entries);
+    return k <= short_list ? insert(x, first, end, k, entries) : cut_back(x, first, end, k, entries);
+  }
+
+  /// The best so far lie sorted; a better entry moves into its place.
+  int64_t insert(const T *x, int64_t first, int64_t end, int64_t k, Entry *entries) const {
+    Int run_keys[top_k_run];
+    int64_t count = 0;
+    for (int64_t i = first; i < end; i += top_k_run) {
+      if (count == k) {
+        i = find(x, i, end, sign(), entries[k - 1].key());
+        if (i >= end) break;
+      }
+      const int64_t run = std::min(top_k_run, end - i);
+      keys(x + i, run, sign(), run_keys);
+      for (int64_t j = 0; j < run; ++j) {
+        if (count == k && run_keys[j] <= entries[k - 1].key()) continue;
+        const Entry entry(run_keys[j], static_cast<int32_t>(i + j));
+        int64_t place = count < k ? count++ : k - 1;
+        for (; place > 0 && entry < entries[place - 1]; --place) entries[place] = entries[place - 1];
+        entries[place] = entry;
+      }
+    }
+    return count;
+  }
+
+  int64_t cut_back(const T *x, int64_t first, int64_t end, int64_t k, Entry *entries) const {
+    const int64_t limit = collect(k);
     Int run_keys[top_k_run];
     int64_t count = 0;
     Int bound = std::numeric_limits<Int>::min();
@@ -77,6 +115,40 @@ template <class T, class Int, class Entry> struct Run {
     return keep(entries, count, k);
   }
 
+  /// Radix sort, eight bits at a time from the lowest: it keeps the order of equal keys, that of their
+  /// indices. The second half of `entries` is its workspace.
+  int64_t sort_all(const T *x, int64_t first, int64_t end, int64_t k, Entry *entries) const {
+    const int64_t n = end - first;
+    constexpr int digits = sizeof(Int);
+    uint32_t counts[digits][256] = {};
+    Int run_keys[top_k_run];
+    for (int64_t i = first; i < end; i += top_k_run) {
+      const int64_t run = std::min(top_k_run, end - i);
+      keys(x + i, run, sign(), run_keys);
+      for (int64_t j = 0; j < run; ++j) {
+        const Entry entry(run_keys[j], static_cast<int32_t>(i + j));
+        entries[i - first + j] = entry;
+        for (int d = 0; d < digits; ++d) ++counts[d][entry.digit(d)];
+      }
+    }
+    Entry *from = entries, *to = entries + n;
+    for (int d = 0; d < digits; ++d) {
+      uint32_t *count = counts[d];
+      if (count[from[0].digit(d)] == static_cast<uint64_t>(n)) continue; // all the same
+      uint32_t begin = 0;
+      for (int value = 255; value >= 0; --value) { // larger is better
+        const uint32_t next = begin + count[value];
+        count[value] = begin;
+        begin = next;
+      }
+      for (int64_t i = 0; i < n; ++i) to[count[from[i].digit(d)]++] = from[i];
+      std::swap(from, to);
+    }
+    const int64_t kept = std::min(k, n);
+    if (from != entries) std::copy(from, from + kept, entries);
+    return kept;
+  }
+
   static int64_t keep(Entry *entries, int64_t count, int64_t k) {
     if (count <= k) return count;
     std::nth_element(entries, entries + k - 1, entries + count);
@@ -84,7 +156,7 @@ template <class T, class Int, class Entry> struct Run {
   }
 
   void finish(int64_t row, Entry *entries, int64_t k) const {
-    std::sort(entries, entries + k);
+    if (!std::is_sorted(entries, entries + k)) std::sort(entries, entries + k);
     const T *x = op.x.as<T>() + row * op.x.ld;
     T *values = op.values.as<T>() + row * op.values.ld;
     int32_t *indices = op.indices.as<int32_t>() + row * op.indices.ld;

@@ -16,7 +16,7 @@ public:
   f2i_status solve(const T *l, int64_t ldl, bool transpose, T *y, int64_t ldy);
 
 private:
-  f2i_status forward(const Strided<T> &l, T *y, int64_t ldy);
+  void solve_block(const Strided<T> &l, int64_t rows, T *y, int64_t ldy);
 
   Exec &ex_;
   const GemmKernel<T> &kernel_;
