@@ -119,7 +119,7 @@ describe('npz', () => {
     expect((await errorOf(open(bytes))).message).toMatch(/overlap/);
   });
 
-  itWith('data', 'v1-bars/dm_gazecenter.npz')('reads the stimulus of v1-bars', async () => {
+  itWith('data')('reads the stimulus of v1-bars', async () => {
     const stimulus = await (await openNpz(await sharedSource('v1-bars/dm_gazecenter.npz'))).read('arr_0');
     expect(stimulus.dtype).toBe('f32');
     expect(stimulus.shape).toEqual([150, 80, 45]);

@@ -143,7 +143,7 @@ describe('PNG', () => {
     ['coffee.png', [400, 600, 3], 98.61595],
     ['chelsea.png', [300, 451, 3], 115.3051],
   ] as const) {
-    itWith('data', `images/${name}`)(`reads ${name}`, async () => {
+    itWith('data')(`reads ${name}`, async () => {
       const picture = await readPng(await sharedSource(`images/${name}`));
       expect([picture.height, picture.width, picture.channels]).toEqual(shape);
       const total = picture.data.reduce((sum, x) => sum + x, 0);

@@ -75,7 +75,7 @@ describe('tables', () => {
     ]);
   });
 
-  itWith('data', 'v1-bars/mask-v1_bold.tsv.gz')('reads the responses of v1-bars', async () => {
+  itWith('data')('reads the responses of v1-bars', async () => {
     const table = await readNumericTable(await sharedSource('v1-bars/mask-v1_bold.tsv.gz'));
     expect(table.rowCount).toBe(150);
     expect(table.columns.length).toBe(2366);

@@ -24,6 +24,16 @@ export async function openNpz(source: Source, signal?: AbortSignal): Promise<Npz
     if (entry.name.endsWith('.npy')) entries.set(entry.name.slice(0, -'.npy'.length), entry);
   }
   const names = [...entries.keys()];
+  if (names.length === 0 && zip.entries.length > 0) {
+    throw new F2iError('FORMAT', 'a zip archive, but not an npz', {
+      file: source.name,
+      expected: '.npy files in it',
+      found: zip.entries
+        .slice(0, 3)
+        .map(({ name }) => name)
+        .join(', '),
+    });
+  }
   const entryOf = (name: string): ZipEntry => {
     const entry = entries.get(name);
     if (entry) return entry;

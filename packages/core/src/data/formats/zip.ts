@@ -24,7 +24,7 @@ export interface Zip {
   readonly entries: readonly ZipEntry[];
   /** The content of a file, its size and CRC-32 checked. */
   read(entry: ZipEntry, signal?: AbortSignal): Promise<Uint8Array>;
-  /** The first bytes (up to 64 KiB) of a file, unchecked: for inspection. */
+  /** The first bytes (64 KiB or more, where there are as many) of a file, unchecked: for inspection. */
   peek(entry: ZipEntry, signal?: AbortSignal): Promise<Uint8Array>;
 }
 
@@ -35,7 +35,8 @@ const centralSignature = 0x02014b50;
 const localSignature = 0x04034b50;
 /** DEFLATE's largest expansion: a match of 258 bytes in two bits. */
 const maximumExpansion = 1032;
-const peekSize = 1 << 16;
+/** As many compressed bytes as the first piece of output can need. */
+const peekSize = 1 << 18;
 
 /** Whether the bytes begin as a zip archive does (an empty one is nothing but its end). */
 export function isZip(start: Uint8Array): boolean {
@@ -67,10 +68,8 @@ export async function openZip(source: Source, signal?: AbortSignal): Promise<Zip
       const data = await source.read(at, Math.min(entry.compressedSize, peekSize), readSignal);
       if (entry.method === 'stored') return data;
       try {
-        return new Inflater(data).next()?.slice(0, peekSize) ?? new Uint8Array(0);
+        return new Inflater(data).next() ?? new Uint8Array(0);
       } catch (error) {
-        // The piece may end in mid-block, which is no damage; a small file is there as a whole.
-        if (entry.compressedSize > data.length && entry.size > peekSize) return new Uint8Array(0);
         throw asFormatError(error, file);
       }
     },

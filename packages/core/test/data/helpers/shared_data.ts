@@ -1,27 +1,22 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { it } from 'vitest';
 import { bytesSource, type Source } from '../../../src/index.ts';
+import { dataFolder, goldensFolder } from '../../shared.ts';
 
-const repository = fileURLToPath(new URL('../../../../../', import.meta.url));
+/** Folder of the goldens; a name that does not exist where they are absent. */
+export const goldensRoot = goldensFolder ?? 'the folder of goldens';
 
-/** The folder of real data that is not part of the repository. */
-export const dataRoot = process.env.F2I_TEST_DATA ?? join(repository, '../shared/data');
-export const goldensRoot = process.env.F2I_GOLDENS ?? join(repository, '../shared/goldens');
-export const repositoryRoot = repository;
-
-const required = (process.env.F2I_REQUIRE ?? '').split(',');
-
-/** `it` that skips visibly where a file of the shared data is absent, unless F2I_REQUIRE names it. */
-export function itWith(kind: 'data' | 'goldens', path: string) {
-  const root = kind === 'data' ? dataRoot : goldensRoot;
-  const here = existsSync(join(root, path)) || required.includes(kind);
+/** `it` for tests that read real data or goldens: skips visibly where they, or the file named, are absent. */
+export function itWith(kind: 'data' | 'goldens', path = '.') {
+  const folder = kind === 'data' ? dataFolder : goldensFolder;
+  const here = folder !== undefined && existsSync(join(folder, path));
   return (name: string, body: () => Promise<void> | void) =>
-    here ? it(name, body, 60_000) : it.skip(`${name} (no ${kind} at ${path})`, body);
+    here ? it(name, body, 60_000) : it.skip(`${name} (the folder of ${kind} is absent)`, body);
 }
 
-export async function sharedSource(path: string, root = dataRoot): Promise<Source> {
+/** A file of the real data (or of another folder) in memory. */
+export async function sharedSource(path: string, root = dataFolder!): Promise<Source> {
   return bytesSource(await readFile(join(root, path)), path);
 }
