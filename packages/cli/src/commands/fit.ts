@@ -3,6 +3,7 @@ import { writeFolderAtomic } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, withDevice, withStudy } from '../options.ts';
+import { chooseDelays } from '../pipeline/delays.ts';
 import { fitRidgeDecoder, preparationOf } from '../pipeline/fit.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
 import { openStudy } from '../study.ts';
@@ -44,8 +45,13 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
   });
   // Whether other trials will be tested on is known only where some are held out.
   const heldOut = split !== undefined || options.leaveOut !== undefined;
-  const settings = fitSettings(options, heldOut ? 'no' : 'unknown');
   const read = performance.now();
+  const settings = await chooseDelays(
+    study,
+    trials,
+    fitSettings(options, heldOut ? 'no' : 'unknown'),
+    context,
+  );
 
   const steps = preparationOf(study, settings);
   const decoder = await fitRidgeDecoder(study, prepareStudy(study, steps), steps, trials, settings, context);

@@ -11,7 +11,7 @@ export interface FitFlags {
   score: AlphaScore;
   folds?: number;
   groupBy: Grouping;
-  delays?: number[];
+  delays?: number[][];
   detrend?: number;
   storage: RidgeForm | 'auto';
   standardize: boolean;
@@ -42,7 +42,11 @@ export function withFit(command: Command): Command {
         .choices([...GROUPINGS])
         .default('run'),
     )
-    .option('--delays <seconds>', 'when responses to a stimulus are read (default: 3.5,5,6.5,8)', numberList)
+    .option(
+      '--delays <seconds>',
+      'when responses to a stimulus are read: "3.5,5,6.5"; sets to choose from by cross-validation are separated by ";" (default: 3.5,5,6.5,8 for separate trials, a choice of 7 for continuous stimuli)',
+      delaySets,
+    )
     .option(
       '--detrend <seconds>',
       'remove drifts slower than this from each run; 0: none (default: 128 for separate trials, none for continuous stimuli)',
@@ -64,7 +68,7 @@ export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): F
     score,
     folds,
     groupBy,
-    delays,
+    delaySets: delays,
     detrend,
     storage,
     standardize,
@@ -82,4 +86,8 @@ function cutoff(text: string): number {
   const value = Number(text);
   if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('expected seconds, or 0');
   return value;
+}
+
+function delaySets(text: string): number[][] {
+  return text.split(';').map(numberList);
 }

@@ -4,6 +4,7 @@ import {
   defaultPreparation,
   EVENT_DELAYS,
   F2iError,
+  type FittedStep,
   lagsOfDelays,
   type PreparationStep,
   type PreparedStudy,
@@ -24,8 +25,12 @@ export interface FitSettings {
   /** Folds that choose alphas: of successive trials, or leaving one group out. */
   readonly folds?: number | undefined;
   readonly groupBy: Grouping;
+  /** Sets of delays to choose from; see `chooseDelays`. */
+  readonly delaySets?: readonly (readonly number[])[] | undefined;
   /** Seconds after onset; of continuous stimuli rounded to volumes. */
   readonly delays?: readonly number[] | undefined;
+  /** What was fitted before, for the ledger. */
+  readonly ledger?: readonly FittedStep[] | undefined;
   /** Cutoff in seconds; 0: no detrending. */
   readonly detrend?: number | undefined;
   readonly storage: RidgeForm | 'auto';
@@ -89,7 +94,7 @@ export async function fitRidgeDecoder(
         preprocess: steps.map(({ name, settings }) => ({ name, settings })),
       },
       sawTest: settings.sawTest,
-      ledger: prepared.ledger,
+      ledger: [...prepared.ledger, ...(settings.ledger ?? [])],
     },
     {
       alphas: settings.alphas?.length === 1 ? settings.alphas[0] : settings.alphas,

@@ -7,6 +7,7 @@ import {
   type Study,
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
+import { chooseDelays } from './delays.ts';
 import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from './fit.ts';
 import { reconstructTrials } from './reconstruct.ts';
 import type { ResultItem } from './results.ts';
@@ -30,8 +31,6 @@ export async function reconstructHeldOut(
   settings: FitSettings,
   context: { backend: Backend; signal: AbortSignal; console: Console },
 ): Promise<HeldOutResults> {
-  const steps = preparationOf(study, settings);
-  const prepared = prepareStudy(study, steps);
   const splits = leaveOneGroupOut(labelsOf(study.trials, grouping), grouping);
   const { shape } = study.stimuli!.values;
   const size = study.stimuli!.values.data.length / shape[0]!;
@@ -41,10 +40,14 @@ export async function reconstructHeldOut(
   const warnings = new Set<string>();
   for (const [i, split] of splits.entries()) {
     context.console.progress(`${split.name} (${i + 1} of ${splits.length})`);
-    const decoder = await fitRidgeDecoder(study, prepared, steps, [...split.train], settings, context);
+    const training = [...split.train];
+    const chosen = await chooseDelays(study, training, settings, context);
+    const steps = preparationOf(study, chosen);
+    const prepared = prepareStudy(study, steps);
+    const decoder = await fitRidgeDecoder(study, prepared, steps, training, chosen, context);
     try {
       const held = await reconstructTrials(study, prepared, decoder, [...split.test], context, split.name);
-      const mean = meanTarget(study, [...split.train]).data;
+      const mean = meanTarget(study, training).data;
       placeFold(split, held.values.data, values, size);
       for (const [j, trial] of split.test.entries()) {
         items[trial] = held.items[j]!;
