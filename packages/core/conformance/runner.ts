@@ -36,6 +36,8 @@ export interface ConformanceOptions {
   /** Runs only ids that match. */
   readonly filter?: RegExp | undefined;
   readonly onResult?: ((result: CaseResult) => void) | undefined;
+  /** Other operands of the same shapes; 0 by default. */
+  readonly seed?: number | undefined;
   /**
    * What this backend declares that it cannot do: an id, or the beginning of ids up to a slash, and the reason.
    * A star stands for anything: `eigh`, `gather/u8`, `cast/*to f64`. A refusal that is not declared fails, a declared
@@ -53,7 +55,7 @@ export async function runConformance(
   options: ConformanceOptions = {},
 ): Promise<ConformanceReport> {
   const results: CaseResult[] = [];
-  for (const { id, mayRefuse, run } of runs(backend)) {
+  for (const { id, mayRefuse, run } of runs(backend, options.seed ?? 0)) {
     if (options.filter && !options.filter.test(id)) continue;
     const gap = mayRefuse ? declaredGap(id, options.unsupported ?? {}) : undefined;
     const result = judge(id, await outcomeOf(run), gap);
@@ -88,14 +90,14 @@ interface Run {
   readonly run: () => Promise<{ worst: number; message: string }>;
 }
 
-function* runs(backend: Backend): Generator<Run> {
+function* runs(backend: Backend, seed: number): Generator<Run> {
   for (const each of suites) {
     for (const aCase of each.cases) {
       for (const dtype of aCase.dtypes ?? (['f32', 'f64'] as const)) {
         yield {
           id: `${each.op.name}/${dtype}/${aCase.name}`,
           mayRefuse: aCase.throws === undefined,
-          run: () => withoutLeaks(backend, () => runCase(backend, each, aCase, dtype)),
+          run: () => withoutLeaks(backend, () => runCase(backend, each, aCase, dtype, seed)),
         };
       }
     }
@@ -168,8 +170,8 @@ function judge(id: string, ran: Ran, gap: string | undefined): CaseResult {
 
 // ---- one case ---------------------------------------------------------------------------------------------------
 
-async function runCase(backend: Backend, { op, check }: Suite, aCase: OpCase, dtype: DType) {
-  const random = createRandom(hash(`${op.name}/${aCase.name}`));
+async function runCase(backend: Backend, { op, check }: Suite, aCase: OpCase, dtype: DType, seed: number) {
+  const random = createRandom(hash(`${op.name}/${aCase.name}`) + seed * 2 ** 32);
   const operands = aCase.inputs.map((input) => input && place(input, dtype, random));
   const uploaded = operands.map((each) => each && upload(backend, each));
   const inputs = uploaded.map((each) => each?.view);
