@@ -1,0 +1,20 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { formatGolden, runGoldens } from '@fmri2image/core/conformance';
+import { expect, it } from 'vitest';
+import { CpuBackend, nodeFolder } from '../src/index.ts';
+
+const path = process.env.F2I_GOLDENS ?? fileURLToPath(new URL('../../../../shared/goldens', import.meta.url));
+const required = (process.env.F2I_REQUIRE ?? '').split(',').includes('goldens');
+const absent = existsSync(path) || required ? '' : ' (no goldens here)';
+
+it.skipIf(absent !== '')(`goldens hold on the cpu${absent}`, { timeout: 120_000 }, async () => {
+  const backend = new CpuBackend();
+  const results = await runGoldens(await nodeFolder(path), backend);
+  await backend.dispose();
+  expect(results.filter(({ status }) => status === 'failed').map(formatGolden)).toEqual([]);
+  const passed = results.filter(({ status }) => status === 'passed').map(({ name }) => name);
+  const ours = results.filter(({ name }) => /^ridge_(?!banded)|^kernel_(linear|cosine|pearson)/.test(name));
+  expect(ours.length).toBeGreaterThan(0);
+  expect(passed).toEqual(ours.map(({ name }) => name));
+});
