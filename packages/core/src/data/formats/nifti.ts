@@ -135,7 +135,11 @@ export async function openNifti(source: Source, signal?: AbortSignal): Promise<N
 
   async function* eachVolume(volumeSignal?: AbortSignal): AsyncGenerator<ElementArray> {
     if (!compressed) {
-      for (let index = 0; index < header.volumes; index++) yield await readVolume(index, volumeSignal);
+      const breathe = pacer(volumeSignal, `reading ${file}`);
+      for (let index = 0; index < header.volumes; index++) {
+        yield await readVolume(index, volumeSignal);
+        await breathe();
+      }
       return;
     }
     let position = -voxelOffset;

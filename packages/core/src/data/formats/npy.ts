@@ -108,26 +108,40 @@ export async function readNpy(source: Source, signal?: AbortSignal): Promise<NdA
   return { dtype: header.dtype, shape: header.shape, data };
 }
 
-/** Column-major to row-major. */
+/** Edge of the tiles of a transposition: two of them lie in the first-level cache. */
+const tile = 32;
+
+/**
+ * Column-major to row-major. For each place along the middle axes, the first and the last axis are a matrix to
+ * transpose; it goes tile by tile, so that each line of cache is used as a whole.
+ */
 export function toRowMajor<D extends ElementType>(
   columns: ElementArrays[D],
   dtype: D,
   shape: readonly number[],
   file?: string,
 ): ElementArrays[D] {
+  if (shape.length < 2) return columns;
   const rows = allocate(dtype, columns.length, file);
-  const index = new Array<number>(shape.length).fill(0);
-  // Distance, in the column-major data, between neighbours along each axis.
-  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((product, n) => product * n, 1));
-  let from = 0;
-  for (let to = 0; to < rows.length; to++) {
-    rows[to] = columns[from]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += strides[axis]!;
-      if (++index[axis]! < shape[axis]!) break;
-      from -= strides[axis]! * shape[axis]!;
-      index[axis] = 0;
+  const first = shape[0]!;
+  const last = shape.at(-1)!;
+  const middle = shape.slice(1, -1);
+  const places = middle.reduce((product, n) => product * n, 1);
+  const index = new Array<number>(middle.length).fill(0);
+  for (let place = 0; place < places; place++) {
+    // Place among the middle axes in either order: `place` counts with their last axis fastest.
+    const inColumns = index.reduceRight((sum, at, axis) => sum * middle[axis]! + at, 0);
+    for (let j0 = 0; j0 < last; j0 += tile) {
+      const j1 = Math.min(last, j0 + tile);
+      for (let i0 = 0; i0 < first; i0 += tile) {
+        const i1 = Math.min(first, i0 + tile);
+        for (let i = i0; i < i1; i++) {
+          const to = (i * places + place) * last;
+          for (let j = j0; j < j1; j++) rows[to + j] = columns[i + first * (inColumns + places * j)]!;
+        }
+      }
     }
+    for (let axis = middle.length - 1; axis >= 0 && ++index[axis]! === middle[axis]; axis--) index[axis] = 0;
   }
   return rows;
 }
