@@ -141,14 +141,19 @@ export abstract class Backend {
       const bytes = Math.max(1, sizeOf(spec.shape)) * bytesPerElement(spec.dtype);
       return new Tensor(this, this.allocate(bytes, spec.dtype), spec);
     });
-    this.enqueueChecked({
-      op: op as unknown as OpSpec,
-      inputs: operands,
-      outputs: tensors.map(operandOf),
-      attributes,
-      signal,
-      place,
-    });
+    try {
+      this.enqueueChecked({
+        op: op as unknown as OpSpec,
+        inputs: operands,
+        outputs: tensors.map(operandOf),
+        attributes,
+        signal,
+        place,
+      });
+    } catch (error) {
+      for (const tensor of tensors) tensor.dispose();
+      throw error;
+    }
     return tensors;
   }
 
