@@ -151,9 +151,11 @@ export class ReferenceBackend extends Backend {
 
   /** What went wrong, if anything did. */
   #run({ op, inputs, outputs, attributes, signal, place }: OpCall): F2iError | undefined {
-    const where = { op: op.name, backend: this.name, place: formatPlace(place) };
+    // Formatting a stack costs more than a small op: only errors do it.
+    const where = () => ({ op: op.name, backend: this.name, place: formatPlace(place) });
     if (signal?.aborted) {
-      return new F2iError('CANCELLED', 'cancelled while it was queued', { ...where, cause: signal.reason });
+      const cause = signal.reason;
+      return new F2iError('CANCELLED', 'cancelled while it was queued', { ...where(), cause });
     }
     for (const output of outputs) {
       const failure = this.#materialise(output.storage as ReferenceStorage, where);
@@ -168,16 +170,13 @@ export class ReferenceBackend extends Backend {
       );
       return undefined;
     } catch (cause) {
-      return failureOf(cause, where);
+      return failureOf(cause, where());
     }
   }
 
-  #materialise(
-    storage: ReferenceStorage,
-    where: ErrorDetails = { backend: this.name },
-  ): F2iError | undefined {
+  #materialise(storage: ReferenceStorage, where?: () => ErrorDetails): F2iError | undefined {
     if (this.#liveBytes + storage.byteLength > this.#memoryLimit) {
-      return this.#outOfMemory(storage.byteLength, where);
+      return this.#outOfMemory(storage.byteLength, where?.());
     }
     storage.values = new Float64Array(storage.length);
     this.#liveBytes += storage.byteLength;

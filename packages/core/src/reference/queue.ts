@@ -13,7 +13,9 @@ const SLICE_MS = 4;
  * empty, giving way to the event loop between them.
  */
 export class Queue {
-  #jobs: Job[] = [];
+  #jobs: (Job | undefined)[] = [];
+  /** Jobs before this one are done: shifting them off one by one would take quadratic time. */
+  #next = 0;
   #draining = false;
 
   push(job: Job): void {
@@ -29,9 +31,7 @@ export class Queue {
 
   /** Drops everything that has not run. */
   close(): void {
-    const dropped = this.#jobs;
-    this.#jobs = [];
-    for (const job of dropped) job.drop?.();
+    for (let job = this.#take(); job; job = this.#take()) job.drop?.();
   }
 
   async #drain(): Promise<void> {
@@ -41,11 +41,22 @@ export class Queue {
         await turnOfEventLoop();
         sliceEnd = Date.now() + SLICE_MS;
       }
-      const job = this.#jobs.shift();
+      const job = this.#take();
       if (!job) break;
       job.run();
     }
     this.#draining = false;
+  }
+
+  #take(): Job | undefined {
+    const job = this.#jobs[this.#next];
+    if (!job) return undefined;
+    this.#jobs[this.#next++] = undefined;
+    if (2 * this.#next >= this.#jobs.length) {
+      this.#jobs.splice(0, this.#next);
+      this.#next = 0;
+    }
+    return job;
   }
 }
 
