@@ -69,6 +69,32 @@ export function kFolds(n: number, { folds, seed, together }: KFoldOptions): Spli
   }));
 }
 
+/**
+ * Splits in which nothing that is held out was seen in training: rows of the training side that share a label with the
+ * test side (repeats of one stimulus, above all) are left out of it. For groups that repeat stimuli; `kFolds` keeps
+ * such rows together instead.
+ *
+ * @param labels of each row, such as its stimulus; undefined where it shares nothing
+ * @throws INVALID_ARGUMENT when a split is left without training rows
+ */
+export function withoutShared(
+  splits: readonly Split[],
+  labels: readonly (string | number | undefined)[],
+): Split[] {
+  return splits.map((split) => {
+    const held = new Set(Array.from(split.test, (row) => labels[row]).filter((label) => label !== undefined));
+    const train = split.train.filter((row) => labels[row] === undefined || !held.has(labels[row]!));
+    if (train.length === 0) {
+      throw new F2iError('INVALID_ARGUMENT', 'every training row shares a stimulus with the rows held out', {
+        field: split.name,
+        expected: 'stimuli that are in training alone',
+        found: `${split.train.length} rows, all of stimuli that are held out, too`,
+      });
+    }
+    return { ...split, train };
+  });
+}
+
 /** The split that a study states: rows labelled `train` and `test`; others take no part. */
 export function statedSplit(labels: ArrayLike<string>): Split {
   const rows = (wanted: string) =>

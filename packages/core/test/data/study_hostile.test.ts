@@ -163,6 +163,19 @@ describe('hostile manifests', () => {
     expect(error.message).toMatch(message);
   });
 
+  const mistakes: [Record<string, Json>, RegExp][] = [
+    [{ trials: { file: 'events.tsv', heder: true } }, /: trials: Unrecognized key: "heder"/],
+    [{ trials: { file: 'events.tsv', onsetFrom: 'x' } }, /: trials\.onsetFrom: .*"run"\|"series"/],
+    [{ stimuli: { folder: 'pictures' } }, /: stimuli\.size: /],
+    [{ stimuli: { file: 'stimuli.npy' } }, /: stimuli\.axes: /],
+    [{ indexBase: 2 }, /: indexBase: Invalid input: expected 0 or 1/],
+    [{ voxels: { file: 3, rows: 'volumes' } }, /: voxels\.file: .*string or array, received number/],
+    [{ runs: [{ name: 'a', first: 0 }] }, /: runs\.0\.last: /],
+  ];
+  it.each(mistakes)('%j: the error is about what was meant', async (change, message) => {
+    expect((await errorOf(load({ ...eventStudy, ...change }))).message).toMatch(message);
+  });
+
   it('rejects a continuous stimulus of another length than the series', async () => {
     const stimuli: [string, Uint8Array] = [
       'stimuli.npy',

@@ -121,8 +121,9 @@ export function parseManifest(text: string, file: string): StudyManifest {
   const json = parseJson(text, file);
   const result = studySchema.safeParse(json);
   if (!result.success) {
-    const issue = deepest(result.error.issues[0]!);
-    throw new F2iError('FORMAT', issue.message, { file, field: issue.path.join('.') || 'the manifest' });
+    const issue = deepest(result.error.issues[0] as ZodIssue);
+    const message = issue.message.replace(/, received undefined$/, ', found nothing');
+    throw new F2iError('FORMAT', message, { file, field: issue.path.join('.') || 'the manifest' });
   }
   const manifest = result.data;
   if (manifest.voxels.rows === 'volumes' && manifest.tr === undefined) {
@@ -149,13 +150,24 @@ interface Issue {
   readonly path: readonly PropertyKey[];
 }
 
-/** Of a failed union, the issue of the alternative that came furthest: it is what the author meant. */
-function deepest(issue: Issue & { errors?: readonly (readonly Issue[])[] }): Issue {
-  const alternatives = (issue.errors ?? []).map(
-    (issues) => issues.toSorted((a, b) => b.path.length - a.path.length)[0]!,
-  );
-  const best = alternatives.toSorted((a, b) => b.path.length - a.path.length)[0];
-  if (!best) return issue;
-  const inner = deepest(best);
+type ZodIssue = Issue & { readonly errors?: readonly (readonly ZodIssue[])[] };
+
+/** Of a failed union, the issue of the alternative with the fewest: it is what the author meant. */
+function deepest(issue: ZodIssue): Issue {
+  const alternatives = issue.errors ?? [];
+  if (alternatives.length === 0) return issue;
+  if (alternatives.every(([only, ...more]) => more.length === 0 && only!.path.length === 0)) {
+    const messages = alternatives.map(([only]) => deepest(only!).message);
+    const wanted = messages.map(
+      (message) => /expected (.*?)(?:, received .*)?$/.exec(message)?.[1] ?? message,
+    );
+    const received = /, received .*$/.exec(messages[0]!)?.[0] ?? '';
+    return {
+      message: `Invalid input: expected ${[...new Set(wanted)].join(' or ')}${received}`,
+      path: issue.path,
+    };
+  }
+  const best = alternatives.toSorted((a, b) => a.length - b.length)[0]!;
+  const inner = deepest(best.toSorted((a, b) => b.path.length - a.path.length)[0]!);
   return { message: inner.message, path: [...issue.path, ...inner.path] };
 }
