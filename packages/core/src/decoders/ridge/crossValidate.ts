@@ -4,7 +4,7 @@ import { F2iError, throwIfAborted } from '../../error.ts';
 import { gather, gemm, sub } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
 import { foldEquations, type NormalEquations, rightSides } from './equations.ts';
-import { columnMeans, upload } from './matrices.ts';
+import { columnMeans, moveTo } from './matrices.ts';
 import { type AlphaScore, createScorer, finishScore } from './scores.ts';
 import { chooseFactorisation, type Factorisation, smoother } from './smoother.ts';
 import { allColumns, columnBlocks, type TargetSource } from './targets.ts';
@@ -61,7 +61,7 @@ export async function crossValidate(
             throwIfAborted(signal, 'cross-validation');
             const values = await targets.read(columns, signal);
             const downloads = backend.scope(() => {
-              const y = upload(backend, values, [targets.trials, columns.length], dtype, { signal });
+              const y = moveTo(backend, values, [targets.trials, columns.length], dtype, { signal });
               return foldScores(system, smoothers, y, fold, score, intercept, signal);
             });
             const [scale, ...measured] = await Promise.all(downloads);

@@ -1,6 +1,7 @@
 import type { Backend } from '../../backend.ts';
 import type { BundleContents } from '../../bundle/contents.ts';
 import { lagVoxels } from '../../data/lags.ts';
+import { pacer } from '../../data/pause.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
 import { add, cast, gemm, type OpOptions, standardize } from '../../ops/index.ts';
@@ -17,7 +18,7 @@ import {
   type RidgeDecoderOptions,
   type RidgeTrainingData,
 } from './fitDecoder.ts';
-import { upload } from './matrices.ts';
+import { moveTo } from './matrices.ts';
 import type { RidgeModel } from './model.ts';
 import { CONDITION_LIMIT } from './precision.ts';
 
@@ -61,6 +62,7 @@ export class RidgeDecoder implements Decoder {
   readonly model: RidgeModel;
   readonly warnings: readonly string[];
   #resident: Resident | undefined;
+  #loading: Promise<Resident> | undefined;
   #disposed = false;
 
   private constructor(model: RidgeModel, backend: Backend) {
@@ -145,11 +147,7 @@ export class RidgeDecoder implements Decoder {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    if (!this.#resident) return;
-    const { mean, std, training, blocks } = this.#resident;
-    for (const tensor of [mean, std, training, ...blocks.flatMap((block) => [block.weights, block.mean])]) {
-      tensor?.dispose();
-    }
+    if (this.#resident) freeResident(this.#resident);
     this.#resident = undefined;
   }
 
@@ -159,7 +157,7 @@ export class RidgeDecoder implements Decoder {
 
   /** Rows as the weights take them: for decoders with lags, each with its neighbours of the same run. */
   #design(betas: Rows, { runs, signal }: PredictOptions): Rows {
-    if (this.#disposed) throw new F2iError('DISPOSED', 'the decoder was used after dispose()');
+    this.#assertAlive();
     throwIfAborted(signal, 'reconstruction');
     const [, v] = rowExtents(betas, 'betas');
     if (v !== this.voxels) {
@@ -183,7 +181,7 @@ export class RidgeDecoder implements Decoder {
     const { output } = this.model;
     const data = takeRows(design, trials);
     checkFinite(data, trials, data.length / trials.length);
-    const resident = this.#load();
+    const resident = await this.#load();
     const { backend } = this;
     const downloads = backend.scope(() => {
       const x = backend.tensor(data, [trials.length, data.length / trials.length]);
@@ -210,27 +208,80 @@ export class RidgeDecoder implements Decoder {
   }
 
   /** Uploads the weights on first use. */
-  #load(): Resident {
+  async #load(): Promise<Resident> {
     if (this.#resident) return this.#resident;
-    const { backend, model } = this;
-    const { weights, trainingVoxels, targetMean } = model;
-    // Dual weights of an ill-conditioned fit cancel each other: they are applied in the arithmetic they came from.
-    const dtype = weights instanceof Float64Array && hasFloat64(backend) ? 'f64' : 'f32';
-    const rows = weights.length / targetMean.length;
-    const width = model.voxelMean.length;
-    this.#resident = backend.scope(() => ({
-      mean: backend.tensor(model.voxelMean, [width]),
-      std: backend.tensor(model.voxelStd, [width]),
-      training: trainingVoxels && upload(backend, trainingVoxels, [rows, width], dtype, {}),
-      blocks: weightBlocks(model, rows).map(([from, to, values]) => ({
-        from,
-        to,
-        weights: upload(backend, values, [rows, to - from], dtype, {}),
-        mean: upload(backend, targetMean.slice(from, to), [to - from], dtype, {}),
-      })),
-    }));
-    return this.#resident;
+    this.#loading ??= uploadModel(this.model, this.backend).then((resident) => {
+      if (this.#disposed) freeResident(resident);
+      else this.#resident = resident;
+      return resident;
+    });
+    try {
+      const resident = await this.#loading;
+      this.#assertAlive();
+      return resident;
+    } finally {
+      this.#loading = undefined;
+    }
   }
+
+  #assertAlive(): void {
+    if (this.#disposed) throw new F2iError('DISPOSED', 'the decoder was used after dispose()');
+  }
+}
+
+function freeResident({ mean, std, training, blocks }: Resident): void {
+  for (const tensor of [mean, std, training, ...blocks.flatMap((block) => [block.weights, block.mean])]) {
+    tensor?.dispose();
+  }
+}
+
+async function uploadModel(model: RidgeModel, backend: Backend): Promise<Resident> {
+  const { weights, trainingVoxels, targetMean, voxelMean, voxelStd } = model;
+  // Dual weights of an ill-conditioned fit cancel each other: they are applied in the arithmetic they came from.
+  const dtype = weights instanceof Float64Array && hasFloat64(backend) ? 'f64' : 'f32';
+  const targets = targetMean.length;
+  const rows = weights.length / targets;
+  const width = voxelMean.length;
+  const blocks: WeightBlock[] = [];
+  const mean = backend.tensor(voxelMean, [width]);
+  const std = backend.tensor(voxelStd, [width]);
+  try {
+    const atOnce = Math.max(1, Math.floor(WEIGHT_BYTES / (rows * weights.BYTES_PER_ELEMENT)));
+    for (let from = 0; from < targets; from += atOnce) {
+      const to = Math.min(targets, from + atOnce);
+      const values = await columnsOf(weights, targets, from, to);
+      const block = backend.scope(() => ({
+        weights: moveTo(backend, values, [rows, to - from], dtype, {}),
+        mean: moveTo(backend, targetMean.slice(from, to), [to - from], dtype, {}),
+      }));
+      blocks.push({ from, to, ...block });
+    }
+    const copy = trainingVoxels && (await columnsOf(trainingVoxels, width, 0, width));
+    const training = copy && backend.scope(() => moveTo(backend, copy, [rows, width], dtype, {}));
+    return { mean, std, training, blocks };
+  } catch (error) {
+    freeResident({ mean, std, training: undefined, blocks });
+    throw error;
+  }
+}
+
+/** A copy of some columns of a matrix, made in pieces. */
+async function columnsOf(
+  matrix: Float32Array | Float64Array,
+  columns: number,
+  from: number,
+  to: number,
+): Promise<Float32Array | Float64Array> {
+  const rows = matrix.length / columns;
+  const width = to - from;
+  const copy =
+    matrix instanceof Float64Array ? new Float64Array(rows * width) : new Float32Array(rows * width);
+  const breathe = pacer(undefined, 'uploading weights');
+  for (let row = 0; row < rows; row++) {
+    copy.set(matrix.subarray(row * columns + from, row * columns + to), row * width);
+    await breathe();
+  }
+  return copy;
 }
 
 /** Predictions in float32, whatever they were computed in. */
@@ -238,29 +289,6 @@ function predictBlock(z: Tensor, weights: Tensor, mean: Tensor, options: OpOptio
   const same = z.dtype === weights.dtype ? z : cast(z, weights.dtype, options);
   const values = add(gemm(same, weights, options), mean, options);
   return values.dtype === 'f32' ? values : cast(values, 'f32', options);
-}
-
-/** Weights of the targets [from, to), as many as one binding takes. */
-function weightBlocks(
-  { weights, targetMean }: RidgeModel,
-  rows: number,
-): [from: number, to: number, values: Float32Array | Float64Array][] {
-  const targets = targetMean.length;
-  const width = Math.max(1, Math.floor(WEIGHT_BYTES / (rows * weights.BYTES_PER_ELEMENT)));
-  if (width >= targets) return [[0, targets, weights]];
-  const blocks: [number, number, Float32Array | Float64Array][] = [];
-  for (let from = 0; from < targets; from += width) {
-    const to = Math.min(targets, from + width);
-    const values =
-      weights instanceof Float64Array
-        ? new Float64Array(rows * (to - from))
-        : new Float32Array(rows * (to - from));
-    for (let row = 0; row < rows; row++) {
-      values.set(weights.subarray(row * targets + from, row * targets + to), row * (to - from));
-    }
-    blocks.push([from, to, values]);
-  }
-  return blocks;
 }
 
 function deviceWarnings({ storage, weights, report }: RidgeModel, backend: Backend): string[] {

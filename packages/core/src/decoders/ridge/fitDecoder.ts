@@ -8,6 +8,7 @@ import type { Tensor } from '../../tensor.ts';
 import { checkOutput, type DecoderOutput, outputSize } from '../decoder.ts';
 import { fitRidge, type RidgeFit } from './fit.ts';
 import { type FoldPlan, planFolds } from './folds.ts';
+import { copyAsFloat32 } from './matrices.ts';
 import type { RidgeModel } from './model.ts';
 import type { Precision } from './precision.ts';
 import type { AlphaScore } from './scores.ts';
@@ -84,9 +85,9 @@ export async function fitRidgeModel(
   const storage = chooseStorage(options, n, width, source.count);
 
   const lagged = isPlain(lags)
-    ? Float32Array.from(data.voxels.data)
+    ? await copyAsFloat32(data.voxels.data, signal)
     : lagVoxels(data.voxels, lags, groups).data;
-  const raw = backend.tensor(lagged, [n, width]);
+  const raw = backend.adopt(lagged.buffer as ArrayBuffer, [n, width], 'f32');
   const stats = columnStats(raw, ops);
   const [rawMean, rawStd] = (await downloadAll(stats.mean, stats.std)) as [Float32Array, Float32Array];
   const centred = intercept || scale;
@@ -132,7 +133,7 @@ export async function fitRidgeModel(
       voxelMean,
       voxelStd,
       storage,
-      weights: storage === 'primal' ? Float32Array.from(fit.values) : fit.values,
+      weights: storage === 'primal' ? await copyAsFloat32(fit.values, signal) : fit.values,
       trainingVoxels,
       targetMean: Float32Array.from(fit.targetMean),
       alphas: fit.alphas,

@@ -4,7 +4,7 @@ import { add, div, gemm, mul, sub } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { CrossValidateOptions } from './crossValidate.ts';
 import { type NormalEquations, rightSides } from './equations.ts';
-import { columnMeans, identity, transpose, upload } from './matrices.ts';
+import { columnMeans, identity, moveTo, transpose } from './matrices.ts';
 import { createScorer, finishScore } from './scores.ts';
 import { chooseFactorisation, smoother } from './smoother.ts';
 import { allColumns, columnBlocks, type TargetSource } from './targets.ts';
@@ -52,7 +52,7 @@ export async function leaveOneOut(
           throwIfAborted(signal, 'leave-one-out cross-validation');
           const values = await targets.read(columns, signal);
           const downloads = backend.scope(() => {
-            let y = upload(backend, values, [n, columns.length], dtype, ops);
+            let y = moveTo(backend, values, [n, columns.length], dtype, ops);
             if (intercept) y = sub(y, columnMeans(y, ops), ops);
             const fitted = gemm(z, rightSides(equations, y, ops), { ...ops, transA: true });
             const prediction = sub(y, div(sub(y, fitted, ops), slack, ops), ops);

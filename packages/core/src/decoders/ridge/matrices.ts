@@ -1,4 +1,5 @@
 import type { Backend } from '../../backend.ts';
+import { pacer } from '../../data/pause.ts';
 import { type DType, dtypeOf, hostArray } from '../../dtype.ts';
 import { cast, gemm, type OpOptions } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
@@ -27,8 +28,8 @@ export function columnMeans(x: Tensor, options: OpOptions): Tensor {
   return gemm(meanWeights(x.backend, x.shape[0]!, x.dtype), x, { ...options, transA: true });
 }
 
-/** Uploads host values and converts them to the type of the computation. */
-export function upload(
+/** Moves host values to the device, in the type of the computation. Their buffer is detached. */
+export function moveTo(
   backend: Backend,
   data: Float32Array | Float64Array,
   shape: readonly number[],
@@ -37,7 +38,23 @@ export function upload(
 ): Tensor {
   const from = dtypeOf(data);
   // A device without float64 gets its values rounded here: it could not even hold them.
-  if (from === 'f64' && dtype === 'f32') return backend.tensor(Float32Array.from(data), shape, 'f32');
-  const tensor = backend.tensor(data, shape, from);
-  return from === dtype ? tensor : cast(tensor, dtype, options);
+  const values = from === 'f64' && dtype === 'f32' ? new Float32Array(data) : data;
+  const tensor = backend.adopt(values.buffer as ArrayBuffer, shape, dtypeOf(values));
+  return tensor.dtype === dtype ? tensor : cast(tensor, dtype, options);
 }
+
+/** Copies in pieces, so that other work gets its turn in between. */
+export async function copyAsFloat32(
+  data: Float32Array | Float64Array,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const breathe = pacer(signal, 'copying');
+  const copy = new Float32Array(data.length);
+  for (let start = 0; start < data.length; start += PIECE) {
+    copy.set(data.subarray(start, start + PIECE), start);
+    await breathe();
+  }
+  return copy;
+}
+
+const PIECE = 2 ** 18;

@@ -1,8 +1,9 @@
+import { pacer } from '../../data/pause.ts';
 import { bytesPerElement } from '../../dtype.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { choleskyFactor, choleskySolve, gemm, sub } from '../../ops/index.ts';
 import { type NormalEquations, rightSides } from './equations.ts';
-import { columnMeans, upload } from './matrices.ts';
+import { columnMeans, moveTo } from './matrices.ts';
 import { columnBlocks, type TargetSource } from './targets.ts';
 import type { RidgeForm, StepOptions } from './types.ts';
 
@@ -41,6 +42,7 @@ export async function solveRidge(
   const values =
     dtype === 'f64' ? new Float64Array(rows * targets.count) : new Float32Array(rows * targets.count);
   const targetMean = new Float64Array(targets.count);
+  const breathe = pacer(signal, 'the ridge fit');
   let done = 0;
   for (const [alpha, members] of groupByAlpha(alphas)) {
     throwIfAborted(signal, 'the ridge fit');
@@ -50,7 +52,7 @@ export async function solveRidge(
         throwIfAborted(signal, 'the ridge fit');
         const block = await targets.read(columns, signal);
         const downloads = backend.scope(() => {
-          let y = upload(backend, block, [n, columns.length], dtype, ops);
+          let y = moveTo(backend, block, [n, columns.length], dtype, ops);
           const mean = columnMeans(y, ops);
           if (intercept) y = sub(y, mean, ops);
           const solution = choleskySolve(factor, rightSides(equations, y, ops), ops);
@@ -60,6 +62,7 @@ export async function solveRidge(
         const [result, mean] = await Promise.all(downloads);
         const width = columns.length;
         for (let row = 0; row < rows; row++) {
+          await breathe();
           for (let j = 0; j < width; j++)
             values[row * targets.count + columns[j]!] = result![row * width + j]!;
         }

@@ -1,3 +1,4 @@
+import { pacer } from '../../data/pause.ts';
 import { F2iError } from '../../error.ts';
 
 /**
@@ -7,7 +8,7 @@ import { F2iError } from '../../error.ts';
 export interface TargetSource {
   readonly trials: number;
   readonly count: number;
-  /** The given columns of all trials, [trials, columns.length] row-major. */
+  /** The given columns of all trials, [trials, columns.length] row-major; a new array that the caller may give away. */
   read(columns: Int32Array, signal?: AbortSignal): Promise<Float32Array | Float64Array>;
 }
 
@@ -28,21 +29,18 @@ export function targetsInMemory(data: Float32Array | Float64Array, trials: numbe
   return {
     trials,
     count,
-    async read(columns) {
+    async read(columns, signal) {
       const width = columns.length;
-      if (width === count && isRange(columns)) return data;
-      const block =
-        data instanceof Float64Array ? new Float64Array(trials * width) : new Float32Array(trials * width);
+      const values = trials * width;
+      const block = data instanceof Float64Array ? new Float64Array(values) : new Float32Array(values);
       const first = columns[0]!;
-      if (isRange(columns)) {
-        for (let row = 0; row < trials; row++) {
-          const start = row * count + first;
-          block.set(data.subarray(start, start + width), row * width);
-        }
-      } else {
-        for (let row = 0; row < trials; row++) {
-          for (let j = 0; j < width; j++) block[row * width + j] = data[row * count + columns[j]!]!;
-        }
+      const range = isRange(columns);
+      const breathe = pacer(signal, 'reading targets');
+      for (let row = 0; row < trials; row++) {
+        const start = row * count;
+        if (range) block.set(data.subarray(start + first, start + first + width), row * width);
+        else for (let j = 0; j < width; j++) block[row * width + j] = data[start + columns[j]!]!;
+        await breathe();
       }
       return block;
     },
