@@ -62,8 +62,7 @@ template <class T, class Int, class Entry> struct Run {
   }
 
   /// Puts the min(k, end - first) best of x[first, end) in front of `entries`; returns their number.
-  int64_t select(const T *x, int64_t first, int64_t end, int64_t k, Entry *entries) const {
-    if (sorts_all(k, end - first)) return sort_all(x, first, end, k, entries);
+  int64_t scan(const T *x, int64_t first, int64_t end, int64_t k, Entry *entries) const {
     return k <= short_list ? insert(x, first, end, k, entries) : cut_back(x, first, end, k, entries);
   }
 
@@ -117,17 +116,16 @@ template <class T, class Int, class Entry> struct Run {
 
   /// Radix sort, eight bits at a time from the lowest: it keeps the order of equal keys, that of their
   /// indices. The second half of `entries` is its workspace.
-  int64_t sort_all(const T *x, int64_t first, int64_t end, int64_t k, Entry *entries) const {
-    const int64_t n = end - first;
+  int64_t sort_all(const T *x, int64_t n, int64_t k, Entry *entries) const {
     constexpr int digits = sizeof(Int);
     uint32_t counts[digits][256] = {};
     Int run_keys[top_k_run];
-    for (int64_t i = first; i < end; i += top_k_run) {
-      const int64_t run = std::min(top_k_run, end - i);
+    for (int64_t i = 0; i < n; i += top_k_run) {
+      const int64_t run = std::min(top_k_run, n - i);
       keys(x + i, run, sign(), run_keys);
       for (int64_t j = 0; j < run; ++j) {
         const Entry entry(run_keys[j], static_cast<int32_t>(i + j));
-        entries[i - first + j] = entry;
+        entries[i + j] = entry;
         for (int d = 0; d < digits; ++d) ++counts[d][entry.digit(d)];
       }
     }
@@ -144,9 +142,8 @@ template <class T, class Int, class Entry> struct Run {
       for (int64_t i = 0; i < n; ++i) to[count[from[i].digit(d)]++] = from[i];
       std::swap(from, to);
     }
-    const int64_t kept = std::min(k, n);
-    if (from != entries) std::copy(from, from + kept, entries);
-    return kept;
+    if (from != entries) std::copy(from, from + k, entries);
+    return k;
   }
 
   static int64_t keep(Entry *entries, int64_t count, int64_t k) {
@@ -178,11 +175,14 @@ template <class T, class Int, class Entry> struct Run {
     const int64_t tasks = (op.x.rows + group - 1) / group;
     Entry *entries = ex.scratch_of<Entry>(room * ex.pool().threads());
     if (!entries) return no_room();
+    const bool all = sorts_all(k, op.x.cols);
     auto task = [&](int64_t index, int worker) {
       Entry *own = entries + worker * room;
       const int64_t end = std::min(op.x.rows, (index + 1) * group);
-      for (int64_t row = index * group; row < end && !ex.cancelled(); ++row)
-        finish(row, own, select(op.x.as<T>() + row * op.x.ld, 0, op.x.cols, k, own));
+      for (int64_t row = index * group; row < end && !ex.cancelled(); ++row) {
+        const T *x = op.x.as<T>() + row * op.x.ld;
+        finish(row, own, all ? sort_all(x, op.x.cols, k, own) : scan(x, 0, op.x.cols, k, own));
+      }
     };
     if (tasks == 1) task(0, 0);
     else ex.pool().parallel_for(tasks, task);
@@ -199,8 +199,8 @@ template <class T, class Int, class Entry> struct Run {
       const T *x = op.x.as<T>() + row * op.x.ld;
       ex.pool().parallel_for(parts, [&](int64_t index, int) {
         if (ex.cancelled()) return;
-        counts[index] = select(x, index * part, std::min(op.x.cols, (index + 1) * part), k,
-                               entries + index * room);
+        counts[index] = scan(x, index * part, std::min(op.x.cols, (index + 1) * part), k,
+                             entries + index * room);
       });
       if (ex.cancelled()) return F2I_CANCELLED;
       int64_t count = 0;
