@@ -142,8 +142,8 @@ describe('a simulated voxel', () => {
 });
 
 describe('drawn pictures', () => {
-  it('vary in luminance, stay within 0..1 and differ from each other', () => {
-    const { pixels, categories } = drawPictures(40, 16, createRandom(2));
+  it('vary in luminance, stay within 0..1 and differ from each other', async () => {
+    const { pixels, categories } = await drawPictures(40, 16, createRandom(2));
     expect(pixels.every((value) => value >= 0 && value <= 1)).toBe(true);
     expect(new Set(categories).size).toBeGreaterThan(4);
     const pictures = Array.from({ length: 40 }, (_, i) => pixels.slice(i * 256, (i + 1) * 256).join());

@@ -69,7 +69,7 @@ async function run(options: Options, context: Context): Promise<void> {
 
   console.print('1. A simulated person looks at pictures.');
   console.progress('simulate');
-  const simulation = await simulate({ ...DEMO_SIMULATION, seed: options.seed }, backend);
+  const simulation = await simulate({ ...DEMO_SIMULATION, seed: options.seed }, backend, { signal });
   const amplitudes = await oracleAmplitudes(simulation, backend);
   signal.throwIfAborted();
   const ceiling = statedCeiling(simulation, amplitudes);
@@ -189,7 +189,7 @@ async function decode(
   });
   const ridge = results(ours, 'ridge');
   console.progress('the oracle');
-  const oracle = results(await oracleResults(simulation, amplitudes, ours, backend), 'oracle');
+  const oracle = results(await oracleResults(simulation, amplitudes, ours, context), 'oracle');
   signal.throwIfAborted();
   const settings = { permutations: 999, seed: simulation.options.seed };
   const evaluation = await evaluateResults(study, ridge, settings, backend);
@@ -242,10 +242,10 @@ async function oracleResults(
   simulation: Simulation,
   amplitudes: Amplitudes,
   { items, values }: Reconstructed,
-  backend: Context['backend'],
+  { backend, signal }: Context,
 ): Promise<Reconstructed> {
   const { size, trainPictures, testPictures } = simulation.options;
-  const pictures = await oracleReconstruction(simulation, amplitudes, backend);
+  const pictures = await oracleReconstruction(simulation, amplitudes, backend, { signal });
   const order = items.map((item) => item.stimulus! - trainPictures);
   const taken = takeRows({ data: pictures, shape: [testPictures, size, size] }, order);
   return { items, values: { data: taken.data, shape: values.shape } };

@@ -55,7 +55,7 @@ async function run(options: Options, { backend, console, signal }: Context): Pro
     noise: options.noise[0]!,
   };
   console.progress('simulate');
-  const simulation = await simulate(settings, backend);
+  const simulation = await simulate(settings, backend, { signal });
   await writeFolderAtomic(options.output, (write) => writeSimulation(simulation, write), {
     force: options.force ?? false,
     signal,

@@ -1,10 +1,20 @@
 import type { Backend } from '../backend.ts';
-import { add, choleskyFactor, choleskySolve, gemm, gram } from '../ops/index.ts';
+import { throwIfAborted } from '../error.ts';
+import {
+  add,
+  choleskyFactor,
+  choleskySolve,
+  gemm,
+  gram,
+  mul,
+  type OpOptions,
+  triangularSolve,
+} from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { type Amplitudes, noiseCeiling } from './amplitudes.ts';
 import { noiseCovariance } from './noise.ts';
 import type { Simulation } from './simulation.ts';
-import { FILTERS_PER_VOXEL, filterOutputs, filterTuple, respond } from './subject.ts';
+import { FILTERS_PER_VOXEL, FilterBank, filterTuple, respond } from './subject.ts';
 
 /** Gauss-Newton steps at most; a step that improves nothing ends the search. */
 const STEPS = 6;
@@ -29,84 +39,93 @@ export async function oracleReconstruction(
   simulation: Simulation,
   amplitudes: Amplitudes,
   backend: Backend,
+  { signal }: OpOptions = {},
 ): Promise<Float32Array> {
   const { trainPictures, testPictures, voxels } = simulation.options;
   const width = simulation.options.size ** 2;
   const oracle = await Oracle.create(simulation, amplitudes, backend);
-  const averages = averageRepeats(amplitudes, trainPictures, testPictures, voxels);
-  const out = new Float32Array(testPictures * width);
-  for (let i = 0; i < testPictures; i++) {
-    out.set(await oracle.reconstruct(averages.subarray(i * voxels, (i + 1) * voxels)), i * width);
+  try {
+    const averages = averageRepeats(amplitudes, trainPictures, testPictures, voxels);
+    const out = new Float32Array(testPictures * width);
+    for (let i = 0; i < testPictures; i++) {
+      throwIfAborted(signal, 'the oracle');
+      out.set(await oracle.reconstruct(averages.subarray(i * voxels, (i + 1) * voxels)), i * width);
+    }
+    return out;
+  } finally {
+    oracle.dispose();
   }
-  oracle.dispose();
-  return out;
 }
 
 /** A picture as its difference from the prior mean and that difference times the inverse prior covariance. */
 interface Estimate {
-  readonly difference: Float64Array;
-  readonly precision: Float64Array;
+  readonly difference: Float32Array;
+  readonly precision: Float32Array;
 }
 
-/** The encoding model around one picture: responses and their slopes by pixel. */
+/** The encoding model around one picture: [voxels] responses, and for each filter [voxels] slopes. */
 interface Linearisation {
-  /** [voxels] */
   readonly responses: Float64Array;
-  /** [voxels, pixels] */
-  readonly jacobian: Float32Array;
+  readonly slopes: readonly Float32Array[];
+}
+
+/** What does not change from picture to picture, on the device. */
+interface Fixed {
+  readonly bank: FilterBank;
+  /** [pixels, pixels] prior covariance */
+  readonly covariance: Tensor;
+  /** [voxels, voxels] noise covariance of the averaged responses, and its Cholesky factor */
+  readonly noise: Tensor;
+  readonly noiseFactor: Tensor;
 }
 
 class Oracle {
   readonly #simulation: Simulation;
   readonly #backend: Backend;
   readonly #mean: Float32Array;
-  readonly #covariance: Tensor;
-  readonly #noise: Tensor;
-  /** Lower Cholesky factor of the noise covariance, on the host. */
-  readonly #noiseFactor: Float32Array;
+  readonly #fixed: Fixed;
   readonly #average: Linearisation;
 
   private constructor(
     simulation: Simulation,
     backend: Backend,
-    prior: { mean: Float32Array; covariance: Tensor },
-    noise: Tensor,
-    noiseFactor: Float32Array,
+    mean: Float32Array,
+    fixed: Fixed,
     average: Linearisation,
   ) {
     this.#simulation = simulation;
     this.#backend = backend;
-    this.#mean = prior.mean;
-    this.#covariance = prior.covariance;
-    this.#noise = noise;
-    this.#noiseFactor = noiseFactor;
+    this.#mean = mean;
+    this.#fixed = fixed;
     this.#average = average;
   }
 
   static async create(simulation: Simulation, amplitudes: Amplitudes, backend: Backend): Promise<Oracle> {
     const { voxels, trainPictures, testRepeats, size } = simulation.options;
     const training = simulation.pictures.pixels.subarray(0, trainPictures * size ** 2);
-    const prior = picturePrior(training, size ** 2, backend);
+    const { mean, covariance } = picturePrior(training, size ** 2, backend);
     const { noiseVariance } = noiseCeiling(amplitudes, testRepeats);
     const deviation = noiseVariance.map((variance) => Math.sqrt(variance / testRepeats));
-    const covariance = Float32Array.from(noiseCovariance(simulation.truth.loadings, deviation));
-    const noise = backend.tensor(covariance, [voxels, voxels]);
-    const factor = choleskyFactor(noise);
-    const noiseFactor = (await factor.download()) as Float32Array;
-    factor.dispose();
+    const shared = Float32Array.from(noiseCovariance(simulation.truth.loadings, deviation));
+    const noise = backend.tensor(shared, [voxels, voxels]);
+    const bank = new FilterBank(simulation.truth.subject, backend);
     const sample = training.subarray(0, LINEARISATION_SAMPLE * size ** 2);
-    const average = meanOf(await linearise(simulation, sample, backend));
-    return new Oracle(simulation, backend, prior, noise, noiseFactor, average);
+    const average = meanOf(await linearise(simulation, bank, sample));
+    return new Oracle(
+      simulation,
+      backend,
+      mean,
+      { bank, covariance, noise, noiseFactor: choleskyFactor(noise) },
+      average,
+    );
   }
 
   async reconstruct(measured: Float64Array): Promise<Float32Array> {
-    let best = await this.#solve(measured, this.#average, {
-      difference: this.#zero(),
-      precision: this.#zero(),
-    });
+    const zero = () => new Float32Array(this.#mean.length);
+    let best = await this.#solve(measured, this.#average, { difference: zero(), precision: zero() });
     let [lowest] = await this.#objectives(measured, [best]);
     for (let step = 0; step < STEPS; step++) {
-      const [model] = await linearise(this.#simulation, this.#picture(best), this.#backend);
+      const [model] = await linearise(this.#simulation, this.#fixed.bank, this.#picture(best));
       const target = await this.#solve(measured, model!, best);
       const candidates = SHARES.map((share) => between(best, target, share));
       const values = await this.#objectives(measured, candidates);
@@ -119,12 +138,8 @@ class Oracle {
   }
 
   dispose(): void {
-    this.#covariance.dispose();
-    this.#noise.dispose();
-  }
-
-  #zero(): Float64Array {
-    return new Float64Array(this.#mean.length);
+    const { bank, covariance, noise, noiseFactor } = this.#fixed;
+    for (const held of [bank, covariance, noise, noiseFactor]) held.dispose();
   }
 
   #picture({ difference }: Estimate): Float32Array {
@@ -135,57 +150,56 @@ class Oracle {
   async #solve(measured: Float64Array, model: Linearisation, at: Estimate): Promise<Estimate> {
     const { voxels } = this.#simulation.options;
     const width = this.#mean.length;
-    const residual = new Float32Array(voxels);
-    for (let v = 0; v < voxels; v++) {
-      let linear = 0;
-      for (let i = 0; i < width; i++) linear += model.jacobian[v * width + i]! * at.difference[i]!;
-      residual[v] = measured[v]! - model.responses[v]! + linear;
-    }
+    const misfit = Float32Array.from(measured, (value, v) => value - model.responses[v]!);
     const backend = this.#backend;
+    const { bank, covariance, noise } = this.#fixed;
     const [difference, precision] = backend.scope(() => {
-      const j = backend.tensor(model.jacobian, [voxels, width]);
-      const jc = gemm(j, this.#covariance);
-      const factor = choleskyFactor(gemm(jc, j, { transB: true, c: this.#noise }));
-      const dual = choleskySolve(factor, backend.tensor(residual, [voxels, 1]));
-      return [gemm(jc, dual, { transA: true }), gemm(j, dual, { transA: true })] as [Tensor, Tensor];
+      // The Jacobian is the filters weighted by the slopes of the response.
+      const weighted = model.slopes.map((slopes, f) =>
+        mul(bank.filters.rows(f * voxels, (f + 1) * voxels), backend.tensor(slopes, [voxels, 1])),
+      );
+      const jacobian = weighted.reduce((sum, term) => add(sum, term));
+      const around = backend.tensor(at.difference, [width, 1]);
+      const residual = gemm(jacobian, around, { c: backend.tensor(misfit, [voxels, 1]) });
+      const jc = gemm(jacobian, covariance);
+      const factor = choleskyFactor(gemm(jc, jacobian, { transB: true, c: noise }));
+      const dual = choleskySolve(factor, residual);
+      return [gemm(jc, dual, { transA: true }), gemm(jacobian, dual, { transA: true })] as [Tensor, Tensor];
     });
-    const estimate = {
-      difference: Float64Array.from((await difference.download()) as Float32Array),
-      precision: Float64Array.from((await precision.download()) as Float32Array),
-    };
+    const [host, weight] = await Promise.all([difference.download(), precision.download()]);
     difference.dispose();
     precision.dispose();
-    return estimate;
+    return { difference: host as Float32Array, precision: weight as Float32Array };
   }
 
   /** Negative log posterior of each estimate, twice, without constants. */
   async #objectives(measured: Float64Array, estimates: readonly Estimate[]): Promise<number[]> {
     const { voxels } = this.#simulation.options;
     const width = this.#mean.length;
-    const pictures = new Float32Array(estimates.length * width);
+    const count = estimates.length;
+    const pictures = new Float32Array(count * width);
     estimates.forEach((estimate, i) => {
       pictures.set(this.#picture(estimate), i * width);
     });
-    const outputs = await filterOutputs(this.#simulation.truth.subject, pictures, this.#backend);
-    return estimates.map(({ difference, precision }, i) => {
-      const row = i * FILTERS_PER_VOXEL * voxels;
-      const residual = measured.map((value, v) => value - response(this.#simulation, outputs, row, v).value);
-      const misfit = this.#whitenedSquare(residual);
-      return misfit + difference.reduce((sum, value, j) => sum + value * precision[j]!, 0);
-    });
-  }
-
-  /** rᵀ S⁻¹ r through the factor of S, by forward substitution. */
-  #whitenedSquare(residual: Float64Array): number {
-    const n = residual.length;
-    let sum = 0;
-    for (let i = 0; i < n; i++) {
-      let value = residual[i]!;
-      for (let j = 0; j < i; j++) value -= this.#noiseFactor[i * n + j]! * residual[j]!;
-      residual[i] = value / this.#noiseFactor[i * n + i]!;
-      sum += residual[i]! ** 2;
+    const outputs = await this.#fixed.bank.outputs(pictures);
+    const residuals = new Float32Array(voxels * count);
+    for (let v = 0; v < voxels; v++) {
+      for (let i = 0; i < count; i++) {
+        const { value } = response(this.#simulation, outputs, i * FILTERS_PER_VOXEL * voxels, v);
+        residuals[v * count + i] = measured[v]! - value;
+      }
     }
-    return sum;
+    const whitened = this.#backend.scope(() =>
+      triangularSolve(this.#fixed.noiseFactor, this.#backend.tensor(residuals, [voxels, count])),
+    );
+    const white = (await whitened.download()) as Float32Array;
+    whitened.dispose();
+    return estimates.map(({ difference, precision }, i) => {
+      let value = 0;
+      for (let v = 0; v < voxels; v++) value += white[v * count + i]! ** 2;
+      for (let j = 0; j < width; j++) value += difference[j]! * precision[j]!;
+      return value;
+    });
   }
 }
 
@@ -210,50 +224,40 @@ function picturePrior(pixels: Float32Array, width: number, backend: Backend) {
 function response({ truth, options }: Simulation, outputs: Float32Array, row: number, v: number) {
   const { response, slopes } = respond(truth.subject, v, filterTuple(outputs, row, v, options.voxels));
   const scale = 1 / truth.responseDeviation[v]!;
-  return {
-    value: (response - truth.blankResponse[v]!) * scale,
-    slopes: slopes.map((slope) => slope * scale),
-  };
+  return { value: (response - truth.blankResponse[v]!) * scale, slopes, scale };
 }
 
 async function linearise(
   simulation: Simulation,
+  bank: FilterBank,
   pictures: Float32Array,
-  backend: Backend,
 ): Promise<Linearisation[]> {
-  const { subject } = simulation.truth;
-  const { voxels } = subject;
-  const width = subject.size ** 2;
-  const outputs = await filterOutputs(subject, pictures, backend);
-  return Array.from({ length: pictures.length / width }, (_, i) => {
+  const { voxels } = simulation.options;
+  const outputs = await bank.outputs(pictures);
+  const stride = FILTERS_PER_VOXEL * voxels;
+  return Array.from({ length: outputs.length / stride }, (_, i) => {
     const responses = new Float64Array(voxels);
-    const jacobian = new Float32Array(voxels * width);
+    const slopes = Array.from({ length: FILTERS_PER_VOXEL }, () => new Float32Array(voxels));
     for (let v = 0; v < voxels; v++) {
-      const { value, slopes } = response(simulation, outputs, i * FILTERS_PER_VOXEL * voxels, v);
-      responses[v] = value;
-      const row = jacobian.subarray(v * width, (v + 1) * width);
-      for (let f = 0; f < FILTERS_PER_VOXEL; f++) {
-        const filter = subject.filters.subarray((f * voxels + v) * width, (f * voxels + v + 1) * width);
-        for (let p = 0; p < width; p++) row[p]! += slopes[f]! * filter[p]!;
-      }
+      const found = response(simulation, outputs, i * stride, v);
+      responses[v] = found.value;
+      for (let f = 0; f < FILTERS_PER_VOXEL; f++) slopes[f]![v] = found.slopes[f]! * found.scale;
     }
-    return { responses, jacobian };
+    return { responses, slopes };
   });
 }
 
 function meanOf(models: readonly Linearisation[]): Linearisation {
-  const share = 1 / models.length;
-  const responses = new Float64Array(models[0]!.responses.length);
-  const jacobian = new Float32Array(models[0]!.jacobian.length);
-  for (const model of models) {
-    for (let i = 0; i < responses.length; i++) responses[i]! += share * model.responses[i]!;
-    for (let i = 0; i < jacobian.length; i++) jacobian[i]! += share * model.jacobian[i]!;
-  }
-  return { responses, jacobian };
+  const mean = (lists: readonly (Float64Array | Float32Array)[]) =>
+    Float64Array.from(lists[0]!, (_, i) => lists.reduce((sum, list) => sum + list[i]!, 0) / lists.length);
+  return {
+    responses: mean(models.map((model) => model.responses)),
+    slopes: models[0]!.slopes.map((_, f) => Float32Array.from(mean(models.map((model) => model.slopes[f]!)))),
+  };
 }
 
 function between(from: Estimate, to: Estimate, share: number): Estimate {
-  const mix = (a: Float64Array, b: Float64Array) => a.map((value, i) => value + share * (b[i]! - value));
+  const mix = (a: Float32Array, b: Float32Array) => a.map((value, i) => value + share * (b[i]! - value));
   return { difference: mix(from.difference, to.difference), precision: mix(from.precision, to.precision) };
 }
 

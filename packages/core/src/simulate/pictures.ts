@@ -16,12 +16,18 @@ const SUPERSAMPLE = 3;
 
 /**
  * Draws `count` pictures of one object (sometimes two) before a shaded background. Position, size, rotation and
- * luminance vary, so that no two are alike.
+ * luminance vary, so that no two are alike. `breathe` is called between pictures.
  */
-export function drawPictures(count: number, size: number, random: Random): Pictures {
+export async function drawPictures(
+  count: number,
+  size: number,
+  random: Random,
+  breathe: () => Promise<void> | undefined = () => undefined,
+): Promise<Pictures> {
   const pixels = new Float32Array(count * size * size);
   const categories: Category[] = [];
   for (let i = 0; i < count; i++) {
+    await breathe();
     const category = CATEGORIES[random.integer(CATEGORIES.length)]!;
     categories.push(category);
     paint(pixels.subarray(i * size * size, (i + 1) * size * size), size, drawScene(category, random));

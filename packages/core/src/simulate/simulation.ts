@@ -1,10 +1,12 @@
 import type { Backend } from '../backend.ts';
+import { pacer } from '../data/pause.ts';
+import type { OpOptions } from '../ops/index.ts';
 import { createRandom } from '../random.ts';
 import { planRuns, type Run } from './experiment.ts';
 import { responseAt } from './hrf.ts';
 import { drawNoise, noiseLoadings } from './noise.ts';
 import { drawPictures, type Pictures } from './pictures.ts';
-import { createSubject, respondToPictures, type Subject } from './subject.ts';
+import { createSubject, FilterBank, respondToPictures, type Subject } from './subject.ts';
 
 export interface SimulationOptions {
   seed: number;
@@ -65,15 +67,23 @@ export interface Truth {
 }
 
 /** Draws pictures, makes a subject, plans the runs and measures them. Deterministic for a seed and backend family. */
-export async function simulate(options: SimulationOptions, backend: Backend): Promise<Simulation> {
+export async function simulate(
+  options: SimulationOptions,
+  backend: Backend,
+  { signal }: OpOptions = {},
+): Promise<Simulation> {
   const random = createRandom(options.seed);
-  const pictures = drawPictures(options.trainPictures + options.testPictures, options.size, random);
+  const breathe = pacer(signal, 'the simulation');
+  const count = options.trainPictures + options.testPictures;
+  const pictures = await drawPictures(count, options.size, random, breathe);
   const subject = createSubject(options, random);
   const runs = planRuns(options, random);
 
-  const responses = await respondToPictures(subject, pictures.pixels, backend);
+  const bank = new FilterBank(subject, backend);
+  const responses = await respondToPictures(bank, pictures.pixels, { signal });
   const blank = new Float32Array(options.size ** 2).fill(0.5);
-  const blankResponse = await respondToPictures(subject, blank, backend);
+  const blankResponse = await respondToPictures(bank, blank, { signal });
+  bank.dispose();
   const responseDeviation = columnDeviation(responses, options.voxels);
   const baseline = new Float64Array(options.voxels).map(() => 1000 + 120 * random.normal());
   const noiseDeviation = subject.percentSignal.map(
@@ -86,13 +96,14 @@ export async function simulate(options: SimulationOptions, backend: Backend): Pr
   const series = new Float32Array(volumes * options.voxels);
   const noise = new Float32Array(volumes * options.voxels);
   for (const run of runs) {
-    const signal = signalOfRun(run, options, subject, responses, blankResponse, responseDeviation);
+    await breathe();
+    const evoked = signalOfRun(run, options, subject, responses, blankResponse, responseDeviation);
     const unit = drawNoise(run.volumes, loadings, random);
-    for (let i = 0; i < signal.length; i++) {
+    for (let i = 0; i < evoked.length; i++) {
       const v = i % options.voxels;
       const at = run.firstVolume * options.voxels + i;
       noise[at] = baseline[v]! * 0.01 * noiseDeviation[v]! * unit[i]!;
-      series[at] = baseline[v]! * (1 + 0.01 * signal[i]!) + noise[at]!;
+      series[at] = baseline[v]! * (1 + 0.01 * evoked[i]!) + noise[at]!;
     }
   }
   const truth = { subject, baseline, blankResponse, responseDeviation, noiseDeviation, loadings, noise };

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts';
-import { gemm } from '../ops/index.ts';
+import { gemm, type OpOptions } from '../ops/index.ts';
 import type { Random } from '../random.ts';
+import type { Tensor } from '../tensor.ts';
 import { type ResponseShape, tabulateResponse } from './hrf.ts';
 
 /** Linear filters of a voxel, in this order along the rows of `filters`. */
@@ -153,23 +154,35 @@ function centreSum(row: Float32Array): number {
   return row.reduce((sum, value) => sum + Math.abs(value), 0) + 1e-6;
 }
 
-/** Filter outputs for pictures [count, size, size] minus mid-grey: row-major [count, FILTERS_PER_VOXEL * voxels]. */
-export async function filterOutputs(
-  subject: Subject,
-  pixels: Float32Array,
-  backend: Backend,
-): Promise<Float32Array> {
-  const width = subject.size ** 2;
-  const count = pixels.length / width;
-  const pictures = backend.tensor(
-    pixels.map((value) => value - 0.5),
-    [count, width],
-  );
-  const filters = backend.tensor(subject.filters, [FILTERS_PER_VOXEL * subject.voxels, width]);
-  const outputs = gemm(pictures, filters, { transB: true });
-  const host = (await outputs.download()) as Float32Array;
-  for (const tensor of [pictures, filters, outputs]) tensor.dispose();
-  return host;
+/** A subject's filters on a device. */
+export class FilterBank {
+  readonly subject: Subject;
+  readonly backend: Backend;
+  /** [FILTERS_PER_VOXEL * voxels, pixels] */
+  readonly filters: Tensor;
+
+  constructor(subject: Subject, backend: Backend) {
+    this.subject = subject;
+    this.backend = backend;
+    this.filters = backend.tensor(subject.filters, [FILTERS_PER_VOXEL * subject.voxels, subject.size ** 2]);
+  }
+
+  /** Outputs for pictures [count, size, size] minus mid-grey: row-major [count, FILTERS_PER_VOXEL * voxels]. */
+  async outputs(pixels: Float32Array, options: OpOptions = {}): Promise<Float32Array> {
+    const width = this.subject.size ** 2;
+    const centred = pixels.map((value) => value - 0.5);
+    const outputs = this.backend.scope(() => {
+      const pictures = this.backend.tensor(centred, [pixels.length / width, width]);
+      return gemm(pictures, this.filters, { transB: true, ...options });
+    });
+    const host = (await outputs.download()) as Float32Array;
+    outputs.dispose();
+    return host;
+  }
+
+  dispose(): void {
+    this.filters.dispose();
+  }
 }
 
 /** Keeps the square root of the energy differentiable at zero. */
@@ -205,11 +218,12 @@ export function respond(
 
 /** Noise-free responses [count, voxels] to pictures [count, size, size], in arbitrary units. */
 export async function respondToPictures(
-  subject: Subject,
+  bank: FilterBank,
   pixels: Float32Array,
-  backend: Backend,
+  options: OpOptions = {},
 ): Promise<Float64Array> {
-  const outputs = await filterOutputs(subject, pixels, backend);
+  const { subject } = bank;
+  const outputs = await bank.outputs(pixels, options);
   const { voxels } = subject;
   const count = outputs.length / (FILTERS_PER_VOXEL * voxels);
   const responses = new Float64Array(count * voxels);
