@@ -246,11 +246,14 @@ TEST(shapes_and_types_of_every_op) {
   REFUSED(with_gemm([](auto &g) { g.y.rows = 4; }), "gemm: y: shape: expected 3 x 5, found 4 x 5");
   REFUSED(with_gemm([&](auto &g) { g.c = at(f.a, 5, 3); }), "gemm: c: shape: expected 3 x 5");
   REFUSED(with_gemm([&](auto &g) { g.bias = at(f.a, 5, 1); }), "gemm: bias: shape: expected 1 x 5");
-  REFUSED(with_gemm([](auto &g) { g.a.cols = 0, g.b.rows = 0; }), "gemm: a: shape: expected no empty matrix, found 3 x 0");
+  CHECK_EQUAL(with_gemm([](auto &g) { g.a.cols = 0, g.b.rows = 0; }), F2I_OK); // a sum of no terms
 
   f2i_gram_args gram = F2I_INIT(f2i_gram_args);
   gram.x = at(f.a, 3, 4), gram.y = at(f.b, 4, 4);
   REFUSED(f2i_gram(f.engine, &gram), "gram: y: shape: expected 3 x 3, found 4 x 4");
+  gram.x = at(f.a, 4, 0);
+  REFUSED(f2i_gram(f.engine, &gram), "gram: x: shape: expected no empty matrix, found 4 x 0");
+  gram.x = at(f.a, 3, 4);
   gram.columns = 1;
   CHECK_EQUAL(f2i_gram(f.engine, &gram), F2I_OK);
 

@@ -113,4 +113,17 @@ TEST(special_values_go_where_they_belong) {
   for (const float value : row_with<float>(0, 0, std::numeric_limits<float>::quiet_NaN())) CHECK(!std::isnan(value));
 }
 
+TEST(a_sum_of_no_terms_is_zero) {
+  const Engine engine;
+  const Device<double> a(engine, Matrix<double>(2, 1)), c(engine, Matrix<double>(2, 3).fill(5));
+  f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
+  args.alpha = 1;
+  args.beta = 2;
+  args.a = a, args.b = a;
+  args.a.cols = 0, args.b.rows = 0, args.b.cols = args.b.ld = 3;
+  args.c = args.y = c;
+  ok(f2i_gemm(engine, &args));
+  for (const double value : c.download().elements()) CHECK_EQUAL(value, 10.0);
+}
+
 CHECK_MAIN();

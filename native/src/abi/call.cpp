@@ -125,9 +125,7 @@ void AnyCall::bind(View &view, const char *name, const f2i_matrix &m, bool outpu
   if (m.rows < 0 || m.cols < 0) {
     invalid("%s: shape: expected no negative extent, found %" PRId64 " x %" PRId64, name, m.rows, m.cols);
   }
-  if (m.ld < m.cols || m.ld < 1) {
-    invalid("%s: ld: expected at least %" PRId64 ", found %" PRId64, name, std::max<int64_t>(m.cols, 1), m.ld);
-  }
+  if (m.ld < m.cols) invalid("%s: ld: expected at least %" PRId64 ", found %" PRId64, name, m.cols, m.ld);
   // Only memory that the caller gave may lie askew; owned storage is aligned.
   const uintptr_t base = buffer.kind == StorageKind::owned ? 0 : reinterpret_cast<uintptr_t>(buffer.data);
   if ((base + m.offset) % size != 0) {

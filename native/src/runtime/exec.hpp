@@ -30,7 +30,8 @@ public:
   virtual int threads() const = 0;
   /// Runs body(user, i, worker) for i in [0, tasks), blocks until all are done.
   /// Tasks are handed out in increasing order, one at a time; which worker gets
-  /// which task is not determined, so a task's result must not depend on it.
+  /// which task is not determined, so a task's result must not depend on it. With
+  /// tasks <= threads() all of them run at once (they may wait for each other).
   virtual void run(int64_t tasks, Body body, void *user) = 0;
 
   template <class F> void parallel_for(int64_t tasks, F &&f) {
