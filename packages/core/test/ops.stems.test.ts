@@ -32,7 +32,6 @@ const places: readonly Place[] = [
   {
     folder: 'packages/web/src/kernels',
     extension: 'ts',
-    gaps: { eigh: 'no eigensolver in WGSL yet' },
     shared: ['bits', 'cholesky_block', 'columns', 'grid', 'index', 'kernel', 'product', 'solve', 'status'],
   },
   { folder: 'benchmarks/shapes', extension: 'json', shared: [] },

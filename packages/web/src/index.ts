@@ -1,3 +1,5 @@
-export { createWebBackend, type WebBackendOptions, WebGpuBackend } from './backend.ts';
+export * from '@fmri2image/core';
+export { type BackendOptions, createBackend } from './backend.ts';
 export type { DeviceOptions } from './device.ts';
 export type { KernelLimits } from './limits.ts';
+export { createWebBackend, type WebBackendOptions, WebGpuBackend } from './webgpu.ts';

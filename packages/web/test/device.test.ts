@@ -1,6 +1,7 @@
 import { add, F2iError, gemm } from '@fmri2image/core';
 import { expect, it } from 'vitest';
-import { createWebBackend } from '../src/index.ts';
+import { BufferUsage } from '../src/gpu.ts';
+import { createBackend, createWebBackend } from '../src/index.ts';
 import { bareDevice, describeOnDevice } from './available.ts';
 
 async function refusal(gpu: unknown): Promise<F2iError> {
@@ -38,6 +39,19 @@ it('says that the runtime has no WebGPU', async () => {
   }
 });
 
+it('does not fall to the reference by itself, and gives it by name', async () => {
+  const gpu = { requestAdapter: async () => null } as unknown as GPU;
+  const error = await createBackend({ gpu }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'UNSUPPORTED' });
+  expect((error as F2iError).message).toMatch(/device: 'reference'.*webgpu: .*no adapter/s);
+  const backend = await createBackend({ device: 'reference' });
+  expect(backend.name).toBe('reference');
+  expect([...(await add(backend.tensor([1, 2], [2]), 1).download())]).toEqual([2, 3]);
+  await backend.dispose();
+  await expect(createBackend({ device: 'cpu' })).rejects.toThrow(/@fmri2image\/node/);
+  await expect(createBackend({ device: 'gpu' as 'webgpu' })).rejects.toThrow(/expected auto, webgpu/);
+});
+
 describeOnDevice('devices', () => {
   it('describes itself', async () => {
     const backend = await createWebBackend();
@@ -54,7 +68,7 @@ describeOnDevice('devices', () => {
     const backend = await createWebBackend({ device });
     expect([...(await add(backend.tensor([1, 2], [2]), 1).download())]).toEqual([2, 3]);
     await backend.dispose();
-    const buffer = device.createBuffer({ size: 4, usage: GPUBufferUsageOf('COPY_DST') });
+    const buffer = device.createBuffer({ size: 4, usage: BufferUsage.COPY_DST });
     device.pushErrorScope('validation');
     device.queue.writeBuffer(buffer, 0, new Float32Array(1));
     expect(await device.popErrorScope()).toBeNull();
@@ -89,7 +103,3 @@ describeOnDevice('devices', () => {
     expect(() => backend.tensor([1], [1])).toThrow(/after dispose/);
   });
 });
-
-function GPUBufferUsageOf(name: 'COPY_DST'): number {
-  return { COPY_DST: 8 }[name];
-}

@@ -1,7 +1,7 @@
 // Before the rotations: a symmetric copy of the lower triangle, scaled by a power of two so that no square overflows
 // or vanishes, and the identity.
 
-@group(1) @binding(5) var<storage, read> a: array<u32>;
+@group(1) @binding(4) var<storage, read> a: array<u32>;
 
 @compute @workgroup_size(64)
 fn scan(@builtin(global_invocation_id) id: vec3u) {
@@ -21,7 +21,6 @@ fn set_scale() {
   state.scale = bitcast<f32>((254u - exponent) << 23u);
   state.inverse = bitcast<f32>(exponent << 23u);
   atomicStore(&state.rotations, 0u);
-  state.copy = 0u;
   state.done = select(NOT_FINITE, NOT_DONE, is_finite(largest));
 }
 
@@ -30,7 +29,7 @@ fn fill(@builtin(global_invocation_id) id: vec3u) {
   let col = p.x + id.x;
   let row = p.y + id.y;
   if (col >= p.n || row >= p.n) { return; }
-  before[row * p.n + col] = bitcast<f32>(a[p.a + max(row, col) * p.n + min(row, col)]) * state.scale;
+  work[row * p.n + col] = bitcast<f32>(a[p.a + max(row, col) * p.n + min(row, col)]) * state.scale;
   v[row * p.n + col] = select(0.0, 1.0, row == col);
 }
 
@@ -40,7 +39,7 @@ fn square_rows(@builtin(global_invocation_id) id: vec3u) {
   if (row >= p.n) { return; }
   var sum = 0.0;
   for (var col = 0u; col < p.n; col++) {
-    let value = before[row * p.n + col];
+    let value = work[row * p.n + col];
     sum += value * value;
   }
   rows[row].y = bitcast<u32>(sum);

@@ -15,8 +15,6 @@ struct State {
   threshold: f32,
   rotations: atomic<u32>,
   done: u32,
-  // Which of the two copies of the matrix is the current one.
-  copy: u32,
 }
 const NOT_DONE = 0u;
 const CONVERGED = 1u;
@@ -25,7 +23,6 @@ const NOT_FINITE = 2u;
 @group(1) @binding(0) var<storage, read_write> state: State;
 // Of each row, as bits: its largest magnitude, then its sum of squares, then rank and sign of its eigenvector.
 @group(1) @binding(1) var<storage, read_write> rows: array<vec2u>;
-// The matrix before and after a round; eigenvectors in the rows of v.
-@group(1) @binding(2) var<storage, read_write> before: array<f32>;
-@group(1) @binding(3) var<storage, read_write> after: array<f32>;
-@group(1) @binding(4) var<storage, read_write> v: array<f32>;
+// The matrix, full; eigenvectors in the rows of v.
+@group(1) @binding(2) var<storage, read_write> work: array<f32>;
+@group(1) @binding(3) var<storage, read_write> v: array<f32>;

@@ -1,11 +1,10 @@
 // After the rotations: eigenvalues in ascending order, eigenvectors in columns, with their signs.
 
-@group(1) @binding(5) var<storage, read_write> values: array<f32>;
-@group(1) @binding(6) var<storage, read_write> vectors: array<f32>;
+@group(1) @binding(4) var<storage, read_write> values: array<f32>;
+@group(1) @binding(5) var<storage, read_write> vectors: array<f32>;
 
 fn eigenvalue(row: u32) -> f32 {
-  let at = row * p.n + row;
-  return select(before[at], after[at], state.copy == 1u);
+  return work[row * p.n + row];
 }
 
 /// Rank of each eigenvalue (ties by place), and the sign that makes the first entry of largest magnitude positive.
