@@ -9,7 +9,10 @@ export type Precision = 'f32' | 'f64';
 /** In which arithmetic a fit was made, and why. */
 export interface Numerics {
   readonly precision: Precision;
-  /** Upper bound on the condition number of the most weakly regularised equations: (largest eigenvalue + alpha) / alpha. */
+  /**
+   * Condition number of the most weakly regularised equations if voxels are collinear (their smallest eigenvalue 0):
+   * (largest eigenvalue + alpha) / alpha, the eigenvalue being an estimate.
+   */
   readonly conditionBound: number;
   readonly reason: string;
 }
@@ -24,7 +27,7 @@ const ITERATIONS = 12;
 
 /**
  * Largest eigenvalue of x xᵀ by power iteration from a fixed random start. Approaches from below; twelve steps
- * bring it within a few per cent, which is all that a choice of arithmetic needs.
+ * bring it within some 15 per cent, more than a choice of arithmetic needs.
  *
  * @param x [n, p]
  */
