@@ -47,6 +47,22 @@ describe('precision', () => {
     expect(await add(cast(sum, 'f32'), -1).download()).toEqual(Float32Array.of(0));
   });
 
+  onReference('Jacobi works near the ends of the range, and refuses what is not finite', async (backend) => {
+    for (const scale of [1e200, 1e-200]) {
+      const { values } = eigh(backend.tensor(Float64Array.of(2 * scale, 0, scale, 2 * scale), [2, 2]));
+      const [low = 0, high = 0] = (await values.download()) as Float64Array;
+      expect([low / scale, high / scale].map((value) => value.toFixed(12))).toEqual([
+        '1.000000000000',
+        '3.000000000000',
+      ]);
+    }
+    for (const list of [[Infinity], [1, 0, Infinity, 1], [1, 0, NaN, 1]]) {
+      const n = Math.sqrt(list.length);
+      const { values } = eigh(backend.tensor(Float64Array.from(list), [n, n]));
+      expect((await rejection(values.download())).code).toBe('NO_CONVERGENCE');
+    }
+  });
+
   onReference('Jacobi keeps the small eigenvalues of a graded matrix', async (backend) => {
     // The Hilbert matrix of order 5; its smallest eigenvalue to 16 digits from 60-digit arithmetic.
     const h = Float64Array.from({ length: 25 }, (_, i) => 1 / (Math.floor(i / 5) + (i % 5) + 1));
@@ -72,7 +88,8 @@ describe('the queue', () => {
     for (let i = 0; i < 400; i++) y = mul(gemm(y, x), 0.1);
     let longest = 0;
     let turns = 0;
-    let last = performance.now();
+    const start = performance.now();
+    let last = start;
     const watch = setInterval(() => {
       const now = performance.now();
       longest = Math.max(longest, now - last);
@@ -81,8 +98,9 @@ describe('the queue', () => {
     }, 1);
     await y.download();
     clearInterval(watch);
-    expect(turns).toBeGreaterThan(5);
-    expect(longest).toBeLessThan(60); // slices of 4 ms, on a busy machine
+    // Slices of 4 ms; the bounds leave room for a busy machine.
+    expect(turns).toBeGreaterThan(8);
+    expect(longest).toBeLessThan((performance.now() - start) / 2);
   });
 
   onReference('a wait that begins during another one is served in order', async (backend) => {
