@@ -11,6 +11,7 @@ import { assert, messageOf, mustReject, mustThrow } from './assert.ts';
 import { type Behaviour, behaviours } from './behaviours.ts';
 import { suites } from './cases/index.ts';
 import type { OpCase, Operand, Suite } from './suite.ts';
+import { assertTelling } from './telling.ts';
 import { errorOver } from './tolerance.ts';
 
 export type Status = 'passed' | 'failed' | 'unsupported';
@@ -272,24 +273,6 @@ function assertShapes(specs: readonly TensorSpec[], tensors: readonly Tensor[]):
   const wanted = specs.map(describe).join(', ');
   const found = tensors.map(describe).join(', ');
   if (wanted !== found) throw new Error(`outputs are ${found} instead of ${wanted}`);
-}
-
-/** Refuses a case that a backend could pass without computing: mostly zero, mostly NaN or mostly one value. */
-function assertTelling({ data }: View): void {
-  if (data.length === 0) return;
-  // Boyer and Moore's vote: only this value can fill more than half.
-  let candidate = NaN;
-  let lead = 0;
-  for (const value of data) {
-    if (lead === 0) candidate = value;
-    lead += Object.is(value, candidate) ? 1 : -1;
-  }
-  const count = data.reduce((sum, value) => sum + Number(Object.is(value, candidate)), 0);
-  const vacuous =
-    data.length < 4 ? count === data.length && !(Math.abs(candidate) > 0) : 2 * count > data.length;
-  if (vacuous) {
-    throw new Error(`a vacuous case: ${count} of ${data.length} expected values are ${candidate}`);
-  }
 }
 
 /** Ops are functional: operands, and what surrounds them in their storage, keep every bit. */

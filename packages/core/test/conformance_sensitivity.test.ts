@@ -197,7 +197,7 @@ describe('a wrong implementation fails', () => {
       expect(failures.length).toBeGreaterThan(0);
       if (!filter && op !== 'cast') expect([...failedTypes]).toEqual(expect.arrayContaining(['f32', 'f64']));
     },
-    30_000,
+    120_000,
   );
 });
 
