@@ -30,7 +30,9 @@ function prepare(label, command, args) {
     process.stderr.write(`${label}: done in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
     return;
   }
-  process.stderr.write(`${stdout ?? ''}${stderr ?? ''}\n${label}: failed${error ? ` (${error.message})` : ''}\n`);
+  process.stderr.write(
+    `${stdout ?? ''}${stderr ?? ''}\n${label}: failed${error ? ` (${error.message})` : ''}\n`,
+  );
   process.exit(1);
 }
 
@@ -45,7 +47,9 @@ function requireTools() {
   ].filter(([tool, args]) => spawnSync(tool, args).status !== 0);
   if (missing.length > 0) {
     const names = missing.map(([tool]) => tool).join(' and ');
-    fail(`the native core needs ${names} (on Debian: apt-get install ${missing.map((m) => m[2]).join(' ')} make)`);
+    fail(
+      `the native core needs ${names} (on Debian: apt-get install ${missing.map((m) => m[2]).join(' ')} make)`,
+    );
   }
 }
 
@@ -68,8 +72,6 @@ function build() {
   prepare('build', 'npx', ['--no-install', 'turbo', 'run', 'build', '--output-logs=errors-only']);
 }
 
-const cli = (...args) => run(process.execPath, [path.join(root, 'packages', 'cli', 'dist', 'main.js'), ...args]);
-
 /** Adds up the results that vitest and ctest left as JSON. */
 function countResults() {
   const total = { passed: 0, failed: 0, skipped: 0 };
@@ -90,7 +92,11 @@ function test(args) {
     ['lint', 'npm', ['run', '--silent', 'lint']],
     ['typecheck', 'npx', ['--no-install', 'turbo', 'run', 'typecheck', '--output-logs=errors-only']],
     // One package at a time: some tests watch the event loop, and the cores are shared.
-    ['test', 'npx', ['--no-install', 'turbo', 'run', 'test', '--concurrency=1', '--continue', '--ui=stream', ...args]],
+    [
+      'test',
+      'npx',
+      ['--no-install', 'turbo', 'run', 'test', '--concurrency=1', '--continue', '--ui=stream', ...args],
+    ],
     ['packages install and run', process.execPath, [path.join('scripts', 'pack-check.mjs')]],
   ];
   const failedSteps = [];
@@ -108,14 +114,23 @@ function test(args) {
   return failedSteps.length === 0 ? 0 : 1;
 }
 
+/** Runs a script of the repository after the build. */
+const after =
+  (...script) =>
+  (args) => {
+    build();
+    return run(process.execPath, [path.join(...script), ...args]);
+  };
+
 const commands = {
-  start: (args) => (build(), cli('demo', ...args)),
+  start: (args) => after('packages', 'cli', 'dist', 'main.js')(['demo', ...args]),
   test,
-  goldens: (args) => (build(), run(process.execPath, [path.join('scripts', 'goldens.mjs'), ...args])),
-  bench: (args) => (build(), run(process.execPath, [path.join('benchmarks', 'dist', 'run.js'), ...args])),
-  'example:v1-bars': (args) => (build(), run(process.execPath, [path.join('examples', 'v1-bars', 'run.mjs'), ...args])),
+  goldens: after('scripts', 'goldens.mjs'),
+  bench: after('benchmarks', 'dist', 'run.js'),
+  'example:v1-bars': after('examples', 'v1-bars', 'run.mjs'),
 };
 
 const [name, ...args] = process.argv.slice(2);
-if (!Object.hasOwn(commands, name)) fail(`unknown command ${name}; one of ${Object.keys(commands).join(', ')}`);
+if (!Object.hasOwn(commands, name))
+  fail(`unknown command ${name}; one of ${Object.keys(commands).join(', ')}`);
 process.exit(commands[name](args));
