@@ -92,7 +92,7 @@ export class CpuBackend extends Backend {
   }
 
   supports(op: OpSpec, _inputs: readonly (TensorSpec | undefined)[], _attributes: Attributes): true | string {
-    return op.name in encoders || `the cpu backend has no ${op.name}`;
+    return Object.hasOwn(encoders, op.name) || `the cpu backend has no ${op.name}`;
   }
 
   /**
@@ -104,11 +104,13 @@ export class CpuBackend extends Backend {
    * @throws F2iError IO if the file cannot be read or is too short
    */
   mapFile(path: string, offset: number, shape: Shape, dtype: DType): Tensor {
-    const byteLength = sizeOf(shape) * bytesPerElement(dtype);
-    if (!Number.isSafeInteger(byteLength) || byteLength <= 0 || !Number.isSafeInteger(offset) || offset < 0) {
-      throw new F2iError('INVALID_ARGUMENT', 'not a range of a file', {
+    const elementBytes = bytesPerElement(dtype);
+    const byteLength = sizeOf(shape) * elementBytes;
+    const whole = Number.isSafeInteger(byteLength) && byteLength > 0;
+    if (!whole || !Number.isSafeInteger(offset) || offset < 0 || offset % elementBytes !== 0) {
+      throw new F2iError('INVALID_ARGUMENT', 'not a range of a file that can be mapped', {
         file: path,
-        expected: 'at least one element at an offset of at least 0',
+        expected: `at least one element at an offset that is a multiple of ${elementBytes}`,
         found: `${describe({ shape, dtype })} at ${offset}`,
       });
     }

@@ -250,6 +250,7 @@ describe('mapFile', () => {
     expect(missing.message).toContain('none.bin');
     expect(thrownBy(() => backend.mapFile(path, 0, [0, 4], 'f32')).code).toBe('INVALID_ARGUMENT');
     expect(thrownBy(() => backend.mapFile(path, -4, [4], 'f32')).code).toBe('INVALID_ARGUMENT');
+    expect(thrownBy(() => backend.mapFile(path, 6, [4], 'f32')).code).toBe('INVALID_ARGUMENT');
     expect(backend.stats().liveTensors).toBe(0);
   });
 });
