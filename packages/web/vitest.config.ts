@@ -7,7 +7,7 @@ import { viteWgsl } from './wgsl.ts';
 
 const missing = missingForChromium();
 const required = webIsRequired();
-const common = { testTimeout: 120_000, provide: { required, missing: missing ?? '' } };
+const common = { testTimeout: 300_000, provide: { required, missing: missing ?? '' } };
 const base = { ...shared, plugins: [viteWgsl] };
 // The driver in software, unless the machine names its own.
 if (!process.env.VK_ICD_FILENAMES && existsSync(SWIFTSHADER)) process.env.VK_ICD_FILENAMES = SWIFTSHADER;
