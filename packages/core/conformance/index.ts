@@ -1,3 +1,4 @@
+export { type BundleCheck, checkBundles, PICTURE_TOLERANCE } from './bundle.ts';
 export {
   formatGolden,
   type GoldenResult,

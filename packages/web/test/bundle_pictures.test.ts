@@ -7,7 +7,7 @@ describeOnDevice('kept bundles', () => {
   it('open and give the pictures of the reference', async () => {
     const backend = await createWebBackend();
     const checks = await checkBundles(backend);
-    expect(backend.stats().liveTensors).toBe(0);
+    expect(backend.stats()).toMatchObject({ liveTensors: 0, liveBytes: 0 });
     await backend.dispose();
     for (const { bundle, worst, contrast } of checks) {
       expect(contrast, bundle).toBeGreaterThan(0.1);
