@@ -82,8 +82,11 @@ const visualField = z.strictObject({
   /** Extent of the pictures in degrees of visual angle. */
   widthDegrees: positive,
   heightDegrees: positive,
-  /** Where (0, 0) lies. */
-  origin: z.enum(['centre', 'top-left', 'bottom-left']),
+  /** Where (0, 0) lies; in degrees from the picture's centre (x to the right, y up) where it is none of these. */
+  origin: z.union([
+    z.enum(['centre', 'top-left', 'bottom-left']),
+    z.strictObject({ x: z.number(), y: z.number() }),
+  ]),
   /** Where the index of the stored y axis grows to. */
   yDirection: z.enum(['up', 'down']),
 });
