@@ -6,7 +6,8 @@ export default defineConfig({
   format: 'esm',
   target: 'es2022',
   platform: 'browser',
-  dts: true,
+  // WebGPU's types are not in every version of TypeScript's own.
+  dts: { banner: '/// <reference types="@webgpu/types" />' },
   sourcemap: true,
   clean: true,
   esbuildPlugins: [esbuildWgsl],
