@@ -63,6 +63,7 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
   const int64_t most_k = std::max<int64_t>(1, workspace.a_size / (most_rows * step)) * step;
   const bool serial = op.serial || op.m * op.n < serial_work / std::max<int64_t>(op.k, 1);
   const int threads = serial ? 1 : ex.pool().threads();
+  const Strided<T> a = op.k > 0 ? op.a : Strided<T>{}, b = op.k > 0 ? op.b : Strided<T>{}; // may be null
 
   for (int64_t m0 = 0; m0 < op.m; m0 += most_rows) {
     const int64_t m = std::min(most_rows, op.m - m0);
@@ -77,10 +78,12 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
 
       const int64_t some = kernel.mr * std::max<int64_t>(1, 96 / kernel.mr); // rows of a packing task
       const int64_t blocks = ceil_div(k1 - k0, step);
-      for_tasks(ex, ceil_div(m, some) * blocks, serial, [&](int64_t task, int) {
+      // With one strip of columns A is used once: each task packs its own rows, a few at a time.
+      const bool own = grid.strips == 1 && workspace.a_size >= threads * some * step;
+      if (!own) for_tasks(ex, ceil_div(m, some) * blocks, serial, [&](int64_t task, int) {
         const int64_t i = task / blocks * some, p = k0 + task % blocks * step;
         const int64_t length = std::min(step, k1 - p);
-        kernel.pack_a(std::min(some, m - i), length, op.a.at(m0 + i, p), op.a.row, op.a.col,
+        kernel.pack_a(std::min(some, m - i), length, a.at(m0 + i, p), a.row, a.col,
                       workspace.a + (p - k0) * padded + i * length);
       });
 
@@ -99,7 +102,7 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
         do {
           if (ex.cancelled()) return;
           const int64_t length = std::min(step, k1 - p);
-          kernel.pack_b(length, cols, op.b.at(p, j), op.b.row, op.b.col, packed);
+          kernel.pack_b(length, cols, b.at(p, j), b.row, b.col, packed);
           GemmTarget<T> target{};
           target.accumulate = op.accumulate || p > 0;
           target.alpha = op.alpha;
@@ -111,8 +114,19 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
             target.ldc = op.ldc;
           }
           if (op.bias) target.bias = op.bias + j;
-          kernel.block(end - i, cols, length, workspace.a + (p - k0) * padded + i * length, packed, &target,
-                       m0 + i + op.diagonal - j);
+          if (own) {
+            T *rows_packed = workspace.a + worker * some * step;
+            for (int64_t r = i; r < end; r += some) {
+              const int64_t rows = std::min(some, end - r);
+              kernel.pack_a(rows, length, a.at(m0 + r, p), a.row, a.col, rows_packed);
+              kernel.block(rows, cols, length, rows_packed, packed, &target, m0 + r + op.diagonal - j);
+              target.y += rows * op.ldy;
+              if (op.c) target.c += rows * op.ldc;
+            }
+          } else {
+            kernel.block(end - i, cols, length, workspace.a + (p - k0) * padded + i * length, packed,
+                         &target, m0 + i + op.diagonal - j);
+          }
           p += step;
         } while (p < k1);
       });
