@@ -97,8 +97,8 @@ async function measureOverheads(): Promise<Overhead[]> {
   const overheads: Overhead[] = [];
   const backends = [new CpuBackend(), createReferenceBackend(), await openWebGpu()];
   for (const backend of backends) {
-    if (!backend) {
-      note('enqueue overhead on WebGPU: no adapter here');
+    if (typeof backend === 'string') {
+      note(`enqueue overhead on WebGPU: ${backend}`);
       continue;
     }
     overheads.push(await measureOverhead(backend));
