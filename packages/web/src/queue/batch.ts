@@ -5,7 +5,7 @@ import { type PipelineCache, STATUS_BYTES } from './pipelines.ts';
 import { PARAM_WORDS } from './program.ts';
 
 /** Dispatches of one batch: the slots of the uniform buffer. */
-export const MAX_DISPATCHES = 256;
+export const MAX_DISPATCHES = 128;
 /** Ops of one batch that can fail on their values. */
 const MAX_STATUS = 32;
 const SLOT_BYTES = PARAM_WORDS * 4;
@@ -193,8 +193,13 @@ export class Batch implements Pending {
         errors.status === 'fulfilled' ? (errors.value as (GPUError | null)[]).find(Boolean) : null;
       if (error) this.#fail(error, note);
       if (words.status === 'fulfilled' && words.value) this.#judge(words.value as Uint32Array, note);
-      for (const op of this.ended) op.settled = true;
+      for (const op of this.ended) op.settle();
       this.settled = true;
+      // Tensors may remember this batch for long: it must not hold on to what they were made from.
+      this.#touched.clear();
+      this.ended.length = 0;
+      this.#slots.length = 0;
+      this.#encoder = undefined;
     });
   }
 

@@ -49,8 +49,8 @@ export class OpRun implements Pending {
   readonly name: string;
   readonly place: OpCall['place'];
   readonly signal: AbortSignal | undefined;
-  readonly inputs: readonly GpuStorage[];
-  readonly outputs: readonly GpuStorage[];
+  inputs: readonly GpuStorage[];
+  outputs: readonly GpuStorage[];
   /** Turns what a shader wrote into its failure slot into an error; absent for ops that cannot fail on values. */
   readonly explain: ((status: Uint32Array) => F2iError) | undefined;
   /** Place in the queue. */
@@ -76,6 +76,13 @@ export class OpRun implements Pending {
     this.inputs = inputs;
     this.outputs = outputs;
     this.explain = explain;
+  }
+
+  /** Nothing more can become of it; it lets go of its operands. */
+  settle(): void {
+    this.settled = true;
+    this.inputs = [];
+    this.outputs = [];
   }
 
   fail(failure: F2iError): void {
