@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Builds and runs the native tests: as released, under AddressSanitizer and
+# UndefinedBehaviorSanitizer, and (queue, pool and every op on several threads)
+# under ThreadSanitizer. A variant that has not changed since it last passed is
+# not run again; F2I_TEST_ALWAYS=1 runs it. F2I_WERROR=ON makes warnings errors.
+#
+# bash test.sh [release] [asan] [tsan]      default: all three
+set -euo pipefail
+cd "$(dirname "$0")"
+
+generator=()
+command -v ninja >/dev/null && generator=(-G Ninja)
+jobs=$(nproc)
+
+# quiet LABEL COMMAND...: shows the output only when the command fails.
+quiet() {
+  local label=$1 log
+  shift
+  log=$(mktemp)
+  if ! "$@" >"$log" 2>&1; then
+    cat "$log"
+    rm -f "$log"
+    echo "native: $label failed" >&2
+    exit 1
+  fi
+  rm -f "$log"
+}
+
+# variant NAME TARGETS TESTS OPTIONS...
+variant() {
+  local name=$1 targets=$2 tests=$3 folder=build/$1 started=$SECONDS
+  shift 3
+  [[ -f $folder/CMakeCache.txt ]] || quiet "$name: configure" cmake -S . -B "$folder" "${generator[@]}" "$@"
+  # shellcheck disable=SC2086
+  quiet "$name: build" cmake --build "$folder" --parallel "$jobs" --target $targets
+  if [[ -f $folder/.passed && -z ${F2I_TEST_ALWAYS:-} ]] &&
+    [[ -z $(find "$folder" tests -newer "$folder/.passed" -type f \( -perm -u+x -o -name '*.cmake' \) -print -quit) ]]; then
+    echo "native $name: unchanged since it last passed"
+    return
+  fi
+  rm -f "$folder/.passed"
+  local summary
+  quiet "$name: tests" ctest --test-dir "$folder" --output-on-failure --parallel 2 --tests-regex "$tests"
+  summary=$(ctest --test-dir "$folder" --show-only --tests-regex "$tests" | sed -n 's/^Total Tests: //p')
+  touch "$folder/.passed"
+  echo "native $name: $summary tests passed in $((SECONDS - started)) s"
+}
+
+export ASAN_OPTIONS=detect_stack_use_after_return=1
+export UBSAN_OPTIONS=print_stacktrace=1
+export TSAN_OPTIONS=halt_on_error=1
+
+for wanted in ${@:-release asan tsan}; do
+  case $wanted in
+    release) variant release all . -DF2I_WERROR="${F2I_WERROR:-OFF}" ;;
+    asan) variant asan all . -DF2I_SANITIZE=address,undefined ;;
+    tsan)
+      variant tsan "pool_test memory_test runtime_test race_test" '^(pool|memory|runtime|race)_test$' \
+        -DF2I_SANITIZE=thread -DF2I_BUILD_SHARED=OFF -DF2I_BUILD_TOOLS=OFF
+      ;;
+    *)
+      echo "usage: bash test.sh [release] [asan] [tsan]" >&2
+      exit 2
+      ;;
+  esac
+done
