@@ -5,14 +5,19 @@ import {
   EVENT_DELAYS,
   F2iError,
   type FittedStep,
+  kFolds,
   lagsOfDelays,
+  leaveOneGroupOut,
   type PreparationStep,
   type PreparedStudy,
   RidgeDecoder,
   type RidgeForm,
   type Rows,
+  type Split,
   type Study,
+  type Trial,
   takeRows,
+  withoutShared,
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import { type Grouping, labelsOf } from './select.ts';
@@ -100,7 +105,7 @@ export async function fitRidgeDecoder(
       alphas: settings.alphas?.length === 1 ? settings.alphas[0] : settings.alphas,
       perTarget: settings.perTarget,
       score: settings.score,
-      folds: settings.folds === undefined ? undefined : { folds: settings.folds },
+      folds: innerFolds(some, settings),
       standardize: settings.standardize,
       lags: study.continuous ? lagsOfDelays(settings.delays ?? EVENT_DELAYS, study.tr!) : undefined,
       storage: settings.storage,
@@ -111,6 +116,20 @@ export async function fitRidgeDecoder(
       onProgress: ({ phase, done, total }) => console.progress(`ridge: ${phase}`, done / total),
     },
   );
+}
+
+/**
+ * Folds that choose the penalty: whole groups held out, or k blocks of successive trials. Repeats of a stimulus are
+ * never on both sides.
+ */
+function innerFolds(trials: readonly Trial[], { folds, groupBy }: FitSettings): Split[] {
+  const stimuli = trials.map((trial) => trial.stimulus!);
+  const groups = labelsOf(trials, groupBy);
+  if (folds === undefined && new Set(groups).size > 1) {
+    return withoutShared(leaveOneGroupOut(groups, groupBy), stimuli);
+  }
+  const distinct = new Set(stimuli).size;
+  return kFolds(trials.length, { folds: folds ?? Math.min(5, distinct), together: stimuli });
 }
 
 /** Reads the preparation that a bundle asks for; unknown steps are errors, for skipping one would mislead. */

@@ -5,6 +5,7 @@ import {
   type Rows,
   type Split,
   type Study,
+  withoutShared,
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import { chooseDelays } from './delays.ts';
@@ -23,7 +24,7 @@ export interface HeldOutResults {
 
 /**
  * Reconstructs every trial by a decoder that was fitted on all other groups. Everything fitted, alphas included, comes
- * from the training groups alone.
+ * from the training groups alone, and from stimuli that the held-out group does not show.
  */
 export async function reconstructHeldOut(
   study: Study,
@@ -31,7 +32,11 @@ export async function reconstructHeldOut(
   settings: FitSettings,
   context: { backend: Backend; signal: AbortSignal; console: Console },
 ): Promise<HeldOutResults> {
-  const splits = leaveOneGroupOut(labelsOf(study.trials, grouping), grouping);
+  const groups = leaveOneGroupOut(labelsOf(study.trials, grouping), grouping);
+  const splits = withoutShared(
+    groups,
+    study.trials.map((trial) => trial.stimulus),
+  );
   const { shape } = study.stimuli!.values;
   const size = study.stimuli!.values.data.length / shape[0]!;
   const values = new Float32Array(study.trials.length * size);
