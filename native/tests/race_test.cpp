@@ -64,7 +64,7 @@ template <class T> void run_all(f2i_isa isa) {
 } // namespace
 
 TEST(ops_share_their_work_without_races) {
-  for (const f2i_isa isa : {F2I_ISA_PORTABLE, f2i_best_isa()}) {
+  for (const f2i_isa isa : {f2i_isa{F2I_ISA_PORTABLE}, f2i_best_isa()}) {
     run_all<float>(isa);
     run_all<double>(isa);
   }
