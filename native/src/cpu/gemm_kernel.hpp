@@ -3,9 +3,9 @@
 // included by the files that are built for one instruction set.
 //
 // Packed operands. A is cut into panels of `mr` rows: panel i holds A[i mr + r, p] at [p mr + r].
-// B is cut into panels of `nr` columns: panel j holds B[p, j nr + c] at [p nr + c]. The last panel
-// of either is filled up with zeros, whose products are never stored. A packed lower triangle is
-// packed as A, but its panel i ends with column (i + 1) mr, and its diagonal holds reciprocals.
+// B is cut into panels of `nr` columns: panel j holds B[p, j nr + c] at [p nr + c]; the last one is
+// filled up to a whole vector with zeros, whose products are never stored. A packed lower triangle
+// is packed as A, but its panel i ends with column (i + 1) mr, and its diagonal holds reciprocals.
 #pragma once
 
 #include <stdint.h>
