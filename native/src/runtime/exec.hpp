@@ -50,9 +50,10 @@ public:
   /// True once the op's token is cancelled: poll it per tile, return F2I_CANCELLED.
   virtual bool cancelled() const = 0;
   /// 64-byte aligned memory, freed when the op ends, counted under the ceiling.
-  /// Null when there is no room: return F2I_OUT_OF_MEMORY.
+  /// Null when there is no room: return F2I_OUT_OF_MEMORY. Not from tasks.
   virtual void *scratch(uint64_t bytes) = 0;
-  /// Records the message and returns the status, for `return ex.fail(...)`.
+  /// Records the message and returns the status, for `return ex.fail(...)`. The
+  /// op's name is added where failures are reported. One task at a time.
 #if defined(__GNUC__)
   __attribute__((format(printf, 3, 4)))
 #endif
