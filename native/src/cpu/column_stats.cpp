@@ -26,7 +26,7 @@ template <class T> struct Run {
     double *mean = ex.scratch_of<double>(chunks * x.cols);
     double *m2 = ex.scratch_of<double>(chunks * x.cols);
     if (!mean || !m2)
-      return ex.fail(F2I_OUT_OF_MEMORY, "column_stats: no room for the sums of %lld columns",
+      return ex.fail(F2I_OUT_OF_MEMORY, "no room for the sums of %lld columns",
                      static_cast<long long>(x.cols));
 
     auto sum = [&](int64_t task, int) {

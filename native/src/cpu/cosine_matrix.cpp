@@ -18,7 +18,7 @@ template <class T> struct Run {
   View units(const View &x, f2i_status &status) {
     View y{ex.scratch_of<T>(std::max<int64_t>(1, x.rows * x.cols)), x.rows, x.cols, x.cols, x.dtype};
     if (!y) {
-      status = ex.fail(F2I_OUT_OF_MEMORY, "cosine_matrix: no room for %lld x %lld unit rows",
+      status = ex.fail(F2I_OUT_OF_MEMORY, "no room for %lld x %lld unit rows",
                        static_cast<long long>(x.rows), static_cast<long long>(x.cols));
       return y;
     }

@@ -21,7 +21,7 @@ public:
     f2i_status status = find_largest(largest);
     if (status != F2I_OK) return status;
     if (!reserve())
-      return ex_.fail(F2I_OUT_OF_MEMORY, "eigh: no room for the workspace of a %lld x %lld matrix",
+      return ex_.fail(F2I_OUT_OF_MEMORY, "no room for the workspace of a %lld x %lld matrix",
                       static_cast<long long>(n_), static_cast<long long>(n_));
 
     // Scaled by a power of two, which is exact, to a largest element in [1/2, 1): no square overflows.
@@ -60,7 +60,7 @@ private:
       }
       if (!finite) {
         const int64_t c = std::find_if(a, a + r, [](T v) { return !std::isfinite(v); }) - a;
-        return ex_.fail(F2I_NO_CONVERGENCE, "eigh: a[%lld, %lld] is %g, expected a finite number",
+        return ex_.fail(F2I_NO_CONVERGENCE, "a[%lld, %lld] is %g, expected a finite number",
                         static_cast<long long>(r), static_cast<long long>(c), static_cast<double>(a[c]));
       }
       largest = std::max(largest, static_cast<double>(row));

@@ -52,7 +52,7 @@ public:
       room = reserve_for(lanes.back().workspace, *execs.back(), gemm_, std::min(n, subtree_));
     }
     if (!room)
-      return ex_.fail(F2I_OUT_OF_MEMORY, "eigh: no room to merge %lld eigenvectors", static_cast<long long>(n));
+      return ex_.fail(F2I_OUT_OF_MEMORY, "no room to merge %lld eigenvectors", static_cast<long long>(n));
     double **const parts[] = {&z_, &poles_, &weights_, &origin_, &mu_, &product_, &grouped_poles_, &grouped_z_};
     for (double **part : parts) {
       *part = numbers;
@@ -77,7 +77,7 @@ public:
       status = merge_above(all, 0, n);
     }
     if (status == F2I_NO_CONVERGENCE)
-      return ex_.fail(status, "eigh: an eigenvalue of the tridiagonal matrix did not converge");
+      return ex_.fail(status, "an eigenvalue of the tridiagonal matrix did not converge");
     return status;
   }
 

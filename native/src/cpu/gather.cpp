@@ -34,13 +34,13 @@ f2i_status gather(Exec &ex, const Gather &op) {
   if (op.row_indices) {
     const int64_t i = find_outside(op.row_indices, op.y.rows, op.x.rows);
     if (i >= 0)
-      return ex.fail(F2I_INVALID_ARGUMENT, "gather: row_indices[%lld] = %d, expected 0 to %lld",
+      return ex.fail(F2I_INVALID_ARGUMENT, "row_indices[%lld] = %d, expected 0 to %lld",
                      static_cast<long long>(i), op.row_indices[i], static_cast<long long>(op.x.rows - 1));
   }
   if (op.col_indices) {
     const int64_t j = find_outside(op.col_indices, op.y.cols, op.x.cols);
     if (j >= 0)
-      return ex.fail(F2I_INVALID_ARGUMENT, "gather: col_indices[%lld] = %d, expected 0 to %lld",
+      return ex.fail(F2I_INVALID_ARGUMENT, "col_indices[%lld] = %d, expected 0 to %lld",
                      static_cast<long long>(j), op.col_indices[j], static_cast<long long>(op.x.cols - 1));
   }
   switch (element_size(op.x.dtype)) {

@@ -31,7 +31,7 @@ template <class T, class Add> f2i_status run(Exec &ex, const PearsonColumns &op,
   const int64_t chunks = std::max<int64_t>(1, (a.rows + chunk_rows - 1) / chunk_rows);
   double *base = ex.scratch_of<double>(chunks * 5 * a.cols);
   if (!base)
-    return ex.fail(F2I_OUT_OF_MEMORY, "pearson_columns: no room for the sums of %lld columns",
+    return ex.fail(F2I_OUT_OF_MEMORY, "no room for the sums of %lld columns",
                    static_cast<long long>(a.cols));
 
   auto sum = [&](int64_t task, int) {

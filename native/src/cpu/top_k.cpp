@@ -164,7 +164,7 @@ template <class T, class Int, class Entry> struct Run {
   }
 
   f2i_status no_room() const {
-    return ex.fail(F2I_OUT_OF_MEMORY, "top_k: no room for the candidates of %lld columns, k = %lld",
+    return ex.fail(F2I_OUT_OF_MEMORY, "no room for the candidates of %lld columns, k = %lld",
                    static_cast<long long>(op.x.cols), static_cast<long long>(op.values.cols));
   }
 
