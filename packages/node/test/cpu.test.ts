@@ -162,15 +162,11 @@ describe('memory', () => {
   });
 
   it('ready() waits until the queue has made room', async () => {
-    const x = backend.tensor(normals(512, 512, 1), [512, 512]);
-    let y: Tensor = gemm(x, x);
-    for (let i = 0; i < 30; i++) {
-      const next = gemm(y, x, { alpha: 0.01 });
-      y.dispose();
-      y = next;
-    }
     const spare = backend.zeros([50 * MIB], 'u8');
-    spare.dispose();
+    const x = backend.tensor(normals(512, 512, 1), [512, 512]);
+    await backend.sync();
+    for (let i = 0; i < 30; i++) gemm(x, x).dispose();
+    spare.dispose(); // once the products are done
     await backend.ready(40 * MIB);
     expect(backend.stats().liveBytes).toBeLessThanOrEqual(24 * MIB);
     await backend.ready(10 ** 12); // can never fit: comes back once the queue is empty
