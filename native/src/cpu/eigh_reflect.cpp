@@ -34,7 +34,7 @@ f2i_status reflect(Exec &ex, const Workspace<T> &workspace, const Tridiagonal<T>
   T *xv = ex.scratch_of<T>(n * block_rows);
   T *gram = ex.scratch_of<T>(block_rows * block_rows), *factor = ex.scratch_of<T>(block_rows * block_rows);
   if (!v || !tv || !xv || !gram || !factor)
-    return ex.fail(F2I_OUT_OF_MEMORY, "eigh: no room for a block of reflectors of %lld elements",
+    return ex.fail(F2I_OUT_OF_MEMORY, "no room for a block of reflectors of %lld elements",
                    static_cast<long long>(n));
 
   auto multiply = [&](int64_t m, int64_t cols, int64_t k, Strided<T> a, Strided<T> b, T *y, int64_t ldy,

@@ -38,7 +38,7 @@ public:
 
   f2i_status run(const Workspace<T> &workspace) {
     if (!pairs_ || !swapped_ || !partial_ || !sums_)
-      return ex_.fail(F2I_OUT_OF_MEMORY, "eigh: no room for a panel of reflectors of %lld elements",
+      return ex_.fail(F2I_OUT_OF_MEMORY, "no room for a panel of reflectors of %lld elements",
                       static_cast<long long>(t_.n));
     for (int64_t end = t_.n; end > 0;) {
       if (ex_.cancelled()) return F2I_CANCELLED;
