@@ -58,12 +58,16 @@ function fail(message) {
   process.exit(1);
 }
 
-/** `npm ci`, unless what is installed is what the lock file says. */
+/**
+ * What the lock file says, unless that is installed. Not `npm ci`: it refuses where a registry lacks the optional packages
+ * of platforms that are not this one.
+ */
 function install() {
   const stamp = path.join(root, 'node_modules', '.package-lock.json');
   const lock = path.join(root, 'package-lock.json');
   const fresh = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs;
-  if (!fresh) prepare('install', 'npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts']);
+  if (!fresh)
+    prepare('install', 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts']);
 }
 
 function build() {
