@@ -93,9 +93,9 @@ async function run(options: Options, context: Context): Promise<void> {
     `${seconds().toFixed(1)} s in all. The study is in ${join(output, 'study')}; try it yourself:`,
   );
   const here = relative('.', output) || '.';
-  console.print(`  fmri2image fit ${here}/study -o my-decoder`);
-  console.print(`  fmri2image reconstruct my-decoder ${here}/study -o my-pictures --average`);
-  console.print(`  fmri2image evaluate ${here}/study --reconstructions my-pictures`);
+  console.print(`  npx fmri2image fit ${here}/study -o my-decoder`);
+  console.print(`  npx fmri2image reconstruct my-decoder ${here}/study -o my-pictures --average`);
+  console.print(`  npx fmri2image evaluate ${here}/study --reconstructions my-pictures`);
 }
 
 /** A folder of somebody else's is never replaced. */

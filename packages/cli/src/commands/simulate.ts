@@ -66,7 +66,7 @@ async function run(options: Options, { backend, console, signal }: Context): Pro
   console.print(
     `simulated study in ${options.output}: ${simulation.runs.length} runs, ${volumes} volumes of ${settings.voxels} voxels`,
   );
-  console.print(`next: fmri2image fit ${options.output} -o ${options.output}-ridge`);
+  console.print(`next: npx fmri2image fit ${options.output} -o ${options.output}-ridge`);
 }
 
 /** The study that a lab would have, as files. Nothing that only the simulator knows is among them. */
