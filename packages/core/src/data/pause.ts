@@ -8,6 +8,9 @@ const { setImmediate: immediately = (run: () => void) => setTimeout(run, 0) } = 
   setImmediate?: (run: () => void) => unknown;
 };
 
+/** Lets everything that waits for the event loop run once. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => void immediately(resolve));
+
 /**
  * A function to call between small pieces of long synchronous work: it returns a promise when the loop has been
  * held for a few milliseconds, else undefined. Throws CANCELLED once the signal is aborted.
@@ -22,7 +25,7 @@ export function pacer(signal: AbortSignal | undefined, what: string): () => Prom
   return () => {
     throwIfAborted(signal, what);
     if (performance.now() - since < sliceMilliseconds) return undefined;
-    return new Promise<void>((resolve) => immediately(resolve)).then(() => {
+    return nextTurn().then(() => {
       since = performance.now();
       throwIfAborted(signal, what);
     });

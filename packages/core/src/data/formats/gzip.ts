@@ -1,9 +1,7 @@
 import { F2iError } from '../../error.ts';
 import { allocate } from '../ndarray.ts';
-import { pacer } from '../pause.ts';
-import { readAll, type Source, sliceSource } from '../source.ts';
-import { crc32 } from './crc32.ts';
-import { InflateError, Inflater } from './inflate.ts';
+import { nextTurn, pacer } from '../pause.ts';
+import type { Source } from '../source.ts';
 
 /** Whether the bytes begin as a gzip file does. */
 export function isGzip(start: Uint8Array): boolean {
@@ -15,7 +13,7 @@ export async function isGzipFile(source: Source, signal?: AbortSignal): Promise<
   const start = await source.read(0, Math.min(2, source.size), signal);
   if (isGzip(start)) return true;
   if (!/\.gz$/i.test(source.name)) return false;
-  const found = [...start].map((byte) => hex(byte, 2)).join(' ') || 'nothing';
+  const found = [...start].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || 'nothing';
   throw new F2iError('FORMAT', 'not a gzip file, which its name promises', {
     file: source.name,
     field: 'magic',
@@ -24,89 +22,66 @@ export async function isGzipFile(source: Source, signal?: AbortSignal): Promise<
   });
 }
 
+/** Compressed bytes that go in at once: what comes out and waits is at most 1032 times as much, DEFLATE's most. */
+const pieceBytes = 1 << 16;
+
 /**
- * The content of a gzip file (RFC 1952) in pieces; each is valid until the next is asked for. Members may follow one
- * another, as `bgzip` and `cat` make them, and zeros may pad the end, as tapes do. Each member's CRC-32 and size are
- * checked before the stream counts as read: take what came before with care until the iteration has ended. Throws
- * FORMAT for anything else, naming the file.
+ * The content of a gzip file (RFC 1952) in pieces, by the platform's decompressor. It checks CRC-32 and size before the
+ * stream counts as read: take what came before with care until the iteration has ended. Of the file, no more is read
+ * than the pieces asked for need. Several members, one after another, are read by Node and refused by browsers; bytes
+ * that are none are refused by both, but Node ends at a zero byte between members, for tapes pad with zeros. Throws
+ * FORMAT, naming the file.
  */
 export async function* gunzipPieces(source: Source, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const file = source.name;
-  const input = await readAll(source, signal);
   const breathe = pacer(signal, `reading ${file}`);
-  const fail = (field: string, message: string, expected?: string, found?: string): never => {
-    throw new F2iError('FORMAT', message, { file, field, expected, found });
-  };
+  const { readable, writable } = new DecompressionStream('gzip');
+  const reader = readable.getReader();
+  const writer = writable.getWriter();
   let at = 0;
-  for (let member = 1; at < input.length || member === 1; member++) {
-    if (member > 1 && input.subarray(at).every((byte) => byte === 0)) return;
-    at = memberStart(input, at, member, fail);
-    const inflater = new Inflater(input, at);
-    let crc = 0;
-    let size = 0;
-    try {
-      for (let piece = inflater.next(); piece; piece = inflater.next()) {
-        crc = crc32(piece, crc);
-        size += piece.length;
-        yield piece;
-        await breathe();
-      }
-    } catch (error) {
-      if (error instanceof InflateError) fail('compressed data', error.message);
-      throw error;
-    }
-    at = inflater.end;
-    if (at + 8 > input.length) fail('trailer', 'the file ends too early', '8 bytes', `${input.length - at}`);
-    const trailer = new DataView(input.buffer, input.byteOffset + at, 8);
-    const storedCrc = trailer.getUint32(0, true);
-    if (storedCrc !== crc) fail('CRC-32', 'the data are damaged', hex(storedCrc), hex(crc));
-    const storedSize = trailer.getUint32(4, true);
-    if (storedSize !== size % 2 ** 32) fail('size', 'the data are damaged', `${storedSize} bytes`, `${size}`);
-    at += 8;
-  }
-}
-
-type Fail = (field: string, message: string, expected?: string, found?: string) => never;
-
-/** Checks a member's header; returns the first byte of its compressed data. */
-function memberStart(input: Uint8Array, start: number, member: number, fail: Fail): number {
-  let at = start;
-  const need = (count: number): number => {
-    if (at + count > input.length) fail('header', 'the file ends too early');
-    at += count;
-    return at - count;
+  let isClosed = false;
+  /** Puts the next piece of the file in. What the platform thinks of it shows where the content is read. */
+  const feed = async (): Promise<void> => {
+    const piece = await source.read(at, Math.min(pieceBytes, source.size - at), signal);
+    at += piece.length;
+    isClosed = piece.length === 0;
+    await (isClosed ? writer.close() : writer.write(piece as Uint8Array<ArrayBuffer>)).catch(() => {});
   };
-  const header = need(10);
-  if (!isGzip(input.subarray(header))) {
-    const found = `${hex(input[header]!, 2)} ${hex(input[header + 1]!, 2)}`;
-    fail('magic', member === 1 ? 'not a gzip file' : 'garbage after the compressed data', '1f 8b', found);
-  }
-  if (input[header + 2] !== 8) fail('method', 'unknown compression', '8 (deflate)', `${input[header + 2]}`);
-  const flags = input[header + 3]!;
-  if (flags & 0xe0) fail('flags', 'reserved flags are set', '0', hex(flags, 2));
-  if (flags & 4) {
-    const length = need(2);
-    need(input[length]! | (input[length + 1]! << 8));
-  }
-  // A name, then a comment, each ended by a zero byte.
-  for (const flag of [8, 16]) {
-    if (flags & flag) {
-      const end = input.indexOf(0, at);
-      if (end < 0) fail('header', 'the file ends too early');
-      at = end + 1;
+  let feeding: Promise<void> | undefined;
+  try {
+    for (;;) {
+      let came = false;
+      const next = reader.read();
+      const settle = () => {
+        came = true;
+      };
+      const coming = next.then(settle, settle);
+      // Not every platform's stream holds its writer back: nothing goes in while something may still come out.
+      while (!came) {
+        await Promise.race([coming, feeding ?? nextTurn()]);
+        if (came) break;
+        if (feeding) feeding = undefined;
+        else if (isClosed) await coming;
+        else feeding = feed();
+      }
+      const { done, value } = await next.catch((error) => {
+        throw damage(file, error);
+      });
+      if (done) return;
+      yield value;
+      await breathe();
     }
+  } finally {
+    await Promise.allSettled([feeding, reader.cancel(), writer.abort()]);
   }
-  if (flags & 2) {
-    const found = crc32(input.subarray(header, at)) & 0xffff;
-    const place = need(2);
-    const stored = input[place]! | (input[place + 1]! << 8);
-    if (stored !== found) fail('header CRC', 'the header is damaged', hex(stored, 4), hex(found, 4));
-  }
-  return at;
 }
 
-function hex(value: number, digits = 8): string {
-  return value.toString(16).padStart(digits, '0');
+/** What the platform found wrong. No two word it alike, so only a file that was cut short is told from the rest. */
+function damage(file: string, cause: unknown): F2iError {
+  const found = cause instanceof Error ? cause.message : String(cause);
+  const isCut = /unexpected end|truncated/i.test(found);
+  const message = isCut ? 'the file ends too early' : 'the data are damaged, or other bytes follow them';
+  return new F2iError('FORMAT', message, { file, field: 'compressed data', found, cause });
 }
 
 /**
@@ -140,24 +115,9 @@ export async function gunzip(
   return out.subarray(0, size);
 }
 
-/** Enough compressed bytes for the first piece of output. */
-const headBytes = 1 << 18;
-
-/**
- * The first bytes of the content: at least `length`, or all there are; unchecked, but where the whole file is small.
- * Of a large file, only the beginning is read, unless `length` needs more.
- */
+/** The first bytes of the content: at least `length`, or all there are. Unchecked, unless they are all. */
 export async function gunzipHead(source: Source, length: number, signal?: AbortSignal): Promise<Uint8Array> {
   let head: Uint8Array = new Uint8Array(0);
-  if (source.size > headBytes) {
-    // The slice is cut off, so that only its first piece may be asked for.
-    for await (const piece of gunzipPieces(sliceSource(source, 0, headBytes), signal)) {
-      head = piece.slice();
-      break;
-    }
-    if (head.length >= length) return head;
-    head = new Uint8Array(0);
-  }
   for await (const piece of gunzipPieces(source, signal)) {
     const grown = new Uint8Array(head.length + piece.length);
     grown.set(head);
