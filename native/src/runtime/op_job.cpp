@@ -51,7 +51,8 @@ FailureRef OpJob::attempt() {
     return failure(F2I_INTERNAL, error.what());
   }
   if (status == F2I_OK) return nullptr;
-  if (status == F2I_CANCELLED && exec.message().empty()) return failure(status, "cancelled while it ran");
+  // Whatever a driver found in data that it had stopped computing, it was cancelled.
+  if (status == F2I_CANCELLED || exec.cancelled()) return failure(F2I_CANCELLED, "cancelled while it ran");
   return failure(status, exec.message().empty() ? status_name(status) : exec.message());
 }
 
