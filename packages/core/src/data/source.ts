@@ -117,6 +117,17 @@ export function shortRead(file: string, offset: number, expected: number, found:
   });
 }
 
+/** Pieces as one array. */
+export function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
 /** All bytes of a source. */
 export function readAll(source: Source, signal?: AbortSignal): Promise<Uint8Array> {
   return source.read(0, source.size, signal);

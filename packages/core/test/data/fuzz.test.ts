@@ -98,7 +98,7 @@ async function attempt(bytes: Uint8Array, name: string): Promise<NdArray | F2iEr
   throw new Error('not reached');
 }
 
-describe('damaged files', () => {
+describe('damaged files', { timeout: 60_000 }, () => {
   for (const { name, bytes, checked } of files) {
     it(`${name}: every truncation`, async () => {
       for (let length = 0; length < bytes.length; length++) {

@@ -1,6 +1,6 @@
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { bytesSource, encodeNpy, type NdArray, openNpz } from '../../src/index.ts';
+import { bytesSource, encodeNpy, F2iError, type NdArray, openNpz } from '../../src/index.ts';
 import { errorOf } from './helpers/errors.ts';
 import { itWith, sharedSource } from './helpers/shared_data.ts';
 
@@ -88,21 +88,32 @@ describe('npz', () => {
     return bytes;
   };
   const malformed: [string, Uint8Array, RegExp][] = [
-    ['nothing', new Uint8Array(0), /not a complete zip archive|ends too early/],
-    ['a missing end', npz(0).subarray(0, -1), /directory is missing/],
-    ['a wrong CRC', patch(0, (v, d) => [v.setUint32(d + 16, 1, true), v.setUint32(14, 1, true)]), /damaged/],
-    ['a contradiction', patch(0, (v, d) => v.setUint32(d + 16, 1, true)), /contradicts/],
-    ['a size that lies', patch(6, (v, d) => v.setUint32(d + 24, 900, true)), /another size/],
-    ['a bomb', patch(6, (v, d) => v.setUint32(d + 24, 0xfffffffe, true)), /cannot expand so far/],
+    ['nothing', new Uint8Array(0), /end of central directory: a damaged zip/],
+    ['a missing end', npz(0).subarray(0, -1), /end of central directory: a damaged zip/],
+    ['bytes after the end', Buffer.concat([npz(0), Buffer.from('x')]), /a damaged zip/],
+    ['bytes before the start', Buffer.concat([Buffer.from('x'), npz(0)]), /prepended data/],
+    ['a wrong CRC', patch(0, (v, d) => [v.setUint32(d + 16, 1, true), v.setUint32(14, 1, true)]), /CRC-32/],
+    ['damaged data', patch(0, (v) => v.setUint8(100, 1)), /CRC-32/],
+    ['damaged packed data', patch(6, (v) => v.setUint8(60, v.getUint8(60) ^ 255)), /compressed data|CRC-32/],
+    ['a contradiction', patch(0, (v, d) => v.setUint32(d + 16, 1, true)), /mismatched local file header/],
+    ['another name', patch(0, (v) => v.setUint8(30, 99)), /mismatched local file header \(filename/],
+    [
+      'a size that lies',
+      patch(6, (v, d) => [v.setUint32(d + 24, 900, true), v.setUint32(22, 900, true)]),
+      /size|CRC-32/,
+    ],
+    ['a bomb', patch(6, (v, d) => v.setUint32(d + 24, 0xfffffffe, true)), /cannot be as large/],
     ['an unknown method', patch(6, (v, d) => v.setUint16(d + 10, 12, true)), /this compression/],
     ['encryption', patch(6, (v, d) => v.setUint16(d + 8, 1, true)), /encrypted/],
     ['an offset beyond', patch(6, (v, d) => v.setUint32(d + 42, 1e6, true)), /outside/],
-    ['a directory beyond', patch(6, (v) => v.setUint32(v.byteLength - 6, 1e6, true)), /outside/],
+    ['a length beyond', patch(6, (v, d) => v.setUint32(d + 20, 0xfffffffe, true)), /outside/],
+    ['a directory beyond', patch(6, (v) => v.setUint32(v.byteLength - 6, 1e6, true)), /directory offset/],
     [
       'too many entries',
       patch(6, (v) => [v.setUint16(v.byteLength - 12, 3, true), v.setUint16(v.byteLength - 14, 3, true)]),
-      /malformed|outside/,
+      /central directory: a damaged zip/,
     ],
+    ['a name twice', patch(0, (v, d) => v.setUint8(d + 46 + 46 + 5, 97)), /duplicate filename/],
   ];
   it.each(malformed)('rejects %s', async (_, bytes, message) => {
     const error = await errorOf(open(bytes).then((opened) => opened.read('a')));
@@ -111,12 +122,64 @@ describe('npz', () => {
   });
 
   it('rejects files that overlap', async () => {
-    const bytes = npz(0);
-    const d = directory(bytes);
+    // The first file holds, as its data, a whole second one, to which the directory points.
+    const inner = zipSync({ 'b.npy': encodeNpy(b) }, { level: 0 });
+    const quoted = inner.subarray(0, directory(inner));
+    const bytes = zipSync({ 'a.npy': quoted, 'b.npy': encodeNpy(b) }, { level: 0 });
     const view = new DataView(bytes.buffer);
-    const second = d + 46 + view.getUint16(d + 28, true);
-    view.setUint32(second + 42, 10, true);
-    expect((await errorOf(open(bytes))).message).toMatch(/overlap/);
+    view.setUint32(directory(bytes) + 46 + 5 + 42, 30 + 5, true);
+    const { zip, read } = await open(bytes);
+    expect(await read('b')).toEqual(b);
+    const error = await errorOf(zip.read(zip.entries[0]!));
+    expect(error).toMatchObject({ code: 'FORMAT', file: 'x.npz/a.npy' });
+    expect(error.message).toMatch(/overlapping/i);
+  });
+
+  it('takes no more memory than stated for what expands further', async () => {
+    const bytes = zipSync({ 'a.npy': new Uint8Array(50_000_000) }, { level: 9 });
+    const view = new DataView(bytes.buffer);
+    for (const at of [directory(bytes) + 24, 22]) view.setUint32(at, 1000, true);
+    const { zip } = await open(bytes);
+    expect((await errorOf(zip.read(zip.entries[0]!))).code).toBe('FORMAT');
+  });
+
+  it('reads of a large archive only what is asked for', async () => {
+    const large: NdArray = {
+      dtype: 'f32',
+      shape: [500_000],
+      data: Float32Array.from({ length: 500_000 }, (_, i) => Math.sin(i)),
+    };
+    const bytes = zipSync({ 'a.npy': encodeNpy(a), 'large.npy': encodeNpy(large) }, { level: 1 });
+    const inner = bytesSource(bytes, 'x.npz');
+    let count = 0;
+    const opened = await openNpz({
+      ...inner,
+      async read(offset, length, signal) {
+        count += length;
+        return inner.read(offset, length, signal);
+      },
+    });
+    expect(await opened.read('a')).toEqual(a);
+    await opened.zip.peek(opened.entry('large'));
+    expect(count).toBeLessThan(bytes.length / 2);
+  });
+
+  it('passes on what the medium says, and cancellation', async () => {
+    const inner = bytesSource(npz(6), 'x.npz');
+    let isBroken = false;
+    const opened = await openNpz({
+      ...inner,
+      async read(offset, length, signal) {
+        if (isBroken) throw new F2iError('IO', 'unplugged', { file: 'x.npz' });
+        return inner.read(offset, length, signal);
+      },
+    });
+    const controller = new AbortController();
+    const pending = opened.read('a', controller.signal);
+    controller.abort();
+    expect((await errorOf(pending)).code).toBe('CANCELLED');
+    isBroken = true;
+    expect((await errorOf(opened.read('a'))).code).toBe('IO');
   });
 
   itWith('data')('reads the stimulus of v1-bars', async () => {
