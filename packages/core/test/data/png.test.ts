@@ -1,6 +1,6 @@
-import { deflateSync } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { bytesSource, crc32, createRandom, encodePng, type PngImage, readPng } from '../../src/index.ts';
+import { bytesSource, createRandom, encodePng, type PngImage, readPng } from '../../src/index.ts';
 import { errorOf } from './helpers/errors.ts';
 import { itWith, sharedSource } from './helpers/shared_data.ts';
 
@@ -54,6 +54,8 @@ describe('PNG', () => {
     ]);
     expect(await levels(png(5, 1, 2, 0, [0, 0b00011011, 0b10000000]), 3)).toEqual([0, 1, 2, 3, 2]);
     expect(await levels(png(3, 1, 4, 0, [0, 0x0f, 0x70]), 15)).toEqual([0, 15, 7]);
+    // Each row begins at a byte of its own.
+    expect(await levels(png(3, 2, 1, 0, [0, 0b10100000, 0, 0b01000000]), 1)).toEqual([1, 0, 1, 0, 1, 0]);
   });
 
   it('undoes every filter', async () => {
@@ -81,13 +83,36 @@ describe('PNG', () => {
     const key = { extra: [chunk('tRNS', [0, 7])] };
     expect(await levels(png(2, 1, 8, 0, [0, 7, 8], key), 255)).toEqual([7, 0, 8, 255]);
     const beyond = png(1, 1, 8, 3, [0, 2], { extra: [palette] });
-    expect((await errorOf(read(beyond))).message).toMatch(/beyond the palette/);
+    expect((await errorOf(read(beyond))).message).toMatch(/index of palette/);
   });
 
   it('reads interlaced pictures', async () => {
     // 3 x 3, Adam7: pass 1 has (0,0); pass 5 row 2 at even columns; pass 4 (2,0); 6 odd columns; 7 odd rows.
     const raw = [0, 1, 0, 3, 0, 7, 9, 0, 2, 0, 8, 0, 4, 5, 6];
     expect(await levels(png(3, 3, 8, 0, raw, { interlace: 1 }), 255)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('reads interlaced pictures of 16 bits, and says that it does not read those of fewer than 8', async () => {
+    // 1 x 2: pass 1 has the first row, pass 7 the second.
+    const raw = [0, 1, 2, 0, 3, 4];
+    expect(await levels(png(1, 2, 16, 0, raw, { interlace: 1 }), 65535)).toEqual([258, 772]);
+    const low = png(1, 2, 4, 0, [0, 0x10, 0, 0x20], { interlace: 1 });
+    expect((await errorOf(read(low))).code).toBe('UNSUPPORTED');
+  });
+
+  it('does not unpack what it does not need', async () => {
+    const profile = chunk('iCCP', [97, 0, 0, ...deflateSync(new Uint8Array(1_000_000)), 1, 2]);
+    const text = chunk('tEXt', [0]);
+    expect(await levels(png(2, 1, 8, 0, [0, 1, 2], { extra: [profile, text] }), 255)).toEqual([1, 2]);
+  });
+
+  it('stops at more pixels than announced', async () => {
+    const bomb = png(1, 1, 8, 0, []);
+    const many = chunk('IDAT', deflateSync(new Uint8Array(300_000_000)));
+    const bytes = Buffer.concat([bomb.subarray(0, 33), many, chunk('IEND', [])]);
+    const start = performance.now();
+    expect((await errorOf(read(bytes))).message).toMatch(/more pixels/);
+    expect(performance.now() - start).toBeLessThan(1000);
   });
 
   const whole = png(2, 1, 8, 0, [0, 1, 2]);

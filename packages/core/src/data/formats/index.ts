@@ -1,4 +1,3 @@
-export * from './crc32.ts';
 export * from './gzip.ts';
 export * from './inspect.ts';
 export * from './nifti.ts';

@@ -1,14 +1,14 @@
-import { zlibSync } from 'fflate';
+import { convertIndexedToRgb, type DecodedPng, decode, encode } from 'fast-png';
+import { Unzlib } from 'fflate';
 import { F2iError } from '../../error.ts';
 import { allocate } from '../ndarray.ts';
-import { readAll, type Source } from '../source.ts';
-import { crc32 } from './crc32.ts';
-import { InflateError, Inflater } from './inflate.ts';
+import { joinBytes, readAll, type Source } from '../source.ts';
 
 /**
- * PNG (W3C Recommendation, third edition): reading of all colour types, depths and interlacing; writing of 8 and 16
- * bits. Every chunk's CRC-32 and the Adler-32 of the pixels are checked. Colours are taken as they are stored: gamma
- * and profiles are not applied.
+ * PNG (W3C Recommendation, third edition), by fast-png: reading of all colour types and depths, interlaced from 8 bits
+ * on; writing of 8 and 16 bits. What fast-png takes on trust is checked before: the order and length of the chunks, and
+ * that the pixels are as many as the header announces. Colours are taken as they are stored: gamma and profiles are not
+ * applied.
  */
 export interface PngImage {
   readonly width: number;
@@ -28,12 +28,6 @@ export interface PngHeader {
   readonly interlaced: boolean;
 }
 
-interface Content extends PngHeader {
-  compressed: Uint8Array;
-  palette: Uint8Array | undefined;
-  transparency: Uint8Array | undefined;
-}
-
 const signature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** Per colour type: its name, samples a pixel, allowed depths. */
 const colours: Record<number, [PngHeader['colour'], number, number[]]> = {
@@ -42,13 +36,6 @@ const colours: Record<number, [PngHeader['colour'], number, number[]]> = {
   3: ['palette', 1, [1, 2, 4, 8]],
   4: ['grey and alpha', 2, [8, 16]],
   6: ['rgb and alpha', 4, [8, 16]],
-};
-const samplesOf: Record<PngHeader['colour'], number> = {
-  grey: 1,
-  rgb: 3,
-  palette: 1,
-  'grey and alpha': 2,
-  'rgb and alpha': 4,
 };
 /** Adam7: first column, first row, step in x, step in y of each pass. */
 const passes = [
@@ -80,10 +67,27 @@ export async function readPng(source: Source, signal?: AbortSignal): Promise<Png
   return decodePng(await readAll(source, signal), source.name);
 }
 
+/** Decodes a picture. Throws FORMAT when anything is damaged, UNSUPPORTED for interlacing of less than 8 bits. */
 export function decodePng(bytes: Uint8Array, file: string): PngImage {
-  const content = readChunks(bytes, file);
-  const raw = inflatePixels(content, file);
-  return toPicture(content, raw, file);
+  const { header, essential, compressed } = readChunks(bytes, file);
+  if (header.interlaced && header.depth < 8) {
+    throw new F2iError('UNSUPPORTED', 'interlaced pictures of less than 8 bits are not read', {
+      file,
+      field: 'IHDR',
+      found: `${header.depth} bits`,
+    });
+  }
+  checkAmount(header, compressed, file);
+  try {
+    return toPicture(decode(essential, { checkCrc: true }), header, file);
+  } catch (error) {
+    throw error instanceof F2iError ? error : damage(file, error);
+  }
+}
+
+function damage(file: string, cause: unknown, field?: string): F2iError {
+  const found = cause instanceof Error ? cause.message : String(cause);
+  return new F2iError('FORMAT', 'a damaged picture', { file, field, found, cause });
 }
 
 function fail(file: string, field: string, message: string, expected?: string, found?: string): never {
@@ -107,14 +111,23 @@ function headerOf(bytes: Uint8Array, file: string): PngHeader {
   return { width, height, depth: depth!, colour: colour![0], interlaced: interlace === 1 };
 }
 
-function readChunks(bytes: Uint8Array, file: string): Content {
+interface Chunks {
+  readonly header: PngHeader;
+  /** The file without profiles and texts, which may be anything and are not needed. */
+  readonly essential: Uint8Array;
+  /** The pixels, in zlib's format. */
+  readonly compressed: Uint8Array;
+}
+
+/** Checks that the chunks fill the file, and which there are; their CRC-32 is for fast-png to check. */
+function readChunks(bytes: Uint8Array, file: string): Chunks {
   if (!isPng(bytes)) fail(file, 'signature', 'not a PNG file');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const essential = [bytes.subarray(0, 8)];
+  const compressed: Uint8Array[] = [];
+  const seen = new Set<string>();
   let header: PngHeader | undefined;
-  let palette: Uint8Array | undefined;
-  let transparency: Uint8Array | undefined;
-  const data: Uint8Array[] = [];
-  for (let at = 8; ; ) {
+  for (let at = 8; !seen.has('IEND'); ) {
     if (at + 12 > bytes.length) fail(file, 'chunk', 'the file ends too early');
     const length = view.getUint32(at);
     const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
@@ -122,189 +135,97 @@ function readChunks(bytes: Uint8Array, file: string): Content {
     if (at + 12 + length > bytes.length) {
       fail(file, type, 'the chunk is longer than the file', `at most ${bytes.length - at - 12}`, `${length}`);
     }
-    const crc = crc32(bytes.subarray(at + 4, at + 8 + length));
-    if (crc !== view.getUint32(at + 8 + length))
-      fail(file, type, 'the chunk is damaged: its CRC-32 is wrong');
-    const body = bytes.subarray(at + 8, at + 8 + length);
-    at += 12 + length;
-    if ((header === undefined) !== (type === 'IHDR') || (type === 'IHDR' && length !== 13)) {
-      fail(file, type, 'the first chunk, and only that, must be an IHDR of 13 bytes');
+    if (!header && (type !== 'IHDR' || length !== 13)) {
+      fail(file, type, 'the first chunk must be an IHDR of 13 bytes');
     }
-    if (type === 'IHDR') header = headerOf(bytes, file);
-    else if (type === 'PLTE') {
-      if (palette || length % 3 !== 0 || length === 0 || length > 768) fail(file, type, 'malformed palette');
-      palette = body;
-    } else if (type === 'tRNS') transparency = body;
-    else if (type === 'IDAT') data.push(body);
-    else if (type === 'IEND') {
-      if (at !== bytes.length) fail(file, type, 'bytes after the end of the picture');
-      break;
-    } else if (type[0] === type[0]!.toUpperCase()) fail(file, type, 'unknown critical chunk');
+    header ??= headerOf(bytes, file);
+    if (/^[A-Z]/.test(type) && !['IHDR', 'PLTE', 'IDAT', 'IEND'].includes(type)) {
+      fail(file, type, 'unknown critical chunk');
+    }
+    if (seen.has(type) && ['IHDR', 'PLTE', 'tRNS'].includes(type)) fail(file, type, 'the chunk occurs twice');
+    if (type === 'PLTE' && (length === 0 || length > 768)) fail(file, type, 'malformed palette');
+    seen.add(type);
+    if (type === 'IDAT') compressed.push(bytes.subarray(at + 8, at + 8 + length));
+    if (type !== 'iCCP' && type !== 'tEXt') essential.push(bytes.subarray(at, at + 12 + length));
+    at += 12 + length;
+    if (type === 'IEND' && at !== bytes.length) fail(file, type, 'bytes after the end of the picture');
   }
-  if (header!.colour === 'palette' && !palette) fail(file, 'PLTE', 'a palette picture without palette');
-  const compressed = new Uint8Array(data.reduce((sum, part) => sum + part.length, 0));
-  let end = 0;
-  for (const part of data) {
-    compressed.set(part, end);
-    end += part.length;
+  if (header!.colour === 'palette' && !seen.has('PLTE')) {
+    fail(file, 'PLTE', 'a palette picture without palette');
   }
-  return { ...header!, compressed, palette, transparency };
+  return { header: header!, essential: joinBytes(essential), compressed: joinBytes(compressed) };
 }
 
-function passesOf({ width, height, interlaced }: PngHeader) {
-  if (!interlaced) return [{ x: 0, y: 0, dx: 1, dy: 1, width, height }];
-  return passes
-    .map(([x, y, dx, dy]) => ({
-      x,
-      y,
-      dx,
-      dy,
-      width: Math.max(0, Math.ceil((width - x) / dx)),
-      height: Math.max(0, Math.ceil((height - y) / dy)),
-    }))
-    .filter((pass) => pass.width > 0 && pass.height > 0);
+/** Bytes of the pixels before compression: each row of each pass, with its filter. */
+function rawSize({ width, height, depth, colour, interlaced }: PngHeader): number {
+  const [, samples] = Object.values(colours).find(([name]) => name === colour)!;
+  let size = 0;
+  for (const [x, y, dx, dy] of interlaced ? passes : [[0, 0, 1, 1]]) {
+    const columns = Math.max(0, Math.ceil((width - x!) / dx!));
+    const rows = Math.max(0, Math.ceil((height - y!) / dy!));
+    if (columns > 0) size += rows * (1 + Math.ceil((columns * samples * depth) / 8));
+  }
+  return size;
 }
 
-const rowBytes = (width: number, bitsAPixel: number) => Math.ceil((width * bitsAPixel) / 8);
+/** Compressed bytes that are inflated at once: at most 1032 times as many come out. */
+const pieceBytes = 1 << 14;
 
-/** Undoes the zlib wrapper (RFC 1950): exactly as many bytes as the size of the picture asks for. */
-function inflatePixels(content: Content, file: string): Uint8Array {
-  const { compressed } = content;
-  const bits = samplesOf[content.colour] * content.depth;
-  const size = passesOf(content).reduce(
-    (sum, pass) => sum + pass.height * (1 + rowBytes(pass.width, bits)),
-    0,
-  );
-  // DEFLATE cannot expand more than 1032 times.
+/** Inflates the pixels to count them, and stops at one too many: fast-png would take them all. */
+function checkAmount(header: PngHeader, compressed: Uint8Array, file: string): void {
+  const size = rawSize(header);
   if (size > compressed.length * 1032) {
-    fail(
-      file,
-      'IHDR',
-      'the size is more than the data can hold',
-      undefined,
-      `${content.width} x ${content.height}`,
-    );
+    const found = `${header.width} x ${header.height}`;
+    fail(file, 'IHDR', 'the size is more than the data can hold', undefined, found);
   }
-  const [method = 0, flags = 0] = compressed;
-  if ((method & 15) !== 8 || method >> 4 > 7 || (method * 256 + flags) % 31 !== 0 || flags & 32) {
-    fail(file, 'IDAT', 'malformed zlib header');
-  }
-  const raw = allocate('u8', size, file);
-  const inflater = new Inflater(compressed, 2);
-  let at = 0;
+  let count = 0;
+  const inflater = new Unzlib((piece) => {
+    count += piece.length;
+    if (count > size) fail(file, 'IDAT', 'more pixels than the header announces', `${size} bytes`);
+  });
   try {
-    for (let piece = inflater.next(); piece; piece = inflater.next()) {
-      if (at + piece.length > size) fail(file, 'IDAT', 'more pixels than the header announces');
-      raw.set(piece, at);
-      at += piece.length;
+    for (let at = 0; at < compressed.length; at += pieceBytes) {
+      inflater.push(compressed.subarray(at, at + pieceBytes), at + pieceBytes >= compressed.length);
     }
   } catch (error) {
-    if (error instanceof InflateError) fail(file, 'IDAT', error.message);
-    throw error;
+    throw error instanceof F2iError ? error : damage(file, error, 'IDAT');
   }
-  if (at !== size) fail(file, 'IDAT', 'fewer pixels than the header announces', `${size} bytes`, `${at}`);
-  const end = inflater.end;
-  if (end + 4 !== compressed.length) fail(file, 'IDAT', 'the checksum is missing, or bytes follow it');
-  const stored = new DataView(compressed.buffer, compressed.byteOffset + end, 4).getUint32(0);
-  if (stored !== adler32(raw)) fail(file, 'IDAT', 'the pixels are damaged: their Adler-32 is wrong');
-  return raw;
+  if (count < size) {
+    fail(file, 'IDAT', 'fewer pixels than the header announces', `${size} bytes`, `${count}`);
+  }
 }
 
-function adler32(bytes: Uint8Array): number {
-  let a = 1;
-  let b = 0;
-  for (let i = 0; i < bytes.length; ) {
-    // 5552 bytes are the most before b could overflow 32 bits (RFC 1950).
-    for (const end = Math.min(i + 5552, bytes.length); i < end; i++) {
-      a += bytes[i]!;
-      b += a;
+/** What fast-png decoded, as colours and alpha from 0 to 1. */
+function toPicture(decoded: DecodedPng, { width, height, colour, depth }: PngHeader, file: string): PngImage {
+  const { palette, transparency } = decoded;
+  let { data, channels } = decoded;
+  let top = 2 ** depth - 1;
+  if (colour === 'palette') {
+    data = convertIndexedToRgb(decoded);
+    channels = palette![0]!.length;
+    top = 255;
+  } else if (depth < 8) {
+    // fast-png leaves the samples packed. Each stands for itself, as in a palette of all of them.
+    data = convertIndexedToRgb({ ...decoded, palette: Array.from({ length: top + 1 }, (_, grey) => [grey]) });
+  }
+  const pixels = width * height;
+  if (data.length !== pixels * channels || (transparency && transparency.length !== channels)) {
+    fail(file, transparency ? 'tRNS' : 'IDAT', 'malformed transparency or pixels');
+  }
+  // The one colour that counts as transparent, if any, becomes an alpha channel.
+  const outChannels = transparency ? channels + 1 : channels;
+  const values = allocate('f32', pixels * outChannels, file);
+  for (let pixel = 0; pixel < pixels; pixel++) {
+    let isKey = true;
+    for (let k = 0; k < channels; k++) {
+      const value = data[pixel * channels + k]!;
+      values[pixel * outChannels + k] = value / top;
+      if (value !== transparency?.[k]) isKey = false;
     }
-    a %= 65521;
-    b %= 65521;
+    if (transparency) values[pixel * outChannels + channels] = isKey ? 0 : 1;
   }
-  return ((b << 16) | a) >>> 0;
+  return { width, height, channels: outChannels as PngImage['channels'], data: values };
 }
-
-function toPicture(content: Content, raw: Uint8Array, file: string): PngImage {
-  const { width, height, depth, colour, palette, transparency } = content;
-  const samples = samplesOf[colour];
-  const bits = samples * depth;
-  const stride = Math.max(1, bits >> 3);
-  const key = transparency && colour !== 'palette' ? transparentKey(transparency, colour, file) : undefined;
-  const alpha = key !== undefined || (colour === 'palette' && transparency !== undefined);
-  const channels = (colour === 'palette' ? 3 : samples) + (alpha ? 1 : 0);
-  const data = allocate('f32', width * height * channels, file);
-  const top = 2 ** depth - 1;
-  let at = 0;
-  const sample = (row: Uint8Array, index: number): number => {
-    if (depth === 8) return row[index]!;
-    if (depth === 16) return row[2 * index]! * 256 + row[2 * index + 1]!;
-    const bit = index * depth;
-    return (row[bit >> 3]! >> (8 - depth - (bit & 7))) & top;
-  };
-  for (const pass of passesOf(content)) {
-    const length = rowBytes(pass.width, bits);
-    let above: Uint8Array = new Uint8Array(length);
-    for (let y = 0; y < pass.height; y++) {
-      const row = raw.subarray(at + 1, at + 1 + length);
-      unfilter(raw[at]!, row, above, stride, file);
-      at += 1 + length;
-      above = row;
-      for (let x = 0; x < pass.width; x++) {
-        let out = ((pass.y + y * pass.dy) * width + pass.x + x * pass.dx) * channels;
-        if (colour === 'palette') {
-          const index = sample(row, x);
-          if (index * 3 >= palette!.length)
-            fail(file, 'IDAT', 'a pixel beyond the palette', undefined, `${index}`);
-          for (let k = 0; k < 3; k++) data[out++] = palette![3 * index + k]! / 255;
-          if (alpha) data[out] = (transparency![index] ?? 255) / 255;
-          continue;
-        }
-        let isKey = true;
-        for (let k = 0; k < samples; k++) {
-          const value = sample(row, x * samples + k);
-          if (value !== key?.[k]) isKey = false;
-          data[out++] = value / top;
-        }
-        if (key) data[out] = isKey ? 0 : 1;
-      }
-    }
-  }
-  return { width, height, channels: channels as PngImage['channels'], data };
-}
-
-/** The one colour that counts as transparent. */
-function transparentKey(transparency: Uint8Array, colour: PngHeader['colour'], file: string): number[] {
-  const samples = samplesOf[colour];
-  if (colour.endsWith('alpha') || transparency.length !== 2 * samples)
-    fail(file, 'tRNS', 'malformed transparency');
-  return Array.from({ length: samples }, (_, k) => transparency[2 * k]! * 256 + transparency[2 * k + 1]!);
-}
-
-/** Undoes a row's filter in place (PNG, section 9). */
-function unfilter(type: number, row: Uint8Array, above: Uint8Array, stride: number, file: string): void {
-  if (type === 0) return;
-  if (type > 4) fail(file, 'IDAT', 'unknown filter of a row', '0 to 4', `${type}`);
-  for (let i = 0; i < row.length; i++) {
-    const left = i >= stride ? row[i - stride]! : 0;
-    const up = above[i]!;
-    let prediction: number;
-    if (type === 1) prediction = left;
-    else if (type === 2) prediction = up;
-    else if (type === 3) prediction = (left + up) >> 1;
-    else {
-      const corner = i >= stride ? above[i - stride]! : 0;
-      const estimate = left + up - corner;
-      const toLeft = Math.abs(estimate - left);
-      const toUp = Math.abs(estimate - up);
-      const toCorner = Math.abs(estimate - corner);
-      prediction = toLeft <= toUp && toLeft <= toCorner ? left : toUp <= toCorner ? up : corner;
-    }
-    row[i] = row[i]! + prediction;
-  }
-}
-
-const colourTypes = { 1: 0, 2: 4, 3: 2, 4: 6 } as const;
 
 /**
  * The bytes of a PNG file. Values are clipped to 0..1 and rounded; NaN is INVALID_ARGUMENT.
@@ -316,7 +237,7 @@ export function encodePng(picture: PngImage, { depth = 8 }: { depth?: 8 | 16 } =
   if (
     !(width >= 1 && height >= 1) ||
     data.length !== width * height * channels ||
-    !(channels in colourTypes)
+    ![1, 2, 3, 4].includes(channels)
   ) {
     throw new F2iError('INVALID_ARGUMENT', 'not a picture', {
       expected: 'data of height x width x 1 to 4 channels',
@@ -324,47 +245,15 @@ export function encodePng(picture: PngImage, { depth = 8 }: { depth?: 8 | 16 } =
     });
   }
   const top = 2 ** depth - 1;
-  const samples = width * channels;
-  const length = (samples * depth) / 8;
-  const raw = new Uint8Array(height * (1 + length));
-  for (let y = 0; y < height; y++) {
-    const row = raw.subarray(y * (1 + length) + 1, (y + 1) * (1 + length));
-    for (let i = 0; i < samples; i++) {
-      const value = data[y * samples + i]!;
-      if (Number.isNaN(value)) {
-        throw new F2iError('INVALID_ARGUMENT', 'a pixel is not a number', { field: `row ${y}, sample ${i}` });
-      }
-      const level = Math.round(Math.min(1, Math.max(0, value)) * top);
-      if (depth === 8) row[i] = level;
-      else row.set([level >> 8, level & 255], 2 * i);
+  const levels = allocate(depth === 8 ? 'u8' : 'u16', data.length);
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
+    if (Number.isNaN(value)) {
+      const samples = width * channels;
+      const field = `row ${Math.floor(i / samples)}, sample ${i % samples}`;
+      throw new F2iError('INVALID_ARGUMENT', 'a pixel is not a number', { field });
     }
-    // Each row's differences to its left neighbour: smooth pictures become about half as large.
-    const stride = (channels * depth) / 8;
-    for (let i = length - 1; i >= stride; i--) row[i] = row[i]! - row[i - stride]!;
-    raw[y * (1 + length)] = 1;
+    levels[i] = Math.round(Math.min(1, Math.max(0, value)) * top);
   }
-  const header = new Uint8Array(13);
-  const view = new DataView(header.buffer);
-  view.setUint32(0, width);
-  view.setUint32(4, height);
-  header.set([depth, colourTypes[channels], 0, 0, 0], 8);
-  const chunks = [chunk('IHDR', header), chunk('IDAT', zlibSync(raw)), chunk('IEND', new Uint8Array(0))];
-  const bytes = new Uint8Array(8 + chunks.reduce((sum, part) => sum + part.length, 0));
-  bytes.set(signature);
-  let at = 8;
-  for (const part of chunks) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
-function chunk(type: string, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(12 + body.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, body.length);
-  for (let k = 0; k < 4; k++) bytes[4 + k] = type.charCodeAt(k);
-  bytes.set(body, 8);
-  view.setUint32(8 + body.length, crc32(bytes.subarray(4, 8 + body.length)));
-  return bytes;
+  return encode({ width, height, channels, depth, data: levels }, { zlib: { level: 6 } });
 }
