@@ -30,7 +30,7 @@ template <class T> struct GemmKernel {
   int64_t nc;     // columns of packed B that share the L2 cache at kc rows; a multiple of nr
   int64_t small;  // largest block that `factor` takes
   int64_t thin;   // most rows of a thin product
-  int64_t thin_cols; // most columns of a thin product
+  int64_t thin_size; // most sums of a thin product
 
   /// Packs m rows of A, element (i, p) at a[i row + p col].
   void (*pack_a)(int64_t m, int64_t k, const T *a, int64_t row, int64_t col, T *packed);
@@ -54,8 +54,8 @@ template <class T> struct GemmKernel {
   /// y[j, i] = x[i, j].
   void (*transpose)(int64_t rows, int64_t cols, const T *x, int64_t ldx, T *y, int64_t ldy);
 
-  /// Thin products of r <= thin rows and n <= thin_cols columns, where memory is the limit: x is
-  /// read once, along its rows, unpacked. sums has a leading dimension of thin_cols.
+  /// Thin products, where memory is the limit: x is read once, along its rows, unpacked. sums is
+  /// [r, n] without gaps, r <= thin, r n <= thin_size.
   /// sums[i, j] += sum over p of s[p r + i] x[p ldx + j].
   void (*thin_rows)(int64_t r, int64_t n, int64_t k, const T *s, const T *x, int64_t ldx, T *sums);
   /// sums[i, j] += sum over p of s[i lds + p] x[j ldx + p].

@@ -7,7 +7,7 @@
 namespace f2i::cpu {
 namespace {
 
-constexpr int64_t most_rows = 8, most_cols = 512; // of any kernel's thin product
+constexpr int64_t most_sums = 4096; // of any kernel's thin product
 
 } // namespace
 
@@ -38,17 +38,22 @@ f2i_status thin_product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T
     for (int64_t i = 0; i < r; ++i) {
       for (int64_t p = 0; p < k; ++p) packed[dots ? i * k + p : p * r + i] = *s.at(i, k0 + p);
     }
-    // Dot products are long and independent: a task may have few. Sums of rows want long rows.
-    const int64_t width = dots ? std::clamp<int64_t>(32768 / k / 4 * 4, 16, kernel.thin_cols) : kernel.thin_cols;
+    // Dot products are long and independent: a task may have few. Sums of rows want long rows. An
+    // element's bits do not depend on the width, a multiple of any vector.
+    const int threads = ex.pool().threads();
+    const int64_t most = kernel.thin_size / r / 16 * 16;
+    const int64_t share = dots ? 32768 / k : ceil_div(n, threads == 1 ? 1 : 4 * threads);
+    const int64_t width = std::clamp<int64_t>(round_up(share, 16), dots ? 16 : 256, most);
     for_tasks(ex, ceil_div(n, width), r * n * k < serial_work / 8, [&](int64_t task, int) {
       if (ex.cancelled()) return;
-      alignas(64) T sums[most_rows * most_cols] = {};
+      alignas(64) T sums[most_sums];
       const int64_t j0 = task * width, cols = std::min(width, n - j0);
+      std::fill_n(sums, r * cols, T(0));
       if (dots) kernel.thin_dots(r, cols, k, packed, k, x.at(j0, k0), x.row, sums);
       else kernel.thin_rows(r, cols, k, packed, x.at(j0, k0), x.col, sums);
       for (int64_t i = 0; i < r; ++i) {
         for (int64_t j = j0; j < j0 + cols; ++j) {
-          T value = op.alpha * sums[i * kernel.thin_cols + j - j0];
+          T value = op.alpha * sums[i * cols + j - j0];
           T *y = op.y + i * y_thin + j * y_long;
           if (op.accumulate || k0 > 0) {
             value += *y;
