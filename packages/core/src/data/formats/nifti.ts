@@ -128,7 +128,10 @@ export async function openNifti(source: Source, signal?: AbortSignal): Promise<N
   // A single gzip member states its size. Where it disagrees, count before anything is allocated on the header's word.
   if (compressed && (await statedSize(source, signal)) !== total % 2 ** 32) {
     let found = -voxelOffset;
-    for await (const piece of gunzipPieces(source, signal)) found += piece.length;
+    for await (const piece of gunzipPieces(source, signal)) {
+      found += piece.length;
+      if (found > bytes) throw wrongAmount(file, header, bytes, 'more');
+    }
     if (found !== bytes) throw wrongAmount(file, header, bytes, `${Math.max(0, found)}`);
   }
   const perVolume = bytes / header.volumes;
