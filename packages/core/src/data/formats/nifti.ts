@@ -130,7 +130,7 @@ export async function openNifti(source: Source, signal?: AbortSignal): Promise<N
     let found = -voxelOffset;
     for await (const piece of gunzipPieces(source, signal)) {
       found += piece.length;
-      if (found > bytes) throw wrongAmount(file, header, bytes, 'more');
+      if (found > bytes) throw wrongAmount(file, header, bytes, `${found} or more`);
     }
     if (found !== bytes) throw wrongAmount(file, header, bytes, `${Math.max(0, found)}`);
   }
