@@ -99,7 +99,8 @@ private:
   }
 
   /// y[row.., col..] -= x[row..] x[col..]^T on and below the diagonal, x the panel of column j.
-  Product<T> panel_product(int64_t j, int64_t width, int64_t row, int64_t rows, int64_t col, int64_t cols) const {
+  Product<T> panel_product(int64_t j, int64_t width, int64_t row, int64_t rows, int64_t col,
+                           int64_t cols) const {
     Product<T> update;
     update.m = rows;
     update.n = cols;
@@ -126,6 +127,7 @@ template <class T> f2i_status cholesky_factor_of(Exec &ex, const CholeskyFactor 
   const int64_t n = op.y.rows, lda = op.a.ld, ldy = op.y.ld;
   const T *a = op.a.as<const T>();
   T *y = op.y.as<T>();
+  if (n == 0) return F2I_OK;
   Factorisation<T> factorisation(ex, y, ldy);
   if (!factorisation.reserve(n)) return ex.fail(F2I_OUT_OF_MEMORY, "no room for the packed panels");
 
@@ -141,7 +143,7 @@ template <class T> f2i_status cholesky_factor_of(Exec &ex, const CholeskyFactor 
     // The mirror image of the tile: rows [j, j + cols), columns [i, i + rows) beyond the diagonal.
     for (int64_t r = j; r < j + cols; ++r) {
       const int64_t from = std::max(i, r + 1);
-      if (from < i + rows) std::memset(y + r * ldy + from, 0, static_cast<size_t>(i + rows - from) * sizeof(T));
+      if (from < i + rows) std::fill(y + r * ldy + from, y + r * ldy + i + rows, T(0));
     }
   });
   return ex.cancelled() ? F2I_CANCELLED : F2I_OK;

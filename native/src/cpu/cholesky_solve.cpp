@@ -6,6 +6,7 @@ namespace f2i::cpu {
 namespace {
 
 template <class T> f2i_status cholesky_solve_of(Exec &ex, const CholeskySolve &op) {
+  if (op.y.rows == 0 || op.y.cols == 0) return F2I_OK;
   TriangularSolver<T> solver(ex, op.y.rows, op.y.cols);
   if (!solver.reserve()) return ex.fail(F2I_OUT_OF_MEMORY, "no room for the packed operands");
   copy_right_hand_sides(ex, op.b, op.y);

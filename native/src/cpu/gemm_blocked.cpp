@@ -13,7 +13,7 @@ constexpr int64_t packed_bytes = int64_t{16} << 20; // of A, shared
 constexpr int64_t packed_rows = 4096;               // of A, at most, at a time
 
 template <class T> int64_t rows_at_once(const GemmKernel<T> &kernel, int64_t m) {
-  return std::min(round_up(m, kernel.mr), packed_rows / kernel.mr * kernel.mr);
+  return std::min(round_up(std::max<int64_t>(m, 1), kernel.mr), packed_rows / kernel.mr * kernel.mr);
 }
 
 template <class T> int64_t block_of_k(const GemmKernel<T> &kernel, int64_t k) {
@@ -48,7 +48,7 @@ bool Workspace<T>::reserve(Exec &ex, const GemmKernel<T> &kernel, int64_t m, int
   const int64_t step = block_of_k(kernel, k), rows = rows_at_once(kernel, m);
   const int64_t most = std::max<int64_t>(1, packed_bytes / static_cast<int64_t>(sizeof(T)) / (rows * step));
   a_size = std::max(rows * std::min(std::max<int64_t>(k, 1), most * step), kernel.thin * kernel.kc);
-  b_size = round_up(step * kernel.nc, 64);
+  b_size = round_up(std::min(kernel.kc, std::max<int64_t>(k, 1)), 4) * kernel.nc;
   a = ex.scratch_of<T>(a_size);
   b = ex.scratch_of<T>(b_size * ex.pool().threads());
   return a && b;

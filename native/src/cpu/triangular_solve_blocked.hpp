@@ -8,7 +8,8 @@ namespace f2i::cpu {
 /// Solves l y = b and l^T y = b in place of b.
 template <class T> class TriangularSolver {
 public:
-  TriangularSolver(Exec &ex, int64_t n, int64_t t) : ex_(ex), kernel_(gemm_kernel<T>(ex.isa())), n_(n), t_(t) {}
+  TriangularSolver(Exec &ex, int64_t n, int64_t t)
+      : ex_(ex), kernel_(gemm_kernel<T>(ex.isa())), n_(n), t_(t) {}
 
   /// Takes the scratch memory; false when there is none.
   bool reserve();
