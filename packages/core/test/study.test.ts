@@ -113,7 +113,7 @@ describe('loading a study', () => {
   });
 
   it.each([
-    ['an unknown key', { voxls: 1 }, /Unrecognized key.*voxls/],
+    ['an unknown key', { voxls: 1 }, /unknown key "voxls": did you mean voxels\?/],
     ['a missing repetition time', { tr: undefined }, /repetition time/],
     [
       'a run outside the data',

@@ -164,13 +164,45 @@ describe('hostile manifests', () => {
   });
 
   const mistakes: [Record<string, Json>, RegExp][] = [
-    [{ trials: { file: 'events.tsv', heder: true } }, /: trials: Unrecognized key: "heder"/],
-    [{ trials: { file: 'events.tsv', onsetFrom: 'x' } }, /: trials\.onsetFrom: .*"run"\|"series"/],
-    [{ stimuli: { folder: 'pictures' } }, /: stimuli\.size: /],
-    [{ stimuli: { file: 'stimuli.npy' } }, /: stimuli\.axes: /],
-    [{ indexBase: 2 }, /: indexBase: Invalid input: expected 0 or 1/],
-    [{ voxels: { file: 3, rows: 'volumes' } }, /: voxels\.file: .*string or array, received number/],
-    [{ runs: [{ name: 'a', first: 0 }] }, /: runs\.0\.last: /],
+    [{ trials: { file: 'events.tsv', heder: true } }, /: trials: unknown key "heder": did you mean header\?/],
+    [
+      { trials: { file: 'events.tsv', onsetFrom: 'x' } },
+      /: trials\.onsetFrom: .*expected "run" or "series", found "x"$/,
+    ],
+    [
+      { stimuli: { folder: 'pictures' } },
+      /: stimuli\.size: missing; expected \[height, width\].*found nothing$/,
+    ],
+    [
+      { stimuli: { folder: 'pictures', size: '64' } },
+      /stimuli\.size: .*expected \[height, width\].*found "64"$/,
+    ],
+    [
+      { stimuli: { folder: 'pictures', size: [64] } },
+      /stimuli\.size.*expected \[height, width\].*found \[64\]$/,
+    ],
+    [
+      { stimuli: { folder: 'pictures', size: [0, 64] } },
+      /stimuli\.size\.0: .*expected more than 0, found 0$/,
+    ],
+    [
+      { stimuli: { folder: 'pictures', size: [2, 2], color: 'rgb' } },
+      /: stimuli: unknown key "color": did you mean colour\?/,
+    ],
+    [{ stimuli: { folder: 'pictures', sise: [2, 2] } }, /: stimuli: unknown key "sise": did you mean size\?/],
+    [{ stimuli: { file: 'stimuli.npy' } }, /: stimuli\.axes: missing; expected a list of stimulus/],
+    [{ indexBase: 2 }, /: indexBase: .*expected 0 or 1, found 2$/],
+    [{ voxels: { file: 3, rows: 'volumes' } }, /: voxels\.file: .*expected text or a list, found 3$/],
+    [{ runs: [{ name: 'a', first: 0 }] }, /: runs\.0\.last: missing; expected a number, found nothing$/],
+    [
+      { runs: [{ name: true, first: 0, last: 1 }] },
+      /: runs\.0\.name: .*expected text or a number, found true$/,
+    ],
+    [
+      { trials: { file: 'events.tsv', columns: { size: 3 } } },
+      /trials\.columns\.size: .*expected text, found 3$/,
+    ],
+    [{ tr: '2' }, /: tr: .*expected a number, found "2"$/],
   ];
   it.each(mistakes)('%j: the error is about what was meant', async (change, message) => {
     expect((await errorOf(load({ ...eventStudy, ...change }))).message).toMatch(message);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { F2iError } from '../../error.ts';
 import { parseJson } from '../json.ts';
+import { type Issue, manifestError } from './manifest_error.ts';
 
 export const STUDY_FORMAT = 'fmri2image-study';
 export const STUDY_VERSION = 1;
@@ -124,9 +125,7 @@ export function parseManifest(text: string, file: string): StudyManifest {
   const json = parseJson(text, file);
   const result = studySchema.safeParse(json);
   if (!result.success) {
-    const issue = deepest(result.error.issues[0] as ZodIssue);
-    const message = issue.message.replace(/, received undefined$/, ', found nothing');
-    throw new F2iError('FORMAT', message, { file, field: issue.path.join('.') || 'the manifest' });
+    throw manifestError(json, result.error.issues as readonly Issue[], studySchema, file);
   }
   const manifest = result.data;
   if (manifest.voxels.rows === 'volumes' && manifest.tr === undefined) {
@@ -146,31 +145,4 @@ export function parseManifest(text: string, file: string): StudyManifest {
     });
   }
   return manifest;
-}
-
-interface Issue {
-  readonly message: string;
-  readonly path: readonly PropertyKey[];
-}
-
-type ZodIssue = Issue & { readonly errors?: readonly (readonly ZodIssue[])[] };
-
-/** Of a failed union, the issue of the alternative with the fewest: it is what the author meant. */
-function deepest(issue: ZodIssue): Issue {
-  const alternatives = issue.errors ?? [];
-  if (alternatives.length === 0) return issue;
-  if (alternatives.every(([only, ...more]) => more.length === 0 && only!.path.length === 0)) {
-    const messages = alternatives.map(([only]) => deepest(only!).message);
-    const wanted = messages.map(
-      (message) => /expected (.*?)(?:, received .*)?$/.exec(message)?.[1] ?? message,
-    );
-    const received = /, received .*$/.exec(messages[0]!)?.[0] ?? '';
-    return {
-      message: `Invalid input: expected ${[...new Set(wanted)].join(' or ')}${received}`,
-      path: issue.path,
-    };
-  }
-  const best = alternatives.toSorted((a, b) => a.length - b.length)[0]!;
-  const inner = deepest(best.toSorted((a, b) => b.path.length - a.path.length)[0]!);
-  return { message: inner.message, path: [...issue.path, ...inner.path] };
 }
