@@ -7,8 +7,10 @@ import {
   createReferenceBackend,
   evaluate,
   meanPicture,
+  meanScore,
   openSafetensors,
   ownScores,
+  permutationTest,
   pixelCorrelation,
   quantile,
   type Rows,
@@ -113,6 +115,25 @@ describe('twoWayIdentification', () => {
     expect(() => twoWayIdentification(one, identity(1))).toThrow(/at least 2 trials, found 1/);
   });
 
+  it('leaves trials that show the same stimulus out of the comparison', () => {
+    // Rows 0 and 2 show the same; row 1 alone competes with them, and both of them with row 1.
+    const scores = [
+      ...twoWayIdentification(correlations, identity(3), 'reconstruction', ['a', 'b', 'a']).values,
+    ];
+    // Columns are .9 .1 .3; .5 .5 .4; .2 .9 .8.
+    expect(scores).toEqual([1, 0, 0, 0, 0.5, 1, 1, 0, 0]);
+    const distinct = twoWayIdentification(correlations, identity(3), 'reconstruction', [7, 8, 9]);
+    expect(distinct).toEqual(twoWayIdentification(correlations, identity(3)));
+  });
+
+  it('refuses repeats of one stimulus alone, labels that do not fit, and repeats against a stimulus', () => {
+    const score = (stimuli: number[], orientation: 'reconstruction' | 'stimulus' = 'reconstruction') =>
+      twoWayIdentification(correlations, identity(3), orientation, stimuli);
+    expect(() => score([4, 4, 4])).toThrow(/2 different ones, found 3 trials of the same/);
+    expect(() => score([1, 2])).toThrow(/stimuli.*expected 3, found 2/);
+    expect(() => score([1, 2, 2], 'stimulus')).toThrow(/orientation/);
+  });
+
   itWith('goldens', 'metrics_features.safetensors')('equals the counts of MindEye', async () => {
     const file = await openSafetensors(await sharedSource('metrics_features.safetensors', goldensRoot));
     const rows = async (name: string): Promise<Rows> => {
@@ -172,6 +193,55 @@ describe('evaluate', () => {
     const all = await evaluate({ truth, reconstructions, runs }, { exchangeability: 'trials' });
     expect(result.frameCorrelation.perTrial).toEqual(scored.map((i) => all.frameCorrelation.perTrial[i]));
     for (const score of result.twoWay.perTrial) expect([0, 1 / 3, 2 / 3, 1]).toContain(score);
+  });
+
+  describe('with pictures that were shown three times', () => {
+    const pictures = randomRows(10, 60, 8);
+    const stimuli = Array.from({ length: 30 }, (_, i) => (7 * i) % 10);
+    const shown = rowsOf(stimuli.map((s) => [...pictures.data.slice(s * 60, (s + 1) * 60)]));
+    const options = { exchangeability: 'trials', permutations: 199 } as const;
+
+    it('scores a perfect reconstruction 1 and one mean picture 1/2', async () => {
+      const control = meanPicture(randomRows(50, 60, 9));
+      const input = { truth: shown, reconstructions: shown, meanPicture: control };
+      const told = await evaluate({ ...input, stimuli }, options);
+      expect(told).toMatchObject({ trials: 30, stimuli: 10 });
+      expect(told.twoWay.score).toBe(1);
+      expect(told.twoWay.meanPicture).toBeCloseTo(0.5, 12);
+      // Untold, the two other trials of the same picture are failures: 27 / 29.
+      const untold = await evaluate(input, options);
+      expect(untold).toMatchObject({ trials: 30, stimuli: 30 });
+      expect(untold.twoWay.score).toBeCloseTo(27 / 29, 12);
+    });
+
+    it('scores noise 1/2, and calls as much of it significant as it says', async () => {
+      const random = createRandom(10);
+      let [sum, shuffled, rejected] = [0, 0, 0];
+      const datasets = 200;
+      for (let i = 0; i < datasets; i++) {
+        const noise = { data: random.normals(30 * 60), shape: [30, 60] };
+        const correlations = await correlationMatrix(shown, noise);
+        const table = twoWayIdentification(correlations, identity(30), 'reconstruction', stimuli);
+        const test = permutationTest(table, { exchangeability: 'trials', permutations: 99, seed: i });
+        sum += meanScore(table, identity(30)) / datasets;
+        shuffled += test.null.reduce((total, score) => total + score) / 99 / datasets;
+        if (test.p <= 0.05) rejected += 1 / datasets;
+      }
+      expect(Math.abs(sum - 0.5)).toBeLessThan(0.02);
+      expect(Math.abs(shuffled - 0.5)).toBeLessThan(0.01);
+      expect(rejected).toBeGreaterThan(0.015);
+      expect(rejected).toBeLessThan(0.1);
+    });
+
+    it('takes the identities of the scored trials', async () => {
+      const scored = [0, 10, 1, 2];
+      const result = await evaluate({ truth: shown, reconstructions: shown, stimuli, scored }, options);
+      expect(result).toMatchObject({ trials: 4, stimuli: 3 });
+      expect(result.twoWay.perTrial).toEqual([1, 1, 1, 1]);
+      await expect(
+        evaluate({ truth: shown, reconstructions: shown, stimuli: stimuli.slice(1) }, options),
+      ).rejects.toThrow(/stimuli.*expected 30, found 29/);
+    });
   });
 
   it('refuses trials listed twice, and a reconstruction too many', async () => {

@@ -14,6 +14,11 @@ export interface EvaluateInput {
   reconstructions: Rows;
   /** Run (or sweep) of each. */
   runs?: ArrayLike<string | number> | undefined;
+  /**
+   * Identity of the stimulus of each, where some were shown several times: repeats of a stimulus do not compete in
+   * identification. All different when absent.
+   */
+  stimuli?: ArrayLike<number | string> | undefined;
   /** Trials that count, as indices; all when absent. */
   scored?: ArrayLike<number> | undefined;
   /** Mean training picture [1, ...], or one for each trial [n, ...] where folds had different training sets. */
@@ -45,6 +50,8 @@ export interface MetricResult {
 /** Everything that is said of a set of reconstructions: plain values, ready for JSON. */
 export interface Evaluation {
   readonly trials: number;
+  /** Different stimuli among the scored trials. */
+  readonly stimuli: number;
   /** Indices of the scored trials, in the order of `perTrial`. */
   readonly scored: readonly number[];
   readonly twoWay: MetricResult;
@@ -78,11 +85,19 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
       found: `${m}`,
     });
   }
+  if (input.stimuli && input.stimuli.length !== n) {
+    throw new F2iError('INVALID_ARGUMENT', 'one stimulus for each reconstruction', {
+      field: 'stimuli',
+      expected: `${n}`,
+      found: `${input.stimuli.length}`,
+    });
+  }
   const own = scoredTrials(input.scored, n);
+  const stimuli = input.stimuli && Array.from(own, (trial) => input.stimuli![trial]!);
   const scoredTruth = takeRows(truth, own);
   const correlations = await correlationMatrix(scoredTruth, reconstructions, options);
   const control =
-    input.meanPicture && (await meanPictureTables(scoredTruth, input.meanPicture, own, n, options));
+    input.meanPicture && (await meanPictureTables(scoredTruth, input.meanPicture, own, n, stimuli, options));
 
   let test: ReturnType<typeof permutationTest> | undefined;
   const metric = (table: ScoreTable, controlTable: ScoreTable | undefined, chance: number): MetricResult => {
@@ -99,7 +114,11 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
       perTrial: [...perTrial],
     };
   };
-  const twoWay = metric(twoWayIdentification(correlations, own), control?.twoWay, CHANCE.twoWay);
+  const twoWay = metric(
+    twoWayIdentification(correlations, own, 'reconstruction', stimuli),
+    control?.twoWay,
+    CHANCE.twoWay,
+  );
   const frameCorrelation = metric(
     pixelCorrelation(correlations, own),
     control?.frameCorrelation,
@@ -108,6 +127,7 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
   const { exact, smallestP } = test!;
   return {
     trials: own.length,
+    stimuli: stimuli ? new Set(stimuli).size : own.length,
     scored: [...own],
     twoWay,
     frameCorrelation,
@@ -121,6 +141,7 @@ async function meanPictureTables(
   picture: Rows,
   own: Int32Array,
   trials: number,
+  stimuli: readonly (number | string)[] | undefined,
   options: CorrelationOptions,
 ): Promise<{ twoWay: ScoreTable; frameCorrelation: ScoreTable }> {
   const [count] = rowExtents(picture, 'meanPicture');
@@ -134,7 +155,7 @@ async function meanPictureTables(
   const correlations = await correlationMatrix(scoredTruth, picture, options);
   const columns = count === 1 ? own.map(() => 0) : own;
   return {
-    twoWay: twoWayIdentification(correlations, columns),
+    twoWay: twoWayIdentification(correlations, columns, 'reconstruction', stimuli),
     frameCorrelation: pixelCorrelation(correlations, columns),
   };
 }
