@@ -25,7 +25,7 @@ export function createConsole(options: { json?: boolean | undefined; quiet?: boo
     json,
     print(line = '') {
       clear();
-      if (!json) process.stdout.write(`${line}\n`);
+      if (!json) process.stdout.write(`${printable(line)}\n`);
     },
     result(value) {
       clear();
@@ -33,7 +33,7 @@ export function createConsole(options: { json?: boolean | undefined; quiet?: boo
     },
     warn(line) {
       clear();
-      process.stderr.write(`${line}\n`);
+      process.stderr.write(`${printable(line)}\n`);
     },
     progress(what, share) {
       if (!live) return;
@@ -49,6 +49,13 @@ export function createConsole(options: { json?: boolean | undefined; quiet?: boo
       shown = true;
     },
   };
+}
+
+/** Text from files may hold codes that rewrite the terminal: they are shown, not obeyed. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (code) =>
+    code === '\n' ? code : `\\x${code.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
 
 /** hh:mm:ss */

@@ -47,7 +47,8 @@ async function main(): Promise<number> {
 // A reader that closes the pipe early (head) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok);
-  throw error;
+  process.stderr.write(`fmri2image: the output cannot be written: ${error.message}\n`);
+  process.exit(EXIT.failed);
 });
 
 process.exitCode = await main();

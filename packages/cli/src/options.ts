@@ -48,11 +48,20 @@ export function seedNumber(text: string): number {
 }
 
 export function numberList(text: string): number[] {
-  const values = text.split(',').map(Number);
-  if (text.trim() === '' || values.some((value) => !Number.isFinite(value))) {
+  const parts = text.split(',').map((part) => part.trim());
+  const values = parts.map(Number);
+  if (parts.includes('') || values.some((value) => !Number.isFinite(value))) {
     throw new InvalidArgumentError('expected numbers separated by commas');
   }
   return values;
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value <= 0) {
+    throw new InvalidArgumentError('expected a number above 0');
+  }
+  return value;
 }
 
 export function textList(text: string): string[] {

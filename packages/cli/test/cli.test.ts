@@ -80,6 +80,19 @@ describe('from a study to scores', () => {
     expect(index.provenance.commandLine).toContain('fmri2image reconstruct');
   });
 
+  it('marks what its decoder had seen', async () => {
+    expect(
+      await run(['reconstruct', at('bundle'), at('study'), '-o', at('everything'), '--all']),
+    ).toMatchObject({ code: 0 });
+    const { items } = JSON.parse(readFileSync(at('everything/reconstructions.json'), 'utf8')) as {
+      items: { trials: number[]; seen: string }[];
+    };
+    expect(items.filter((item) => item.seen === 'trial').map((item) => item.trials[0])).toEqual([
+      ...Array(240).keys(),
+    ]);
+    expect(items.filter((item) => item.seen === 'no')).toHaveLength(40);
+  });
+
   it('gives the same picture on the reference device, from the same bundle', async () => {
     const args = ['reconstruct', at('bundle'), at('study'), '--trials', '245,250'];
     await run([...args, '-o', at('cpu')]);
@@ -173,6 +186,30 @@ describe('mistakes', () => {
     expect(refused.code).toBe(2);
     expect(refused.stderr).toMatch(/bundle: it exists already/);
     expect(readFileSync(at('bundle/model.json')).equals(before)).toBe(true);
+  });
+
+  it('--force replaces what the same command wrote, never an input or anything of somebody else', async () => {
+    mkdirSync(at('holder'));
+    await run(['simulate', '-o', at('holder/study'), '--seed', '9', ...SMALL]);
+    mkdirSync(at('private'));
+    writeFileSync(at('private/thesis.tex'), 'years of work');
+    for (const output of ['holder/study', 'holder', 'private']) {
+      const refused = await run(['fit', at('holder/study'), '-o', at(output), '--force', '--alphas', '10']);
+      expect(refused.code, output).toBe(2);
+      expect(refused.stderr).toMatch(/would replace an input|nothing was replaced/);
+    }
+    expect(readdirSync(at('holder/study')).sort()).toEqual([
+      'pictures.npy',
+      'study.json',
+      'trials.tsv',
+      'voxels.npy',
+    ]);
+    expect(readdirSync(at('private'))).toEqual(['thesis.tex']);
+    mkdirSync(at('empty'));
+    for (const flags of [[], ['--force']]) {
+      const args = ['fit', at('holder/study'), '-o', at('empty'), '--alphas', '10', ...flags];
+      expect((await run(args)).code).toBe(0);
+    }
   });
 
   it('a flipped bit in a bundle is found before anything is computed', async () => {

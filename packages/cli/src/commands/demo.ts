@@ -27,7 +27,8 @@ import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from '..
 import { averageRepeats, type Reconstructed, reconstructTrials } from '../pipeline/reconstruct.ts';
 import { provenanceOf, type Results, scoresTable, writeResults } from '../pipeline/results.ts';
 import { selectTrials } from '../pipeline/select.ts';
-import { contactSheet } from '../pipeline/sheet.ts';
+import { contactSheet, evenly } from '../pipeline/sheet.ts';
+import { seenBy, trainingRecord } from '../pipeline/training.ts';
 import { writeSimulation } from './simulate.ts';
 
 interface Options extends DeviceOptions {
@@ -93,7 +94,7 @@ async function run(options: Options, context: Context): Promise<void> {
     `${seconds().toFixed(1)} s in all. The study is in ${join(output, 'study')}; try it yourself:`,
   );
   const here = relative('.', output) || '.';
-  console.print(`  npx fmri2image fit ${here}/study -o my-decoder`);
+  console.print(`  npx fmri2image fit ${here}/study -o my-decoder --alpha-for all --folds 5`);
   console.print(`  npx fmri2image reconstruct my-decoder ${here}/study -o my-pictures --average`);
   console.print(`  npx fmri2image evaluate ${here}/study --reconstructions my-pictures`);
 }
@@ -170,7 +171,9 @@ async function decode(
 
   const decoder = await openBundle(memoryFolder(bundleFiles, join(output, 'bundle')), { backend, signal });
   const test = selectTrials(study, { split: 'test' });
-  const single = await reconstructTrials(study, prepared, decoder, test, context);
+  const single = await reconstructTrials(study, prepared, decoder, test, context, {
+    seen: seenBy(trainingRecord(study, training), study),
+  });
   const ours = averageRepeats(single);
   decoder.dispose();
   console.print(`3. ${test.length} trials that it has never seen become ${ours.items.length} pictures.`);
@@ -194,7 +197,7 @@ async function decode(
   const settings = { permutations: 999, seed: simulation.options.seed };
   const evaluation = await evaluateResults(study, ridge, settings, backend);
   const oracleEvaluation = await evaluateResults(study, oracle, settings, backend);
-  await writeResults(ridge, (path, content) => write(`reconstructions/${path}`, content));
+  await writeResults(ridge, (path, content) => write(`reconstructions/${path}`, content), study);
   await write('reconstructions/scores.tsv', scoresTable(ridge, evaluation));
   await write('pictures.png', demoSheet(study, ridge, oracle));
 
@@ -253,11 +256,10 @@ async function oracleResults(
 
 /** Twelve test pictures, evenly taken: shown, reconstructed by ridge, by the oracle. */
 function demoSheet(study: Study, ridge: Results, oracle: Results): Uint8Array {
-  const [height, width] = study.stimuli!.values.shape.slice(1) as [number, number];
   const shown = takeRows(
     study.stimuli!.values,
     ridge.items.map((item) => item.stimulus!),
   );
-  const columns = Array.from({ length: 12 }, (_, i) => Math.floor((i * ridge.items.length) / 12));
-  return contactSheet([shown, ridge.values, oracle.values], [height, width], columns, 3).toPng();
+  const all = ridge.items.map((_, i) => i);
+  return contactSheet([shown, ridge.values, oracle.values], evenly(all)).toPng();
 }

@@ -4,8 +4,10 @@ import { nodeFolder, writeFileAtomic, writeFolderAtomic } from '@fmri2image/node
 import { type Command, Option } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, seedNumber, usage, wholeNumber, withDevice, withStudy } from '../options.ts';
+import { prepareOutput } from '../output.ts';
 import { evaluateResults, printEvaluation } from '../pipeline/evaluate.ts';
 import { reconstructHeldOut } from '../pipeline/leaveOneOut.ts';
+import { sharingNotes } from '../pipeline/notes.ts';
 import { provenanceOf, type Results, readResults, scoresTable, writeResults } from '../pipeline/results.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
 import { openStudy } from '../study.ts';
@@ -26,7 +28,7 @@ export function evaluateCommand(program: Command): void {
     .command('evaluate')
     .summary('score reconstructions beside chance and controls')
     .description(
-      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification and frame correlation, beside chance, the mean training picture, shuffled trials and a permutation p-value.',
+      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification and frame correlation, beside chance, the mean training picture, shuffled trials and a permutation p-value; docs/scores.md explains them.',
     )
     .option('--reconstructions <folder>', 'written by fmri2image reconstruct')
     .addOption(new Option('--leave-one-out <label>', 'hold out one after the other').choices([...GROUPINGS]))
@@ -34,16 +36,45 @@ export function evaluateCommand(program: Command): void {
     .option('--permutations <n>', 'rearrangements of the permutation test', wholeNumber, 999)
     .option('--seed <n>', 'of permutations and intervals', seedNumber, 0)
     .option('-f, --force', 'replace an existing folder');
-  withDevice(withFit(withStudy(command))).action((study: string, options: Options) =>
-    withContext(options, (context) => run(study, options, context)),
-  );
+  const general = new Set(withStudy(command).options);
+  const ofFit = withFit(command).options.filter((option) => !general.has(option));
+  withDevice(command).action((study: string, options: Options) => {
+    checkUse(command, options, ofFit);
+    return withContext(options, (context) => run(study, options, context));
+  });
+}
+
+/** One of two ways to work; and what only the other one understands is not passed over in silence. */
+function checkUse(command: Command, options: Options, ofFit: readonly Option[]): void {
+  if ((options.reconstructions === undefined) === (options.leaveOneOut === undefined)) {
+    throw usage('evaluate needs either --reconstructions FOLDER or --leave-one-out run|session|group');
+  }
+  if (options.reconstructions === undefined) return;
+  const foreign = [
+    ...ofFit,
+    ...command.options.filter(({ long }) => long === '--output' || long === '--force'),
+  ];
+  const given = foreign.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  if (given.length > 0) {
+    const names = given.map(({ long }) => long).join(', ');
+    const belong = given.length === 1 ? 'belongs' : 'belong';
+    throw usage(
+      `${names} ${belong} to --leave-one-out; with --reconstructions nothing is fitted, and scores.tsv goes into that folder`,
+    );
+  }
 }
 
 async function run(path: string, options: Options, context: Context): Promise<void> {
   const { console, signal } = context;
-  if ((options.reconstructions === undefined) === (options.leaveOneOut === undefined)) {
-    throw usage('evaluate needs either --reconstructions FOLDER or --leave-one-out run|session|group');
-  }
+  const output =
+    options.output === undefined
+      ? { force: false }
+      : await prepareOutput({
+          path: options.output,
+          kind: 'folder of reconstructions',
+          force: options.force,
+          inputs: [path, options.data],
+        });
   const started = performance.now();
   console.progress('read the study');
   const study = await openStudy(path, options.data, signal);
@@ -54,6 +85,11 @@ async function run(path: string, options: Options, context: Context): Promise<vo
       : await heldOut(study, options, context);
   console.progress('evaluate');
   const evaluation = await evaluateResults(study, results, options, context.backend);
+  const notes = [
+    ...study.warnings,
+    ...results.provenance.warnings,
+    ...sharingNotes(study, results, evaluation),
+  ];
   const seconds = { read: (read - started) / 1e3, compute: (performance.now() - read) / 1e3 };
   const scores = scoresTable(results, evaluation);
   if (options.reconstructions !== undefined) {
@@ -62,18 +98,22 @@ async function run(path: string, options: Options, context: Context): Promise<vo
     await writeFolderAtomic(
       options.output,
       async (write) => {
-        await writeResults(results, write);
+        await writeResults(results, write, study);
         await write('scores.tsv', scores);
-        await write('evaluation.json', `${JSON.stringify(evaluation, undefined, 2)}\n`);
+        await write('evaluation.json', `${JSON.stringify({ ...evaluation, notes }, undefined, 2)}\n`);
       },
-      { force: options.force ?? false, signal, onRepair: console.warn },
+      { ...output, signal, onRepair: console.warn },
     );
   }
-  for (const warning of [...study.warnings, ...results.provenance.warnings]) console.warn(`note: ${warning}`);
-  console.result({ ...summary(evaluation, results), evaluation, seconds });
+  for (const note of notes) console.warn(`note: ${note}`);
+  console.result({ ...summary(evaluation, results), evaluation, notes, seconds });
   printEvaluation(console, evaluation, results.provenance.decoder);
+  console.print('what these figures mean: docs/scores.md');
   const where = options.reconstructions ?? options.output;
-  if (where) console.print(`scores of each trial: ${join(where, 'scores.tsv')}`);
+  if (where) {
+    console.print(`scores of each trial: ${join(where, 'scores.tsv')}`);
+    console.print(`pictures beside what was shown: ${join(where, 'pictures.png')}`);
+  }
 }
 
 async function heldOut(study: Study, options: Options, context: Context): Promise<Results> {

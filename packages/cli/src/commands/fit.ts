@@ -3,9 +3,11 @@ import { writeFolderAtomic } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, withDevice, withStudy } from '../options.ts';
+import { prepareOutput } from '../output.ts';
 import { chooseDelays } from '../pipeline/delays.ts';
 import { fitRidgeDecoder, preparationOf } from '../pipeline/fit.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
+import { trainingRecord } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
 
@@ -34,6 +36,12 @@ export function fitCommand(program: Command): void {
 async function fit(path: string, options: Options, context: Context): Promise<void> {
   const { console, signal, backend } = context;
   const started = performance.now();
+  const output = await prepareOutput({
+    path: options.output,
+    kind: 'bundle',
+    force: options.force,
+    inputs: [path, options.data],
+  });
   console.progress('read the study');
   const study = await openStudy(path, options.data, signal);
   for (const warning of study.warnings) console.warn(`note: ${warning}`);
@@ -56,13 +64,16 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
   const steps = preparationOf(study, settings);
   const decoder = await fitRidgeDecoder(study, prepareStudy(study, steps), steps, trials, settings, context);
   const fitted = performance.now();
+  const contents = decoder.toBundle();
+  const training = trainingRecord(study, trials);
+  const toBundle = () => ({ ...contents, report: { ...contents.report, training } });
   let hash = '';
   await writeFolderAtomic(
     options.output,
     async (write) => {
-      hash = await saveBundle(decoder, write, { dataTerms: study.dataTerms });
+      hash = await saveBundle({ toBundle }, write, { dataTerms: study.dataTerms });
     },
-    { force: options.force ?? false, signal, onRepair: console.warn },
+    { ...output, signal, onRepair: console.warn },
   );
   const { report } = decoder.model;
   const seconds = { read: (read - started) / 1e3, fit: (fitted - read) / 1e3 };

@@ -84,7 +84,8 @@ function positiveList(text: string): number[] {
 
 function cutoff(text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('expected seconds, or 0');
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('expected seconds, or 0');
   return value;
 }
 

@@ -3,10 +3,12 @@ import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, usage, withDevice } from '../options.ts';
-import { meanTarget, preparationFromBundle } from '../pipeline/fit.ts';
+import { prepareOutput } from '../output.ts';
+import { preparationFromBundle } from '../pipeline/fit.ts';
 import { averageRepeats, reconstructTrials } from '../pipeline/reconstruct.ts';
 import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
+import { checkRepetitionTime, seenBy } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
 
 interface Options extends DeviceOptions {
@@ -45,15 +47,23 @@ function trialList(text: string): number[] {
   if (values.some((value) => !Number.isInteger(value) || value < 0)) {
     throw new InvalidArgumentError('expected whole numbers above 0, separated by commas');
   }
+  if (new Set(values).size !== values.length) throw new InvalidArgumentError('expected each trial once');
   return values;
 }
 
 async function reconstruct(bundle: string, path: string, options: Options, context: Context): Promise<void> {
   const { console, signal, backend } = context;
+  const output = await prepareOutput({
+    path: options.output,
+    kind: 'folder of reconstructions',
+    force: options.force,
+    inputs: [bundle, path, options.data],
+  });
   console.progress('read the bundle and the study');
   const folder = await nodeFolder(bundle, { onRepair: console.warn });
   const { model, contents } = await readBundle(folder, signal);
   const study = await openStudy(path, options.data, signal);
+  checkRepetitionTime(model.input.repetitionTime, study, `${bundle}/model.json`);
   const decoder = await openBundle(folder, { backend, signal });
   try {
     const prepared = prepareStudy(
@@ -62,15 +72,18 @@ async function reconstruct(bundle: string, path: string, options: Options, conte
     );
     const trials = chooseTrials(study, options);
     const started = performance.now();
-    let reconstructed = await reconstructTrials(study, prepared, decoder, trials, context);
+    let reconstructed = await reconstructTrials(study, prepared, decoder, trials, context, {
+      seen: seenBy(model.report.training, study),
+    });
     const seconds = (performance.now() - started) / 1e3;
     if (options.average) reconstructed = averageRepeats(reconstructed);
-    const mean = contents.tensors.find((tensor) => tensor.name === 'target_mean');
+    const mean = contents.tensors.find((tensor) => tensor.name === 'target_mean')!;
     const results: Results = {
       ...reconstructed,
-      meanPicture: mean
-        ? { data: Float32Array.from(mean.data as Float32Array), shape: [1, ...decoder.output.shape] }
-        : meanTarget(study, trials),
+      meanPicture: {
+        data: Float32Array.from(mean.data as Float32Array),
+        shape: [1, ...decoder.output.shape],
+      },
       kind: decoder.output.kind,
       provenance: provenanceOf(
         study.name,
@@ -80,8 +93,8 @@ async function reconstruct(bundle: string, path: string, options: Options, conte
         decoder.warnings,
       ),
     };
-    await writeFolderAtomic(options.output, (write) => writeResults(results, write), {
-      force: options.force ?? false,
+    await writeFolderAtomic(options.output, (write) => writeResults(results, write, study), {
+      ...output,
       signal,
       onRepair: console.warn,
     });

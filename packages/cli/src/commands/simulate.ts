@@ -9,7 +9,8 @@ import {
 import { writeFolderAtomic } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
-import { type DeviceOptions, numberList, seedNumber, wholeNumber, withDevice } from '../options.ts';
+import { type DeviceOptions, positiveNumber, seedNumber, wholeNumber, withDevice } from '../options.ts';
+import { prepareOutput } from '../output.ts';
 
 interface Options extends DeviceOptions {
   output: string;
@@ -19,7 +20,7 @@ interface Options extends DeviceOptions {
   testPictures: number;
   repeats: number;
   size: number;
-  noise: number[];
+  noise: number;
   force?: boolean;
 }
 
@@ -38,7 +39,12 @@ export function simulateCommand(program: Command): void {
     .option('--test-pictures <n>', 'pictures shown repeatedly, for testing', wholeNumber, demo.testPictures)
     .option('--repeats <n>', 'presentations of each test picture', wholeNumber, demo.testRepeats)
     .option('--size <pixels>', 'side of the pictures', wholeNumber, demo.size)
-    .option('--noise <level>', 'deviation of the noise over that of the responses', numberList, [demo.noise])
+    .option(
+      '--noise <level>',
+      'deviation of the noise over that of the responses',
+      positiveNumber,
+      demo.noise,
+    )
     .option('-f, --force', 'replace an existing folder');
   withDevice(command).action((options: Options) => withContext(options, (context) => run(options, context)));
 }
@@ -52,12 +58,13 @@ async function run(options: Options, { backend, console, signal }: Context): Pro
     testPictures: options.testPictures,
     testRepeats: options.repeats,
     size: options.size,
-    noise: options.noise[0]!,
+    noise: options.noise,
   };
+  const output = await prepareOutput({ path: options.output, kind: 'simulated study', force: options.force });
   console.progress('simulate');
   const simulation = await simulate(settings, backend, { signal });
   await writeFolderAtomic(options.output, (write) => writeSimulation(simulation, write), {
-    force: options.force ?? false,
+    ...output,
     signal,
     onRepair: console.warn,
   });

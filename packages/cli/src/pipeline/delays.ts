@@ -1,5 +1,6 @@
 import type { FittedStep, Study } from '@fmri2image/core';
 import { EVENT_DELAYS, prepareStudy } from '@fmri2image/core';
+import { usage } from '../options.ts';
 import { type FitContext, type FitSettings, fitRidgeDecoder, preparationOf } from './fit.ts';
 
 /**
@@ -25,8 +26,12 @@ export async function chooseDelays(
 ): Promise<FitSettings> {
   if (study.rows !== 'volumes') return settings;
   const sets = settings.delaySets ?? (study.continuous ? CONTINUOUS_DELAYS : [EVENT_DELAYS]);
-  const singleAlpha = settings.alphas?.length === 1;
-  if (sets.length === 1 || singleAlpha) return { ...settings, delays: sets[0] };
+  if (sets.length === 1) return { ...settings, delays: sets[0] };
+  if (settings.alphas?.length === 1) {
+    throw usage(
+      'with one penalty nothing is cross-validated that could choose the delays: state one set of --delays',
+    );
+  }
   const scores: number[] = [];
   for (const delays of sets) {
     const candidate = { ...settings, delays };

@@ -44,6 +44,7 @@ export async function evaluateResults(
       truth,
       reconstructions: results.values,
       runs: results.items.map((item) => item.run),
+      stimuli: shown,
       scored,
       meanPicture: results.meanPicture,
     },
@@ -66,14 +67,22 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
       metric.chance.toFixed(1),
       metric.meanPicture?.toFixed(3) ?? 'n/a',
       metric.shuffled.mean.toFixed(3),
-      metric.p < 0.001 ? metric.p.toExponential(1) : metric.p.toFixed(3),
+      decimal(metric.p),
     ]);
   }
   console.print(table(rows));
   const how =
     permutation.exchangeability === 'continuous' ? 'circular shifts within runs' : 'orders within runs';
   const all = permutation.exact ? 'all' : 'random';
+  const { trials, stimuli } = evaluation;
+  const scored =
+    stimuli < trials ? `${trials} scored trials of ${stimuli} stimuli` : `${trials} scored trials`;
   console.print(
-    `${evaluation.trials} scored trials; p from ${permutation.permutations} ${all} ${how} (seed ${permutation.seed}), at best ${permutation.smallestP.toExponential(1)}`,
+    `${scored}; p from ${permutation.permutations} ${all} ${how} (seed ${permutation.seed}), the smallest possible is ${decimal(permutation.smallestP)}`,
   );
+}
+
+/** A share as a plain decimal, small ones with two digits that count. */
+function decimal(share: number): string {
+  return share >= 0.01 ? share.toFixed(3) : String(Number(share.toPrecision(2)));
 }

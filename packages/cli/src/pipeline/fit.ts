@@ -51,7 +51,15 @@ export interface FitContext {
 }
 
 /** The preparation that the settings ask for. */
-export function preparationOf(study: Study, { delays, detrend }: FitSettings): PreparationStep[] {
+export function preparationOf(study: Study, { delays, delaySets, detrend }: FitSettings): PreparationStep[] {
+  if (study.rows === 'trials' && (delaySets || detrend !== undefined)) {
+    throw new F2iError('USAGE', '--delays and --detrend are for time series', {
+      file: study.name,
+      field: 'voxels.rows',
+      expected: 'volumes',
+      found: 'trials',
+    });
+  }
   return defaultPreparation(study)
     .filter((step) => step.name !== 'detrend' || detrend !== 0)
     .concat(study.continuous && detrend ? [{ name: 'detrend', settings: { cutoffSeconds: detrend } }] : [])
@@ -92,6 +100,7 @@ export async function fitRidgeDecoder(
         stimuli.kind === 'pictures'
           ? { kind: 'picture', shape, range: [0, 1] }
           : { kind: 'features', shape, name: stimuli.name },
+      runs: some.map((trial) => trial.run),
       groups: labelsOf(some, settings.groupBy),
       input: {
         selection: study.selection.description,

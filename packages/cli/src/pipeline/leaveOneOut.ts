@@ -10,6 +10,7 @@ import {
 import type { Console } from '../console.ts';
 import { chooseDelays } from './delays.ts';
 import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from './fit.ts';
+import { FoldWarnings } from './foldWarnings.ts';
 import { reconstructTrials } from './reconstruct.ts';
 import type { ResultItem } from './results.ts';
 import { type Grouping, labelsOf } from './select.ts';
@@ -37,28 +38,36 @@ export async function reconstructHeldOut(
     groups,
     study.trials.map((trial) => trial.stimulus),
   );
+  const pictures = study.stimuli!.kind === 'pictures' ? 'pictures' : 'stimuli';
   const { shape } = study.stimuli!.values;
   const size = study.stimuli!.values.data.length / shape[0]!;
   const values = new Float32Array(study.trials.length * size);
   const means = new Float32Array(values.length);
   const items = new Array<ResultItem>(study.trials.length);
-  const warnings = new Set<string>();
+  const warnings = new FoldWarnings();
   for (const [i, split] of splits.entries()) {
     context.console.progress(`${split.name} (${i + 1} of ${splits.length})`);
     const training = [...split.train];
+    const shared = groups[i]!.train.length - training.length;
+    if (shared > 0) {
+      warnings.add(split.name, `${shared} training trials that show held-out ${pictures} were left out`);
+    }
     const chosen = await chooseDelays(study, training, settings, context);
     const steps = preparationOf(study, chosen);
     const prepared = prepareStudy(study, steps);
     const decoder = await fitRidgeDecoder(study, prepared, steps, training, chosen, context);
     try {
-      const held = await reconstructTrials(study, prepared, decoder, [...split.test], context, split.name);
+      const held = await reconstructTrials(study, prepared, decoder, [...split.test], context, {
+        seen: () => 'no',
+        heldOut: split.name,
+      });
       const mean = meanTarget(study, training).data;
       placeFold(split, held.values.data, values, size);
       for (const [j, trial] of split.test.entries()) {
         items[trial] = held.items[j]!;
         means.set(mean, trial * size);
       }
-      for (const warning of decoder.warnings) warnings.add(`${split.name}: ${warning}`);
+      for (const warning of decoder.warnings) warnings.add(split.name, withRemedy(warning, settings));
     } finally {
       decoder.dispose();
     }
@@ -68,8 +77,15 @@ export async function reconstructHeldOut(
     items,
     values: { data: values, shape: all },
     meanPicture: { data: means, shape: all },
-    warnings: [...warnings],
+    warnings: warnings.summary(splits.length),
   };
+}
+
+/** What to try where the grid of alphas was too narrow. */
+function withRemedy(warning: string, { perTarget }: FitSettings): string {
+  if (!warning.includes('alpha of the grid') || warning.includes('--alphas')) return warning;
+  const remedy = 'a wider grid: --alphas';
+  return `${warning}; ${perTarget ? `${remedy}; one alpha for all targets: --alpha-for all` : remedy}`;
 }
 
 function placeFold({ test }: Split, from: Float32Array, to: Float32Array, size: number): void {

@@ -1,6 +1,7 @@
-import { type Decoder, type PreparedStudy, type Rows, type Study, takeRows } from '@fmri2image/core';
+import type { Decoder, PreparedStudy, Rows, Study } from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import type { ResultItem } from './results.ts';
+import { SEEN, type Seen } from './training.ts';
 
 export interface Reconstructed {
   readonly items: ResultItem[];
@@ -15,27 +16,25 @@ export async function reconstructTrials(
   decoder: Decoder,
   trials: readonly number[],
   { signal, console }: { signal: AbortSignal; console: Console },
-  heldOut?: string,
+  { seen, heldOut }: { seen: (trial: number) => Seen; heldOut?: string },
 ): Promise<Reconstructed> {
   const size = decoder.output.shape.reduce((product, extent) => product * extent, 1);
   const data = new Float32Array(trials.length * size);
-  const runs = trials.map((trial) => prepared.runs[trial]!);
   let done = 0;
-  for await (const { trial, image, features } of decoder.reconstruct(takeRows(prepared.voxels, trials), {
-    runs,
-    signal,
-  })) {
-    data.set((image ?? features)!.data, trial * size);
+  // All rows, of which some are decoded: a decoder with lags reads the volumes that follow in the run.
+  const { voxels, runs } = prepared;
+  for await (const { image, features } of decoder.reconstruct(voxels, { trials, runs, signal })) {
+    data.set((image ?? features)!.data, done * size);
     console.progress('reconstruct', ++done / trials.length);
   }
-  const items = trials.map((trial) => describeTrial(study, trial, heldOut));
+  const items = trials.map((trial) => ({ ...describeTrial(study, trial), seen: seen(trial), heldOut }));
   return { items, values: { data, shape: [trials.length, ...decoder.output.shape] } };
 }
 
-function describeTrial(study: Study, index: number, heldOut: string | undefined): ResultItem {
+function describeTrial(study: Study, index: number): Omit<ResultItem, 'seen'> {
   const { stimulus, run } = study.trials[index]!;
   const stimulusName = stimulus === undefined ? undefined : study.stimuli?.names[stimulus];
-  return { trials: [index], stimulus, stimulusName, run, heldOut };
+  return { trials: [index], stimulus, stimulusName, run };
 }
 
 /**
@@ -61,6 +60,8 @@ export function averageRepeats({ items, values }: Reconstructed): Reconstructed 
     averaged.push({
       ...members[0]!,
       trials: members.flatMap((item) => item.trials),
+      // The worst of them: SEEN is in that order.
+      seen: SEEN.find((kind) => members.some((item) => item.seen === kind))!,
       run: [...new Set(members.map((item) => item.run))].sort().join('+'),
     });
   }

@@ -9,11 +9,14 @@ import {
   type Rows,
   readArray,
   readText,
+  type Study,
   toFloat32,
   VERSION,
   type WriteFile,
 } from '@fmri2image/core';
 import { z } from 'zod';
+import { sheetOf } from './sheet.ts';
+import { SEEN, type Seen } from './training.ts';
 
 /** What a folder of reconstructions holds in memory. */
 export interface Results {
@@ -34,6 +37,8 @@ export interface ResultItem {
   readonly stimulus?: number | undefined;
   readonly stimulusName?: string | undefined;
   readonly run: string;
+  /** Had its decoder seen it? */
+  readonly seen: Seen;
   /** What was held out when the decoder of this item was fitted. */
   readonly heldOut?: string | undefined;
 }
@@ -73,6 +78,7 @@ const schema = z.strictObject({
       stimulus: z.int().nonnegative().optional(),
       stimulusName: z.string().optional(),
       run: z.string(),
+      seen: z.enum(SEEN),
       heldOut: z.string().optional(),
     }),
   ),
@@ -81,8 +87,11 @@ const schema = z.strictObject({
 /** Pictures smaller than this are enlarged by whole factors, so that they can be looked at. */
 const SMALLEST_SIDE = 128;
 
-/** Writes the folder: PNGs (pictures), all values as npy, the mean training picture, and what each item is. */
-export async function writeResults(results: Results, write: WriteFile): Promise<void> {
+/**
+ * Writes the folder: PNGs (pictures), an overview beside what was shown, all values as npy, the mean training picture,
+ * and what each item is.
+ */
+export async function writeResults(results: Results, write: WriteFile, study: Study): Promise<void> {
   const { items, values, meanPicture, kind, provenance } = results;
   const size = values.data.length / items.length;
   const files: (string | undefined)[] = [];
@@ -96,6 +105,8 @@ export async function writeResults(results: Results, write: WriteFile): Promise<
     const picture = new Picture(values.data.slice(i * size, (i + 1) * size), values.shape.slice(1), [0, 1]);
     await write(file, enlarged(picture).toPng());
   }
+  const sheet = sheetOf(study, items, values);
+  if (sheet) await write('pictures.png', sheet.toPng());
   await write('reconstructions.npy', encodeNpy(array(values)));
   await write('mean-training-picture.npy', encodeNpy(array(meanPicture)));
   const index = {

@@ -24,7 +24,9 @@ export interface RidgeTrainingData {
   targets: Rows | { source: TargetSource; shape: readonly number[] };
   /** What the targets are; features when absent. */
   output?: DecoderOutput | undefined;
-  /** Run (sweep, session) of each trial: folds leave out whole ones, lags stay inside them. */
+  /** Run of each trial: lags stay inside runs, and the ledger names them; as `groups` when absent. */
+  runs?: ArrayLike<string | number> | undefined;
+  /** Run (sweep, session) of each trial: folds leave out whole ones. */
   groups?: ArrayLike<string | number> | undefined;
   /** For the bundle: which voxels these are and what was done to them. */
   input?: Omit<BundleInput, 'voxels'> | undefined;
@@ -80,13 +82,14 @@ export async function fitRidgeModel(
   const [n, v] = rowExtents(data.voxels, 'voxels');
   const { source, output } = targetsOf(data, n);
   const lags = checkLags(options.lags ?? [0]);
-  const groups = checkGroups(data.groups, n);
+  const groups = checkLabels('groups', data.groups, n);
+  const runs = checkLabels('runs', data.runs, n) ?? groups;
   const width = lags.length * v;
   const storage = chooseStorage(options, n, width, source.count);
 
   const lagged = isPlain(lags)
     ? await copyAsFloat32(data.voxels.data, signal)
-    : lagVoxels(data.voxels, lags, groups).data;
+    : lagVoxels(data.voxels, lags, runs).data;
   const raw = backend.adopt(lagged.buffer as ArrayBuffer, [n, width], 'f32');
   const stats = columnStats(raw, ops);
   const [rawMean, rawStd] = (await downloadAll(stats.mean, stats.std)) as [Float32Array, Float32Array];
@@ -125,7 +128,7 @@ export async function fitRidgeModel(
       blockBytes: options.blockBytes,
     });
     const trainingVoxels = storage === 'dual' ? ((await z.download()) as Float32Array) : undefined;
-    const steps = fittedSteps(fit, groups, data.sawTest ?? 'unknown', centred, scale);
+    const steps = fittedSteps(fit, runs, data.sawTest ?? 'unknown', centred, scale);
     return {
       input: { voxels: v, ...data.input },
       output,
@@ -189,10 +192,11 @@ function checkLags(lags: readonly number[]): readonly number[] {
 
 export const isPlain = (lags: readonly number[]) => lags.length === 1 && lags[0] === 0;
 
-function checkGroups(groups: ArrayLike<string | number> | undefined, n: number) {
-  if (groups && groups.length !== n)
-    throw invalid('groups', 'one group for each trial', `${n}`, `${groups.length}`);
-  return groups && Array.from(groups);
+function checkLabels(field: string, labels: ArrayLike<string | number> | undefined, n: number) {
+  if (labels && labels.length !== n) {
+    throw invalid(field, 'one label for each trial', `${n}`, `${labels.length}`);
+  }
+  return labels && Array.from(labels);
 }
 
 /** NaN and infinity show in the mean (or, when it overflows, in the deviation) of their voxel. */
@@ -233,12 +237,12 @@ function defaultGrid(std: Float32Array, scaled: boolean, n: number): readonly nu
 
 function fittedSteps(
   { selection }: RidgeFit,
-  groups: readonly (string | number)[] | undefined,
+  labels: readonly (string | number)[] | undefined,
   sawTest: SawTest,
   centred: boolean,
   scaled: boolean,
 ): FittedStep[] {
-  const runs = [...new Set(groups ?? [])].map(String);
+  const runs = [...new Set(labels ?? [])].map(String);
   const steps: FittedStep[] = [];
   if (centred) {
     const step = scaled ? 'mean and standard deviation of voxels' : 'mean of voxels';

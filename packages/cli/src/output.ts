@@ -1,0 +1,76 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { F2iError } from '@fmri2image/core';
+
+/** What a command writes, and the entries that make a folder recognisable as such. */
+const KINDS = {
+  bundle: ['model.json', 'weights.safetensors'],
+  'folder of reconstructions': [
+    'reconstructions.json',
+    'reconstructions.npy',
+    'mean-training-picture.npy',
+    'pictures',
+    'pictures.png',
+    'scores.tsv',
+    'evaluation.json',
+  ],
+  'simulated study': ['study.json', 'voxels.npy', 'pictures.npy', 'trials.tsv'],
+} as const;
+export type OutputKind = keyof typeof KINDS;
+
+export interface OutputRequest {
+  readonly path: string;
+  readonly kind: OutputKind;
+  /** The user's --force. */
+  readonly force: boolean | undefined;
+  /** Files and folders that the command reads: none may be replaced. */
+  readonly inputs?: readonly (string | undefined)[];
+}
+
+/**
+ * Whether what is at the output may be replaced. Called before the work begins, so that nobody waits for a refusal.
+ * --force replaces only what the same kind of command wrote; an empty folder counts as nothing.
+ *
+ * @returns options for `writeFolderAtomic`
+ * @throws F2iError USAGE
+ */
+export async function prepareOutput({
+  path,
+  kind,
+  force,
+  inputs = [],
+}: OutputRequest): Promise<{ force: boolean }> {
+  const refuse = (message: string) => new F2iError('USAGE', message, { file: path });
+  const output = await realOrResolved(path);
+  for (const input of inputs) {
+    if (input === undefined) continue;
+    const read = await realOrResolved(input);
+    if (`${read}${sep}`.startsWith(`${output}${sep}`)) {
+      throw refuse(`the output would replace an input (${input}); name another folder`);
+    }
+  }
+  const entry = await stat(path).catch(() => undefined);
+  if (!entry) return { force: false };
+  if (!entry.isDirectory()) throw refuse('a file of this name exists; nothing was replaced');
+  const entries = await readdir(path);
+  if (entries.length === 0) return { force: true };
+  const known: readonly string[] = KINDS[kind];
+  const foreign = entries.find((name) => !known.includes(name));
+  if (foreign !== undefined || !entries.includes(known[0]!)) {
+    const what = foreign === undefined ? `no ${known[0]} is in it` : `it holds ${foreign}`;
+    throw refuse(`it exists and is not a ${kind} (${what}); nothing was replaced`);
+  }
+  if (!force) throw refuse(`it exists already; --force replaces this ${kind}`);
+  return { force: true };
+}
+
+/** Through symbolic links as far as the path exists. */
+async function realOrResolved(path: string): Promise<string> {
+  const full = resolve(path);
+  try {
+    return await realpath(full);
+  } catch {
+    const parent = dirname(full);
+    return parent === full ? full : join(await realOrResolved(parent), basename(full));
+  }
+}

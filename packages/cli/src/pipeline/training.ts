@@ -1,0 +1,52 @@
+import { F2iError, type Json, type Study } from '@fmri2image/core';
+import { z } from 'zod';
+
+/** Whether the decoder of a reconstruction had seen it: the trial itself, its picture in another trial, or neither. */
+export const SEEN = ['trial', 'stimulus', 'no', 'unknown'] as const;
+export type Seen = (typeof SEEN)[number];
+
+const ranges = z.array(z.tuple([z.int().nonnegative(), z.int().nonnegative()]));
+const schema = z.object({ study: z.string(), trials: ranges, stimuli: ranges });
+
+/** What a bundle keeps of the trials it was fitted on: the study's name, and ranges of indices into it. */
+export function trainingRecord(study: Study, trials: readonly number[]): Json {
+  const stimuli = trials.flatMap((trial) => study.trials[trial]!.stimulus ?? []);
+  return { study: study.name, trials: toRanges(trials), stimuli: toRanges(stimuli) };
+}
+
+/** Tells of each trial of a study whether the decoder with this record had seen it. */
+export function seenBy(record: unknown, study: Study): (trial: number) => Seen {
+  const parsed = schema.safeParse(record);
+  if (!parsed.success || parsed.data.study !== study.name) return () => 'unknown';
+  const { trials, stimuli } = parsed.data;
+  return (trial) => {
+    if (inRanges(trials, trial)) return 'trial';
+    const { stimulus } = study.trials[trial]!;
+    return stimulus !== undefined && inRanges(stimuli, stimulus) ? 'stimulus' : 'no';
+  };
+}
+
+function toRanges(indices: readonly number[]): [first: number, last: number][] {
+  const found: [number, number][] = [];
+  for (const index of [...new Set(indices)].sort((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last && last[1] === index - 1) last[1] = index;
+    else found.push([index, index]);
+  }
+  return found;
+}
+
+function inRanges(list: readonly (readonly [number, number])[], index: number): boolean {
+  return list.some(([first, last]) => index >= first && index <= last);
+}
+
+/** A decoder of a time series is bound to its repetition time: its lags count volumes. */
+export function checkRepetitionTime(fitted: number | undefined, study: Study, bundle: string): void {
+  if (fitted === undefined || study.tr === undefined || Math.abs(fitted - study.tr) <= 1e-3 * fitted) return;
+  throw new F2iError('INVALID_ARGUMENT', 'the decoder was fitted on another repetition time', {
+    file: bundle,
+    field: 'input.repetitionTime',
+    expected: `${fitted} s`,
+    found: `${study.tr} s (${study.name})`,
+  });
+}
