@@ -19,7 +19,7 @@ function run(command, args, options = {}) {
 /** Runs a preparatory command quietly: its output is shown only when it fails, which ends everything. */
 function prepare(label, command, args) {
   const started = Date.now();
-  if (process.stderr.isTTY) process.stderr.write(`${label} ...\r`);
+  process.stderr.write(`${label} ... `);
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: root,
     env,
@@ -27,7 +27,7 @@ function prepare(label, command, args) {
     maxBuffer: 2 ** 28,
   });
   if (status === 0) {
-    process.stderr.write(`${label}: done in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+    process.stderr.write(`done in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
     return;
   }
   process.stderr.write(
@@ -73,7 +73,13 @@ function install() {
 function build() {
   requireTools();
   install();
-  prepare('build', 'npx', ['--no-install', 'turbo', 'run', 'build', '--output-logs=errors-only']);
+  prepare('build (the first one takes minutes)', 'npx', [
+    '--no-install',
+    'turbo',
+    'run',
+    'build',
+    '--output-logs=errors-only',
+  ]);
 }
 
 /** Adds up the results that vitest and ctest left as JSON. */

@@ -17,7 +17,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     data: { type: 'string' },
-    output: { type: 'string', default: path.join(root, '.f2i', 'v1-bars') },
+    output: { type: 'string' },
     device: { type: 'string', default: 'cpu' },
     threads: { type: 'string' },
   },
@@ -30,7 +30,10 @@ if (!existsSync(data)) {
 }
 
 const args = ['evaluate', here, '--data', data, '--leave-one-out', 'run', '--alpha-for', 'all'];
-args.push('--device', values.device, '--output', values.output, '--force');
+const output = values.output ?? path.join(root, '.f2i', 'v1-bars');
+args.push('--device', values.device, '--output', output);
+// The default folder is the example's own.
+if (values.output === undefined) args.push('--force');
 if (values.threads) args.push('--threads', values.threads);
 const started = performance.now();
 const { status, stdout } = spawnSync(
@@ -52,7 +55,9 @@ if (!values.json) {
   const result = { decoder, twoWay, frameCorrelation, permutationP, device, seconds };
   console.log(
     JSON.stringify({
-      results: [{ ...result, frames: evaluation.trials, controls, pictures: values.output }],
+      results: [
+        { ...result, frames: evaluation.trials, controls, pictures: path.join(output, 'pictures.png') },
+      ],
     }),
   );
 }
