@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   bytesSource,
+  defaultPreparation,
   detrend,
   encodeNpy,
+  encodePng,
   F2iError,
   type Folder,
   kFolds,
@@ -12,6 +14,7 @@ import {
   leaveOneGroupOut,
   loadStudy,
   memoryFolder,
+  prepareStudy,
   sampleTrials,
   statedSplit,
 } from '../src/index.ts';
@@ -144,18 +147,59 @@ describe('loading a study', () => {
     ['a path above the folder', { voxels: { file: '../voxels.npy', rows: 'volumes' } }, /leaves the folder/],
     ['an absolute path', { voxels: { file: '/etc/passwd', rows: 'volumes' } }, /absolute/],
     ['a data path without a data folder', { voxels: { file: 'data:v.npy', rows: 'volumes' } }, /--data/],
-    ['a missing file', { voxels: { file: 'nothing.npy', rows: 'volumes' } }, /nothing\.npy/],
+    [
+      'a missing file',
+      { voxels: { file: 'nothing.npy', rows: 'volumes' } },
+      /study\.json: voxels\.file: nothing\.npy: no such file/,
+    ],
+    ['a misspelt file', { voxels: { file: 'voxel.npy', rows: 'volumes' } }, /did you mean voxels\.npy\?/],
+    [
+      'runs counted from 1 where the base is 0',
+      {
+        indexBase: 0,
+        runs: [
+          { name: 'a', first: 1, last: 10 },
+          { name: 'b', first: 11, last: 20 },
+        ],
+      },
+      /runs\.1: run "b" does not lie.*is indexBase 1\?/,
+    ],
   ])('refuses %s, naming it', async (_, changes, message) => {
     const error = await errorOf(loadStudy(smallStudy(changes), 'study.json'));
     expect(error.message).toMatch(message);
   });
 
   it.each([
-    ['a stimulus that does not exist', 'onset\trun\tstimulus\n0\ta\t4\n', /trial 1.*1 to 3.*found 4/],
+    [
+      'a stimulus that does not exist',
+      'onset\trun\tstimulus\n0\ta\t4\n',
+      /trials\.tsv: line 2, stimulus: trial 1.*1 to 3.*found 4/,
+    ],
     ['an onset outside its run', 'onset\trun\tstimulus\n0\ta\t1\n20\ta\t1\n', /line 3, onset.*found 20 s/],
     ['an unknown run', 'onset\trun\tstimulus\n0\tc\t1\n', /line 2, run.*one of a, b.*found c/],
     ['an onset that is no number', 'onset\trun\tstimulus\nsoon\ta\t1\n', /line 2, onset.*found soon/],
-    ['a trial without stimulus', 'onset\trun\tstimulus\n0\ta\tn/a\n', /trial 1 names no stimulus/],
+    [
+      'a trial without stimulus',
+      'onset\trun\tstimulus\n0\ta\tn/a\n',
+      /trials\.tsv: line 2, stimulus: trial 1 names no stimulus/,
+    ],
+    ['onsets in milliseconds', 'onset\trun\tstimulus\n2000\ta\t1\n', /line 2, onset: .*in milliseconds\?/],
+    ['onsets of the series', 'onset\trun\tstimulus\n22\ta\t1\n', /onsetFrom: "series"/],
+    [
+      'no column of stimuli',
+      'onset\trun\tpicture\n0\ta\t1\n',
+      /trials\.tsv: line 1: .*trials\.columns.*found the columns onset, run, picture/,
+    ],
+    [
+      'commas between cells',
+      'onset,run,stimulus\n0,a,1\n',
+      /one column named "onset,run,stimulus": is it comma separated\?/,
+    ],
+    [
+      'two trials at once',
+      'onset\trun\tstimulus\n2\ta\t1\n2\ta\t2\n',
+      /line 3: two trials.*than that of line 2, found volume 2 of the series, counted from 1/,
+    ],
     ['no trials at all', 'onset\trun\tstimulus\n', /no trials|empty|rows/],
   ])('refuses %s, naming line and column', async (_, table, message) => {
     const error = await errorOf(loadStudy(smallStudy({}, { 'trials.tsv': text(table) }), 'study.json'));
@@ -167,6 +211,83 @@ describe('loading a study', () => {
     const folder = smallStudy({ voxels: { file: 'voxels.npy', rows: 'trials' }, runs: undefined });
     const error = await errorOf(loadStudy(folder, 'study.json'));
     expect(error.message).toMatch(/trials\.tsv.*20 rows, as in voxels\.npy, found 4/);
+    expect(error.message).not.toMatch(/orientation/);
+    const turned = smallStudy(
+      { voxels: { file: 'voxels.npy', rows: 'trials' }, runs: undefined },
+      { 'voxels.npy': floats([3, 4]) },
+    );
+    expect((await errorOf(loadStudy(turned, 'study.json'))).message).toMatch(
+      /is voxels\.orientation "voxels-by-rows"\?/,
+    );
+  });
+
+  it('says that a file is one run where the manifest states none', async () => {
+    const error = await errorOf(loadStudy(smallStudy({ runs: undefined }), 'study.json'));
+    expect(error.message).toMatch(/states no runs, so voxels\.npy is one run, named 1.*found a$/);
+  });
+
+  it('hints at the other way to count onsets', async () => {
+    const trials = { file: 'trials.tsv', onsetFrom: 'series' };
+    const error = await errorOf(loadStudy(smallStudy({ trials }), 'study.json'));
+    expect(error.message).toMatch(/line 4: two trials begin at the same time .*onsetFrom: "run"/);
+  });
+
+  it('refuses an empty file', async () => {
+    const folder = smallStudy({}, { 'voxels.npy': new Uint8Array() });
+    expect((await errorOf(loadStudy(folder, 'study.json'))).message).toMatch(
+      /voxels\.npy: the file is empty/,
+    );
+  });
+
+  it('counts missing pictures, naming the line that asks for them', async () => {
+    const png = encodePng({ width: 8, height: 4, channels: 1, data: new Float32Array(32).fill(0.5) });
+    const load = (names: string[], size: number[], folder = 'pictures') =>
+      loadStudy(
+        smallStudy(
+          { stimuli: { folder, size } },
+          {
+            'pictures/a.png': png,
+            'trials.tsv': text(
+              `onset\trun\tstimulus\n${names.map((name, i) => `${i}\ta\t${name}`).join('\n')}\n`,
+            ),
+          },
+        ),
+        'study.json',
+      );
+    expect((await load(['a.png'], [2, 4])).warnings).toEqual([]);
+    expect((await load(['a.png'], [4, 4])).warnings).toEqual([
+      'stimuli.size [4, 4] stretches 1 of 1 pictures: a.png has 4 x 8 (height x width)',
+    ]);
+    expect((await errorOf(load(['a.png', 'x.png', 'y.png'], [2, 4]))).message).toBe(
+      'small/trials.tsv: line 3, stimulus: pictures/x.png: no such file; 2 of 3 pictures are missing',
+    );
+    expect((await errorOf(load(['a'], [2, 4]))).message).toMatch(
+      /1 of 1 pictures is missing; did you mean a\.png\?/,
+    );
+    expect((await errorOf(load(['a.png'], [2, 4], 'images'))).message).toMatch(
+      /study\.json: stimuli\.folder: images: no such folder/,
+    );
+  });
+
+  it('warns of a range that is not that of the pictures', async () => {
+    const stimuli = { file: 'pictures.npy', axes: ['stimulus', 'y', 'x'] };
+    const warningsOf = async (change: object) =>
+      (await loadStudy(smallStudy({ stimuli: { ...stimuli, ...change } }), 'study.json')).warnings;
+    expect(await warningsOf({ range: [0, 23] })).toEqual([]);
+    expect(await warningsOf({ range: [0, 5000] })).toEqual([
+      'small/pictures.npy: its values go from 0 to 23, but stimuli.range is [0, 5000]: the pictures come out nearly black',
+    ]);
+    expect(await warningsOf({})).toEqual([
+      'small/pictures.npy: its values go from 0 to 23, but stimuli.range is not stated, so [0, 1]: the pictures lose what lies outside',
+    ]);
+  });
+
+  it('says which kind of rows a preparation belongs to', async () => {
+    const series = await loadStudy(smallStudy(), 'study.json');
+    expect(() => prepareStudy(series, [])).toThrow(/no step "sample".*small holds a time series/);
+    const steps = defaultPreparation(series);
+    const betas = { ...series, rows: 'trials' as const };
+    expect(() => prepareStudy(betas, steps)).toThrow(/has a step "detrend".*small holds one row a trial/);
   });
 
   it('refuses values that are not finite, or drops them when told to, and points out constant voxels', async () => {

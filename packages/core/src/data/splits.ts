@@ -85,7 +85,9 @@ export function withoutShared(
     const held = new Set(Array.from(split.test, (row) => labels[row]).filter((label) => label !== undefined));
     const train = split.train.filter((row) => labels[row] === undefined || !held.has(labels[row]!));
     if (train.length === 0) {
-      throw new F2iError('INVALID_ARGUMENT', 'every training row shares a stimulus with the rows held out', {
+      const message =
+        'every training row shows a stimulus that is held out, too: hold out other groups, each with stimuli of its own; a study in which every group shows all stimuli cannot be tested on unseen ones this way';
+      throw new F2iError('INVALID_ARGUMENT', message, {
         field: split.name,
         expected: 'stimuli that are in training alone',
         found: `${split.train.length} rows, all of stimuli that are held out, too`,

@@ -18,6 +18,7 @@ export type FileFormat = 'npy' | 'npz' | 'nifti' | 'safetensors' | 'png' | 'tabl
  */
 export async function detectFormat(source: Source, signal?: AbortSignal): Promise<FileFormat> {
   const name = source.name.toLowerCase();
+  if (source.size === 0) throw new F2iError('FORMAT', 'the file is empty', { file: source.name });
   const start = (await isGzipFile(source, signal))
     ? await gunzipHead(source, 1024, signal)
     : await source.read(0, Math.min(1024, source.size), signal);

@@ -2,10 +2,11 @@ import { F2iError } from '../../error.ts';
 import { parseNumber } from '../formats/table.ts';
 import type { Folder, Source } from '../source.ts';
 import { readText, relativePath } from '../source.ts';
+import { didYouMean } from './nearest.ts';
 import { parseManifest, type StudyManifest } from './schema.ts';
-import { type PictureCodec, readStimulusArray, readStimulusFolder } from './stimuli.ts';
+import { type PictureCodec, readStimulusArray, readStimulusFolder, type WantedPicture } from './stimuli.ts';
 import type { Stimuli, Study, Trial } from './study.ts';
-import { type NamedTrial, readTrials, studyRuns, volumeTrials } from './trials.ts';
+import { type PlacedTrials, readTrials, studyRuns, turnedHint, volumeTrials } from './trials.ts';
 import { type RawVoxels, readVoxels } from './voxels.ts';
 
 /** Paths with this prefix lie in the data folder, others in the manifest's. */
@@ -39,19 +40,20 @@ export async function loadStudy(
 
   const raw = await readVoxels(manifest, open, signal);
   const stated = studyRuns(manifest, raw.rowsOfFile, source.name);
-  const { runs, trials: named } =
+  const placed: PlacedTrials =
     'everyVolume' in manifest.trials
-      ? { runs: stated, trials: volumeTrials(stated, manifest.indexBase) }
-      : await readTrials(manifest, await open(manifest.trials.file, 'trials.file'), stated, raw.rows, signal);
-  const { stimuli, trials } = await readStimuli(manifest, named, folder, options, open, source.name);
-  if ('everyVolume' in manifest.trials && stimuli && stimuli.names.length !== raw.rows) {
-    throw new F2iError('FORMAT', 'a continuous stimulus has a picture for each volume', {
-      file: source.name,
-      field: 'stimuli',
-      expected: `${raw.rows}, the volumes of ${[manifest.voxels.file].flat().join(', ')}`,
-      found: `${stimuli.names.length}`,
-    });
-  }
+      ? {
+          runs: stated,
+          trials: volumeTrials(stated, manifest.indexBase),
+          stimulusAt: () => ({ file: source.name, field: 'trials.everyVolume' }),
+        }
+      : await readTrials(manifest, await open(manifest.trials.file, 'trials.file'), stated, raw, signal);
+  const { runs } = placed;
+  const {
+    stimuli,
+    trials,
+    warnings: oddPictures,
+  } = await readStimuli(manifest, placed, raw, folder, options, open, source.name);
   const { voxels, selection, warnings, repairs } = checkVoxels(raw, manifest, source.name);
   return {
     name: manifest.name,
@@ -67,7 +69,7 @@ export async function loadStudy(
     visualField: manifest.visualField,
     scored: scoredTrials(manifest, trials, stimuli),
     selection,
-    warnings: [...raw.warnings, ...warnings, ...oddSplits(trials)],
+    warnings: [...raw.warnings, ...warnings, ...oddPictures, ...oddSplits(trials)],
     repairs,
   };
 }
@@ -78,70 +80,106 @@ function opener(folder: Folder, data: Folder | undefined, manifest: string): Ope
   return async (path, field) => {
     // Checked here, although folders check it too: so that the error names the manifest and its field.
     const inner = path.startsWith(DATA_PREFIX) ? path.slice(DATA_PREFIX.length) : path;
-    relativePath(inner, manifest, field);
-    if (inner === path) return folder.open(path);
+    const inside = relativePath(inner, manifest, field);
+    if (inner === path) return openNamed(folder, inside, path, manifest, field);
     if (!data) {
       throw new F2iError('USAGE', `the study needs its data folder for ${path} (--data FOLDER)`, {
         file: manifest,
         field,
       });
     }
-    return data.open(inner);
+    return openNamed(data, inside, path, manifest, field);
   };
+}
+
+/** Opens a file; if that fails, the error names the field of the manifest that asked for it. */
+async function openNamed(
+  folder: Folder,
+  inner: string,
+  path: string,
+  file: string,
+  field: string,
+): Promise<Source> {
+  try {
+    return await folder.open(inner);
+  } catch (cause) {
+    if (!(cause instanceof F2iError) || cause.code !== 'IO') throw cause;
+    const names = await folder.list().catch((): undefined => undefined);
+    const message =
+      !names || names.includes(inner)
+        ? `cannot read ${path}: ${cause.message}`
+        : names.some((name) => name.startsWith(`${inner}/`))
+          ? `${path} is a folder, not a file`
+          : `${path}: no such file in ${folder.name}${didYouMean(inner, names)}`;
+    throw new F2iError('IO', message, { file, field, cause });
+  }
+}
+
+interface ReadStimuli {
+  readonly stimuli: Stimuli | undefined;
+  readonly trials: Trial[];
+  readonly warnings: readonly string[];
 }
 
 async function readStimuli(
   manifest: StudyManifest,
-  named: readonly NamedTrial[],
+  { trials: named, stimulusAt }: PlacedTrials,
+  raw: RawVoxels,
   folder: Folder,
   { data, codec, signal }: LoadStudyOptions,
   open: Opener,
   file: string,
-): Promise<{ stimuli: Stimuli | undefined; trials: Trial[] }> {
+): Promise<ReadStimuli> {
   const options = manifest.stimuli;
-  if (!options) return { stimuli: undefined, trials: named.map(({ stimulus: _, ...trial }) => trial) };
+  if (!options) {
+    return { stimuli: undefined, trials: named.map(({ stimulus: _, ...trial }) => trial), warnings: [] };
+  }
+  const stated = named.map(({ stimulus }, i) => {
+    if (stimulus !== undefined) return stimulus;
+    throw new F2iError('FORMAT', `trial ${i + 1} names no stimulus`, stimulusAt(i));
+  });
   if ('folder' in options) {
-    const names = [...new Set(named.flatMap(({ stimulus }) => (stimulus === undefined ? [] : [stimulus])))];
     const fromData = options.folder.startsWith(DATA_PREFIX);
     if (fromData && !data) await open(options.folder, 'stimuli.folder');
-    const within = fromData ? { ...options, folder: options.folder.slice(DATA_PREFIX.length) } : options;
-    relativePath(within.folder, file, 'stimuli.folder');
-    const stimuli = await readStimulusFolder(within, fromData ? data! : folder, names, codec, signal);
-    const indexOf = new Map(names.map((name, index) => [name, index]));
-    return {
-      stimuli,
-      trials: named.map((trial, i) => ({
-        ...trial,
-        stimulus: indexOf.get(required(trial.stimulus, i, file))!,
-      })),
-    };
+    const path = fromData ? options.folder.slice(DATA_PREFIX.length) : options.folder;
+    relativePath(path, file, 'stimuli.folder');
+    const indexOf = new Map<string, number>();
+    const wanted: WantedPicture[] = [];
+    for (const [i, name] of stated.entries()) {
+      if (indexOf.has(name)) continue;
+      indexOf.set(name, wanted.length);
+      wanted.push({ name, ...stimulusAt(i) });
+    }
+    const within = { ...options, folder: path };
+    const pictures = await readStimulusFolder(within, fromData ? data! : folder, wanted, file, codec, signal);
+    const trials = named.map((trial, i) => ({ ...trial, stimulus: indexOf.get(stated[i]!)! }));
+    return { ...pictures, trials };
   }
-  const stimuli = await readStimulusArray(
-    options,
-    manifest,
-    await open(options.file, 'stimuli.file'),
-    signal,
-  );
+  const source = await open(options.file, 'stimuli.file');
+  const { stimuli, warnings } = await readStimulusArray(options, manifest, source, signal);
   const count = stimuli.names.length;
+  if ('everyVolume' in manifest.trials && count !== raw.rows) {
+    const message = `a continuous stimulus has a picture for each volume${turnedHint(manifest, raw, count)}`;
+    throw new F2iError('FORMAT', message, {
+      file,
+      field: 'stimuli',
+      expected: `${raw.rows}, the volumes of ${[manifest.voxels.file].flat().join(', ')}`,
+      found: `${count}`,
+    });
+  }
   const trials = named.map((trial, i) => {
-    const text = required(trial.stimulus, i, file);
+    const text = stated[i]!;
     const stimulus = (parseNumber(text) ?? Number.NaN) - manifest.indexBase;
     if (!Number.isInteger(stimulus) || stimulus < 0 || stimulus >= count) {
       throw new F2iError('FORMAT', `trial ${i + 1} shows a stimulus that does not exist`, {
-        file,
-        field: 'stimulus',
+        ...stimulusAt(i),
         expected: `${manifest.indexBase} to ${count - 1 + manifest.indexBase} (${options.file} has ${count})`,
         found: text,
       });
     }
     return { ...trial, stimulus };
   });
-  return { stimuli, trials };
-}
-
-function required(stimulus: string | undefined, trial: number, file: string): string {
-  if (stimulus !== undefined) return stimulus;
-  throw new F2iError('FORMAT', `trial ${trial + 1} names no stimulus`, { file, field: 'stimulus' });
+  return { stimuli, trials, warnings };
 }
 
 /** Refuses (or, on request, drops) voxels that are not finite; points out those that never change. */

@@ -1,9 +1,14 @@
-/** The known word that is spelt most like this one, if any is: what the author most likely meant. */
+/**
+ * The known word that is spelt most like this one, if any is: what the author most likely meant. Not a word that
+ * differs in digits alone: run-2 is no misspelling of run-3.
+ */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));
+  const apartFromDigits = (text: string) => text.replace(/\d+/g, '0');
   let best: { word: string; distance: number } | undefined;
   for (const candidate of known) {
-    if (candidate === word || Math.abs(candidate.length - word.length) > limit) continue;
+    if (Math.abs(candidate.length - word.length) > limit) continue;
+    if (apartFromDigits(candidate) === apartFromDigits(word)) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance <= limit && distance < (best?.distance ?? Infinity)) best = { word: candidate, distance };
   }

@@ -45,16 +45,16 @@ export function lagsOfDelays(delays: readonly number[], tr: number): number[] {
  */
 export function prepareStudy(study: Study, steps: readonly PreparationStep[]): PreparedStudy {
   let current = study;
-  let sampled: Rows & { readonly data: Float32Array };
   const ledger: FittedStep[] = study.repairs.map((step) => ({ step, runs: [], sawTest: 'unknown' }));
   const runs = study.trials.map((trial) => trial.run);
   let delays: readonly number[] | undefined;
   for (const step of steps) {
     if (study.rows !== 'volumes') {
-      throw new F2iError('INVALID_ARGUMENT', `the preparation "${step.name}" is for time series`, {
+      const fitted = `the decoder was fitted on a time series (its preparation has a step "${step.name}")`;
+      throw new F2iError('INVALID_ARGUMENT', `${fitted}; ${study.name} holds one row a trial`, {
         field: 'voxels.rows',
-        expected: 'volumes',
-        found: study.rows,
+        expected: '"volumes"',
+        found: `"${study.rows}"`,
       });
     }
     if (step.name === 'detrend') {
@@ -72,11 +72,19 @@ export function prepareStudy(study: Study, steps: readonly PreparationStep[]): P
       delays = step.settings.delays;
     }
   }
-  if (study.continuous) sampled = takeVolumes(current);
-  else sampled = sampleTrials(current, { delays: delays ?? [0] });
   if (study.rows === 'volumes' && !study.continuous && !delays) {
-    throw new F2iError('INVALID_ARGUMENT', 'separate trials in a time series need a step "sample"');
+    const fitted = 'the decoder was fitted on one row a trial (its preparation has no step "sample")';
+    throw new F2iError(
+      'INVALID_ARGUMENT',
+      `${fitted}; ${study.name} holds a time series with separate trials`,
+      {
+        field: 'voxels.rows',
+        expected: '"trials"',
+        found: `"${study.rows}"`,
+      },
+    );
   }
+  const sampled = study.continuous ? takeVolumes(current) : sampleTrials(current, { delays: delays ?? [0] });
   return { voxels: sampled, runs, ledger };
 }
 

@@ -4,6 +4,7 @@ import { readPng } from '../formats/png.ts';
 import { readArray } from '../formats/read_array.ts';
 import { allocate, toFloat32 } from '../ndarray.ts';
 import type { Folder, Source } from '../source.ts';
+import { relativePath } from '../source.ts';
 import type { StimulusArray, StimulusFolder, StudyManifest } from './schema.ts';
 import type { Stimuli } from './study.ts';
 
@@ -18,13 +19,20 @@ export interface DecodedPicture {
 /** Decodes pictures of formats other than PNG; the command line brings one, browsers have their own. */
 export type PictureCodec = (source: Source, signal?: AbortSignal) => Promise<DecodedPicture>;
 
+/** Stimuli, and what is odd about them, in words. */
+export interface LoadedStimuli {
+  readonly stimuli: Stimuli;
+  readonly warnings: readonly string[];
+}
+
 /** Reads the array that holds all stimuli. */
 export async function readStimulusArray(
   options: StimulusArray,
   manifest: StudyManifest,
   source: Source,
   signal?: AbortSignal,
-): Promise<Stimuli> {
+): Promise<LoadedStimuli> {
+  const warnings: string[] = [];
   const { axes, array: name } = options;
   const array = await readArray(source, { array: name, signal });
   const place = { file: source.name, field: name ?? 'stimuli' };
@@ -39,7 +47,7 @@ export async function readStimulusArray(
   const order = isPictures ? pictureOrder(axes, place) : featureOrder(axes, place);
   let values = permute(toFloat32(array, place), array.shape, order);
   if (isPictures) {
-    values = toUnitRange(values, options.range, place);
+    values = toUnitRange(values, options.range, place, warnings);
     // Row 0 of a picture is its top.
     if (manifest.visualField?.yDirection === 'up') values = flipRows(values);
     if (options.reduce) values = blockMeans(values, options.reduce.y, options.reduce.x, place);
@@ -50,9 +58,10 @@ export async function readStimulusArray(
     { length: count },
     (_, i) => `stimulus-${String(i + manifest.indexBase).padStart(digits, '0')}`,
   );
-  return isPictures
+  const stimuli: Stimuli = isPictures
     ? { kind: 'pictures', values, names }
     : { kind: 'features', values, names, name: options.name };
+  return { stimuli, warnings };
 }
 
 interface Block {
@@ -109,19 +118,51 @@ function toUnitRange(
   { data, shape }: Block,
   range: readonly [number, number] | undefined,
   place: Named,
+  warnings: string[],
 ): Block {
   const [black, white] = range ?? [0, 1];
   if (!(white > black)) {
     throw new F2iError('FORMAT', 'not a range of values', {
       ...place,
-      expected: '[black, white]',
+      expected: '[black, white], the first less than the second',
       found: `[${range}]`,
     });
   }
   const bad = data.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0)
     throw new F2iError('FORMAT', 'a pixel is not a finite number', { ...place, found: `${data[bad]}` });
+  warnings.push(...oddRange(data, black, white, range !== undefined, place.file));
   return { data: data.map((value) => Math.min(1, Math.max(0, (value - black) / (white - black)))), shape };
+}
+
+/** A range that is not that of the data leaves pictures without contrast, or cuts most of it off. */
+function oddRange(
+  data: Float32Array,
+  black: number,
+  white: number,
+  isStated: boolean,
+  file: string,
+): string[] {
+  let [least, most] = [Infinity, -Infinity];
+  for (const value of data) {
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  const [dark, light] = [least, most].map((value) => (value - black) / (white - black)) as [number, number];
+  const outcome =
+    light < 0.05
+      ? 'come out nearly black'
+      : dark > 0.95
+        ? 'come out nearly white'
+        : dark < -1 || light > 2
+          ? 'lose what lies outside'
+          : undefined;
+  if (outcome === undefined || data.length === 0) return [];
+  const stated = isStated
+    ? `stimuli.range is [${black}, ${white}]`
+    : 'stimuli.range is not stated, so [0, 1]';
+  const actual = [least, most].map((value) => Number(value.toPrecision(4))).join(' to ');
+  return [`${file}: its values go from ${actual}, but ${stated}: the pictures ${outcome}`];
 }
 
 function flipRows({ data, shape }: Block): Block {
@@ -160,25 +201,82 @@ function blockMeans({ data, shape }: Block, blockY: number, blockX: number, plac
   };
 }
 
+/** A picture that trials name, and where they name it first. */
+export interface WantedPicture {
+  readonly name: string;
+  readonly file: string;
+  readonly field: string;
+}
+
 /** Reads the pictures that trials name, each once, in the order of their first use. */
 export async function readStimulusFolder(
   options: StimulusFolder,
   folder: Folder,
-  names: readonly string[],
+  wanted: readonly WantedPicture[],
+  manifest: string,
   codec: PictureCodec | undefined,
   signal?: AbortSignal,
-): Promise<Stimuli> {
+): Promise<LoadedStimuli> {
   const [height, width] = options.size;
   const channels = options.colour === 'rgb' ? 3 : 1;
   const length = height * width * channels;
-  const data = allocate('f32', names.length * length, options.folder);
-  for (const [i, name] of names.entries()) {
-    const source = await folder.open(`${options.folder}/${name}`);
-    const picture = await decode(source, codec, signal);
-    data.set(resizePicture(picture, { height, width, channels }), i * length);
+  const data = allocate('f32', wanted.length * length, options.folder);
+  const stretched: string[] = [];
+  for (const [i, picture] of wanted.entries()) {
+    const source = await openPicture(options.folder, folder, wanted, picture, manifest);
+    const decoded = await decode(source, codec, signal);
+    const aspect = decoded.width / decoded.height / (width / height);
+    if (Math.max(aspect, 1 / aspect) > 1.1) {
+      stretched.push(`${picture.name} has ${decoded.height} x ${decoded.width}`);
+    }
+    data.set(resizePicture(decoded, { height, width, channels }), i * length);
   }
-  const shape = channels === 3 ? [names.length, height, width, 3] : [names.length, height, width];
-  return { kind: 'pictures', values: { data, shape }, names };
+  const shape = channels === 3 ? [wanted.length, height, width, 3] : [wanted.length, height, width];
+  const warnings =
+    stretched.length === 0
+      ? []
+      : [
+          `stimuli.size [${height}, ${width}] stretches ${stretched.length} of ${wanted.length} pictures: ${stretched[0]} (height x width)`,
+        ];
+  return {
+    stimuli: { kind: 'pictures', values: { data, shape }, names: wanted.map(({ name }) => name) },
+    warnings,
+  };
+}
+
+/** Opens a picture; a missing one is the fault of the table that names it, or of the folder that the manifest names. */
+async function openPicture(
+  path: string,
+  folder: Folder,
+  wanted: readonly WantedPicture[],
+  { name, file, field }: WantedPicture,
+  manifest: string,
+): Promise<Source> {
+  const inside = relativePath(`${path}/${name}`, file, field);
+  try {
+    return await folder.open(inside);
+  } catch (cause) {
+    if (!(cause instanceof F2iError) || cause.code !== 'IO') throw cause;
+    const present = new Set(await folder.list());
+    if (present.has(inside)) throw cause;
+    const prefix = `${relativePath(path)}/`;
+    const pictures = [...present].flatMap((at) => (at.startsWith(prefix) ? [at.slice(prefix.length)] : []));
+    if (pictures.length === 0) {
+      throw new F2iError('IO', `${path}: no such folder in ${folder.name}, or it is empty`, {
+        file: manifest,
+        field: 'stimuli.folder',
+        cause,
+      });
+    }
+    const missing = wanted.filter((picture) => !present.has(relativePath(`${path}/${picture.name}`))).length;
+    const count = `${missing} of ${wanted.length} pictures ${missing === 1 ? 'is' : 'are'} missing`;
+    // Most often only the extension lacks, or is another. Names a few letters apart are other pictures.
+    const stem = (at: string) => at.replace(/\.[a-z]+$/i, '').toLowerCase();
+    const meant =
+      pictures.find((at) => at.startsWith(`${name}.`)) ?? pictures.find((at) => stem(at) === stem(name));
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    throw new F2iError('IO', `${path}/${name}: no such file; ${count}${hint}`, { file, field, cause });
+  }
 }
 
 async function decode(

@@ -2,8 +2,10 @@ import { F2iError } from '../../error.ts';
 import { lineOf, parseNumber, readTable, type Table } from '../formats/table.ts';
 import { stretches } from '../lags.ts';
 import type { Source } from '../source.ts';
+import { didYouMean, shortList } from './nearest.ts';
 import type { StudyManifest } from './schema.ts';
 import type { StudyRun, Trial } from './study.ts';
+import type { RawVoxels } from './voxels.ts';
 
 /** Fields of a trials table. */
 const FIELDS = [
@@ -23,6 +25,13 @@ type Field = (typeof FIELDS)[number];
 /** A trial whose stimulus is still named as in the file. */
 export type NamedTrial = Omit<Trial, 'stimulus'> & { readonly stimulus?: string | undefined };
 
+/** Trials in their runs, and where each states its stimulus. */
+export interface PlacedTrials {
+  readonly trials: NamedTrial[];
+  readonly runs: readonly StudyRun[];
+  readonly stimulusAt: (trial: number) => { file: string; field: string };
+}
+
 /** Runs of the study in rows of `voxels`: as stated, else one a file. */
 export function studyRuns(manifest: StudyManifest, rowsOfFile: readonly number[], file: string): StudyRun[] {
   const rows = rowsOfFile.reduce((sum, count) => sum + count, 0);
@@ -41,7 +50,8 @@ export function studyRuns(manifest: StudyManifest, rowsOfFile: readonly number[]
   runs.forEach((run, i) => {
     const before = runs[i - 1];
     if (run.start < 0 || run.end <= run.start || run.end > rows || (before && run.start < before.end)) {
-      throw new F2iError('FORMAT', 'the run does not lie within the data, in ascending order', {
+      const message = `run "${run.name}" does not lie within the data, in ascending order`;
+      throw new F2iError('FORMAT', message + otherIndexBase(runs, rows, manifest.indexBase), {
         file,
         field: `runs.${i}`,
         expected: `rows ${(before?.end ?? 0) + manifest.indexBase} to ${rows - 1 + manifest.indexBase}`,
@@ -50,6 +60,16 @@ export function studyRuns(manifest: StudyManifest, rowsOfFile: readonly number[]
     }
   });
   return runs;
+}
+
+/** A question where all runs would fit if rows were counted from the other base. */
+function otherIndexBase(runs: readonly StudyRun[], rows: number, indexBase: number): string {
+  const shift = indexBase === 0 ? -1 : 1;
+  const fits = runs.every(
+    ({ start, end }, i) =>
+      start + shift >= 0 && end > start && end + shift <= rows && start >= (runs[i - 1]?.end ?? start),
+  );
+  return fits ? `: is indexBase ${1 - indexBase}?` : '';
 }
 
 /** Every volume of every run is a trial; volume i shows stimulus i. */
@@ -74,15 +94,26 @@ export async function readTrials(
   manifest: StudyManifest,
   source: Source,
   runs: readonly StudyRun[],
-  rows: number,
+  raw: Pick<RawVoxels, 'rows' | 'otherAxis'>,
   signal?: AbortSignal,
-): Promise<{ trials: NamedTrial[]; runs: readonly StudyRun[] }> {
+): Promise<PlacedTrials> {
   const { trials: options, voxels } = manifest;
+  const { rows } = raw;
   if (!('file' in options)) throw new F2iError('INTERNAL', 'not a table of trials');
   const table = await readTable(source, { header: options.header, signal });
+  refuseCommas(table);
   const columns = columnsOf(table, options.columns);
+  if (manifest.stimuli && !columns.has('stimulus')) {
+    throw new F2iError('FORMAT', 'no column names the stimulus', {
+      file: source.name,
+      field: table.hasHeader ? 'line 1' : undefined,
+      expected: `a column stimulus, or its name in the manifest: trials.columns: { "stimulus": "${table.columns[0]}" }`,
+      found: `the columns ${shortList(table.columns)}`,
+    });
+  }
   if (voxels.rows === 'trials' && table.rows.length !== rows) {
-    throw new F2iError('FORMAT', 'one trial for each row of voxels', {
+    const message = `one trial for each row of voxels${turnedHint(manifest, raw, table.rows.length)}`;
+    throw new F2iError('FORMAT', message, {
       file: source.name,
       expected: `${rows} rows, as in ${[voxels.file].flat().join(', ')}`,
       found: `${table.rows.length}`,
@@ -109,8 +140,35 @@ export async function readTrials(
     lines.push(lineOf(table, i));
   }
   if (found.length === 0) throw new F2iError('FORMAT', 'no trials', { file: source.name });
-  refuseSharedOnsets(found, lines, source.name);
-  return { trials: found, runs: ownRuns };
+  refuseSharedOnsets(found, lines, manifest, columns.has('run'), source.name);
+  const stimulusAt = (trial: number) => ({ file: source.name, field: `line ${lines[trial]}, stimulus` });
+  return { trials: found, runs: ownRuns, stimulusAt };
+}
+
+/** A question where the other axis of the matrix of voxels has as many entries as are wanted. */
+export function turnedHint(
+  { voxels }: StudyManifest,
+  { otherAxis }: Pick<RawVoxels, 'otherAxis'>,
+  wanted: number,
+): string {
+  if (otherAxis !== wanted) return '';
+  const other = voxels.orientation === 'rows-by-voxels' ? 'voxels-by-rows' : 'rows-by-voxels';
+  return ` (is voxels.orientation "${other}"?)`;
+}
+
+/** Cells between commas in a file that is not called so come out as one column with all names in it. */
+function refuseCommas(table: Table): void {
+  const [name, ...others] = table.columns;
+  if (!table.hasHeader || others.length > 0 || !name!.includes(',')) return;
+  throw new F2iError(
+    'FORMAT',
+    `one column named ${JSON.stringify(name!.slice(0, 80))}: is it comma separated?`,
+    {
+      file: table.file,
+      field: 'line 1',
+      expected: 'tabs between cells, or a name that ends in .csv',
+    },
+  );
 }
 
 /** The runs that a column of labels, one for each volume, describes. */
@@ -135,30 +193,45 @@ function runsOfColumn(table: Table, column: number): StudyRun[] {
 }
 
 /** Two trials cannot begin at once: most likely the onsets count from their run, and the manifest says otherwise. */
-function refuseSharedOnsets(trials: readonly NamedTrial[], lines: readonly number[], file: string): void {
-  const lineOfOnset = new Map<number, number>();
+function refuseSharedOnsets(
+  trials: readonly NamedTrial[],
+  lines: readonly number[],
+  { indexBase, trials: options }: StudyManifest,
+  namesRuns: boolean,
+  file: string,
+): void {
+  const firstAt = new Map<number, number>();
   for (const [i, { volume }] of trials.entries()) {
     if (volume === undefined) continue;
-    const earlier = lineOfOnset.get(volume);
+    const earlier = firstAt.get(volume);
     if (earlier !== undefined) {
-      throw new F2iError('FORMAT', 'two trials begin at the same time', {
+      const fromSeries = 'onsetFrom' in options && options.onsetFrom === 'series';
+      const hint = fromSeries
+        ? ' (do onsets count from their run? trials.onsetFrom: "run")'
+        : namesRuns
+          ? ''
+          : ' (do onsets count from their run? a column run says which)';
+      throw new F2iError('FORMAT', `two trials begin at the same time${hint}`, {
         file,
         field: `line ${lines[i]}`,
-        expected: `another onset than that of line ${earlier}`,
-        found: `volume ${volume} of the series`,
+        expected: `another onset than that of line ${lines[earlier]}`,
+        found: `volume ${round(volume + indexBase)} of the series, counted from ${indexBase}`,
       });
     }
-    lineOfOnset.set(volume, lines[i]!);
+    firstAt.set(volume, i);
   }
 }
+
+/** For messages: no more digits than tell volumes apart. */
+const round = (value: number) => Number(value.toFixed(3));
 
 function columnsOf(table: Table, named: Record<string, string>): Map<Field, number> {
   for (const field of Object.keys(named)) {
     if (!(FIELDS as readonly string[]).includes(field)) {
-      throw new F2iError('FORMAT', 'not a field of a trial', {
+      throw new F2iError('FORMAT', `${field} is not a field of a trial${didYouMean(field, FIELDS)}`, {
         file: table.file,
         field: `trials.columns.${field}`,
-        expected: FIELDS.join(', '),
+        expected: `one of ${FIELDS.join(', ')}`,
       });
     }
   }
@@ -168,10 +241,11 @@ function columnsOf(table: Table, named: Record<string, string>): Map<Field, numb
     const index = table.columns.indexOf(name);
     if (index >= 0) columns.set(field, index);
     else if (named[field] !== undefined) {
-      throw new F2iError('FORMAT', 'no such column', {
+      throw new F2iError('FORMAT', `no such column${didYouMean(name, table.columns)}`, {
         file: table.file,
-        field: name,
-        expected: `one of ${table.columns.slice(0, 12).join(', ')}`,
+        field: `trials.columns.${field}`,
+        expected: `one of ${shortList(table.columns)}`,
+        found: name,
       });
     }
   }
@@ -227,7 +301,7 @@ function inherited(
 
 /** Run and onset (in volumes of the whole series) of a trial in a time series. */
 function placeOnset(
-  { tr, indexBase, trials }: StudyManifest,
+  manifest: StudyManifest,
   runs: readonly StudyRun[],
   index: number,
   runName: string | undefined,
@@ -235,6 +309,7 @@ function placeOnset(
   where: (field: string) => { file: string; field: string },
   oneEachRow: boolean,
 ): { run: StudyRun; volume: number } {
+  const { tr, indexBase, trials } = manifest;
   const onset = number('onset');
   const volume = number('volume');
   if (onset !== undefined && volume !== undefined) {
@@ -260,22 +335,66 @@ function placeOnset(
           ? runs[0]
           : undefined;
   if (!run) {
-    throw new F2iError('FORMAT', 'the trial belongs to no run', {
-      ...where('run'),
-      expected: `one of ${runs
-        .slice(0, 8)
-        .map((r) => r.name)
-        .join(', ')}`,
-      found: runName ?? `volume ${position}`,
+    const stated = runName !== undefined && !fromSeries;
+    const hint = stated ? runsHint(manifest, runs) : onsetHint(onset, tr, (volumes) => lies(volumes, runs));
+    throw new F2iError('FORMAT', `the trial belongs to no run${hint}`, {
+      ...where(stated || !fromSeries ? 'run' : onset !== undefined ? 'onset' : 'volume'),
+      expected:
+        stated || !fromSeries ? `one of ${shortList(runs.map(({ name }) => name))}` : seriesOf(runs, tr),
+      found: stated
+        ? runName
+        : onset !== undefined
+          ? `${onset} s`
+          : fromSeries
+            ? `volume ${round(position + indexBase)}`
+            : 'nothing',
     });
   }
   const absolute = fromSeries ? position : run.start + position;
   if (absolute < run.start || absolute >= run.end) {
-    throw new F2iError('FORMAT', 'the onset lies outside its run', {
+    const length = run.end - run.start;
+    const hint =
+      onsetHint(onset, tr, (volumes) => volumes < length) ||
+      (lies(position, runs)
+        ? ' (does it count from the start of the series? trials.onsetFrom: "series")'
+        : '') ||
+      (volume === length + indexBase && indexBase === 0 ? ' (is indexBase 1?)' : '') ||
+      (volume === 0 && indexBase === 1 ? ' (is indexBase 0?)' : '');
+    throw new F2iError('FORMAT', `the onset lies outside its run${hint}`, {
       ...where(onset !== undefined ? 'onset' : 'volume'),
-      expected: `within the ${run.end - run.start} volumes of run ${run.name}`,
+      expected: `within the ${length} volumes of run ${run.name}${onset !== undefined ? ` (${round(length * tr!)} s)` : ''}`,
       found: onset !== undefined ? `${onset} s` : `volume ${volume}`,
     });
   }
   return { run, volume: absolute };
+}
+
+const lies = (volume: number, runs: readonly StudyRun[]) =>
+  runs.some(({ start, end }) => volume >= start && volume < end);
+
+function seriesOf(runs: readonly StudyRun[], tr: number | undefined): string {
+  const end = Math.max(...runs.map((run) => run.end));
+  return `within the runs of the series, which ends after ${end} volumes (${round(end * tr!)} s)`;
+}
+
+/** Onsets that are far too late fit when they are read as milliseconds. */
+function onsetHint(
+  onset: number | undefined,
+  tr: number | undefined,
+  fits: (volumes: number) => boolean,
+): string {
+  return onset !== undefined && onset > 0 && fits(onset / 1000 / tr!) && onset / tr! > 100
+    ? ' (is the onset in milliseconds?)'
+    : '';
+}
+
+/** A run that the manifest does not know, because it states none. */
+function runsHint({ runs: stated, voxels }: StudyManifest, runs: readonly StudyRun[]): string {
+  if (stated) return '';
+  const files = [voxels.file].flat();
+  const are =
+    files.length === 1
+      ? `${files[0]} is one run, named ${runs[0]!.name}`
+      : `each of the ${files.length} files of voxels is one run, named ${runs[0]!.name} to ${runs.at(-1)!.name}`;
+  return ` (the manifest states no runs, so ${are})`;
 }

@@ -4,6 +4,7 @@ import { detectFormat, readArray } from '../formats/read_array.ts';
 import { readNumericTable } from '../formats/table.ts';
 import { toFloat32 } from '../ndarray.ts';
 import type { Source } from '../source.ts';
+import { didYouMean, shortList } from './nearest.ts';
 import type { StudyManifest } from './schema.ts';
 import type { VoxelSelection } from './study.ts';
 
@@ -15,6 +16,8 @@ export interface RawVoxels {
   /** Rows of each file, in order. */
   readonly rowsOfFile: readonly number[];
   readonly warnings: readonly string[];
+  /** Length of the other axis, where one matrix holds all: `orientation` may be the wrong way round. */
+  readonly otherAxis?: number | undefined;
 }
 
 /** Reads the files of `voxels` and puts their rows one after the other. */
@@ -47,13 +50,19 @@ export async function readVoxels(
       });
     }
   }
-  return { ...concatenate(parts), selection: parts[0]!.selection, warnings };
+  return {
+    ...concatenate(parts),
+    selection: parts[0]!.selection,
+    warnings,
+    otherAxis: parts.length === 1 ? parts[0]!.otherAxis : undefined,
+  };
 }
 
 interface Part {
   readonly data: Float32Array;
   readonly rows: number;
   readonly selection: VoxelSelection;
+  readonly otherAxis?: number;
 }
 
 function concatenate(parts: readonly Part[]): { data: Float32Array; rows: number; rowsOfFile: number[] } {
@@ -89,6 +98,7 @@ async function readMatrix(source: Source, { voxels }: StudyManifest, signal?: Ab
     data,
     rows,
     selection: { description: `all ${width} columns of ${source.name}`, indices: range(width) },
+    otherAxis: width,
   };
 }
 
@@ -103,10 +113,11 @@ async function readColumns(source: Source, drop: readonly string[], signal?: Abo
   const table = await readNumericTable(source, { signal });
   for (const name of drop) {
     if (!table.columns.includes(name)) {
-      throw new F2iError('FORMAT', 'no such column', {
+      throw new F2iError('FORMAT', `no such column${didYouMean(name, table.columns)}`, {
         file: source.name,
-        field: name,
-        expected: `one of ${table.columns.slice(0, 6).join(', ')}, ...`,
+        field: 'voxels.dropColumns',
+        expected: `one of ${shortList(table.columns, 6)}`,
+        found: name,
       });
     }
   }
