@@ -75,6 +75,35 @@ export const behaviours: Readonly<Record<string, Behaviour>> = {
     );
   },
 
+  'a refused buffer stays with the caller': async (backend) => {
+    const buffer = new ArrayBuffer(24);
+    mustThrow(() => backend.adopt(buffer, [5], 'f32'), 'INVALID_ARGUMENT', /6 elements/);
+    mustThrow(() => backend.adopt(buffer, [6], 'f128' as 'f32'), 'INVALID_ARGUMENT', /f128/);
+    assert(buffer.byteLength === 24, 'the buffer is detached');
+  },
+
+  'plain numbers become the type, host arrays must have it': async (backend) => {
+    assertEqual(await backend.tensor([1.5, -2, 7], [3], 'i32').download(), [1, -2, 7], 'i32');
+    const halves = backend.tensor([1, -2], [2], 'f16');
+    assertEqual(await halves.download(), Uint16Array.of(0x3c00, 0xc000), 'f16');
+    for (const [data, dtype] of [
+      [Float32Array.of(1.5, 1.5), 'i32'],
+      [Int32Array.of(1, 2), 'f32'],
+      [Float32Array.of(1, 2), 'f16'],
+    ] as const) {
+      mustThrow(() => backend.tensor(data, [2], dtype), 'INVALID_ARGUMENT', new RegExp(`for ${dtype}`));
+    }
+  },
+
+  'extents are whole numbers, 0 or more': async (backend) => {
+    const x = backend.zeros([2, 3]);
+    for (const shape of [[-2, -3], [0.5, 12], [Number.NaN]]) {
+      mustThrow(() => x.reshape(...shape), 'INVALID_ARGUMENT', /not a shape/);
+      mustThrow(() => backend.zeros(shape), 'INVALID_ARGUMENT', /not a shape/);
+    }
+    assert(Object.isFrozen(x.shape), 'the shape can be changed');
+  },
+
   'every type keeps its bits': async (backend) => {
     const patterns = Uint16Array.of(0, 0x8000, 0x3c00, 0x0001, 0x7bff, 0xfbff, 0x7c00, 0x3555);
     for (const dtype of ['f16', 'bf16'] as const) {

@@ -1,7 +1,17 @@
-import { bytesPerElement, type DType, dtypeOf, type HostArray, type HostArrays } from './dtype.ts';
+import { fromNumbers } from './convert.ts';
+import {
+  bytesPerElement,
+  checkDType,
+  checkHostArray,
+  type DType,
+  dtypeOf,
+  type HostArray,
+  type HostArrays,
+  hostArray,
+} from './dtype.ts';
 import { F2iError } from './error.ts';
 import type { Attributes, OpSpec } from './ops/op.ts';
-import { describe, type Shape, sizeOf, Tensor, type TensorSpec } from './tensor.ts';
+import { checkShape, describe, type Shape, sizeOf, Tensor, type TensorSpec } from './tensor.ts';
 
 export type DeviceName = 'cpu' | 'cuda' | 'webgpu' | 'reference';
 
@@ -82,33 +92,45 @@ export abstract class Backend {
   protected abstract enqueueChecked(call: OpCall): void;
   protected abstract read(operand: Operand): Promise<HostArray>;
   protected abstract waitAll(): Promise<void>;
+  /** Backends whose queue or memory can be full override this; see `ready`. */
+  protected async waitForRoom(_bytes: number): Promise<void> {}
   protected abstract close(): Promise<void>;
   /** Called by tensors when their last handle goes. Freed in queue order. */
   abstract release(storage: Storage): void;
   protected abstract memory(): { liveBytes: number; peakBytes: number };
 
-  /** Uploads a copy of `data`. */
+  /**
+   * Uploads a copy of `data`: a host array of the type (raw patterns for `f16` and `bf16`), or plain numbers, which
+   * are converted to it (f32 when none is named).
+   *
+   * @throws F2iError INVALID_ARGUMENT if shape, type and data do not fit each other
+   */
   tensor(data: HostArray | readonly number[], shape: Shape, dtype?: DType): Tensor {
-    this.#assertOpen();
-    const array = Array.isArray(data) ? Float32Array.from(data) : (data as HostArray);
-    const type = dtype ?? dtypeOf(array);
-    checkShape(shape, array.length, type, array);
+    this.assertOpen();
+    const plain = Array.isArray(data);
+    const type = dtype ?? (plain ? 'f32' : dtypeOf(data as HostArray));
+    checkDType(type);
+    const array = plain ? fromNumbers(Float64Array.from(data), type) : (data as HostArray);
+    checkHostArray(array, type);
+    checkLength(array.length, { shape, dtype: type });
     const storage = this.allocate(Math.max(1, array.length) * bytesPerElement(type), type);
     this.write(storage, array, type);
-    return new Tensor(this, storage, { shape: [...shape], dtype: type });
+    return new Tensor(this, storage, { shape, dtype: type });
   }
 
   /**
    * Takes over an ArrayBuffer without copying where the device can; the buffer is detached in every case, so that
-   * no one can write to memory that queued work reads.
+   * no one can write to memory that queued work reads. A buffer that is refused stays with the caller.
+   *
+   * @throws F2iError INVALID_ARGUMENT if shape, type and buffer do not fit each other
    */
   adopt(buffer: ArrayBuffer, shape: Shape, dtype: DType): Tensor {
-    this.#assertOpen();
+    this.assertOpen();
+    checkDType(dtype);
+    checkLength(buffer.byteLength / bytesPerElement(dtype), { shape, dtype });
     const owned = structuredClone(buffer, { transfer: [buffer] });
-    const count = owned.byteLength / bytesPerElement(dtype);
-    checkShape(shape, count, dtype);
     const storage = this.adoptStorage(owned, dtype);
-    return new Tensor(this, storage, { shape: [...shape], dtype });
+    return new Tensor(this, storage, { shape, dtype });
   }
 
   /** Backends that can use host memory in place override this; the default uploads. */
@@ -118,8 +140,12 @@ export abstract class Backend {
     return storage;
   }
 
+  /** @throws F2iError OUT_OF_MEMORY if the host cannot hold so many */
   zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
-    return this.tensor(viewOf(new ArrayBuffer(sizeOf(shape) * bytesPerElement(dtype)), dtype), shape, dtype);
+    this.assertOpen();
+    checkDType(dtype);
+    checkShape(shape);
+    return this.tensor(hostZeros({ shape, dtype }), shape, dtype);
   }
 
   /** Runs an op whose inputs have been checked; used by `runOp`, not by users. */
@@ -131,7 +157,7 @@ export abstract class Backend {
     signal: AbortSignal | undefined,
     place: OpCall['place'],
   ): Tensor[] {
-    this.#assertOpen();
+    this.assertOpen();
     const reason = this.supports(op as OpSpec, inputs, attributes);
     if (reason !== true) {
       throw new F2iError('UNSUPPORTED', reason, { op: op.name, backend: this.name });
@@ -158,21 +184,24 @@ export abstract class Backend {
   }
 
   async download(tensor: Tensor): Promise<HostArray> {
-    this.#assertOpen();
-    return this.read(operandOf(tensor));
+    this.assertOpen();
+    return this.#untilDisposed(this.read(operandOf(tensor)));
   }
 
   /** Waits until all enqueued work is done; rejects with the first failure since the last `sync()`. */
   async sync(): Promise<void> {
-    this.#assertOpen();
-    await this.waitAll();
+    this.assertOpen();
+    await this.#untilDisposed(this.waitAll());
   }
 
   /** Compiles what the given ops need, ahead of their first use. */
   async prepare(_ops: readonly OpSpec[]): Promise<void> {}
 
   /** Waits for room for `bytes` more under the memory ceiling. */
-  async ready(_bytes = 0): Promise<void> {}
+  async ready(bytes = 0): Promise<void> {
+    this.assertOpen();
+    await this.#untilDisposed(this.waitForRoom(bytes));
+  }
 
   /**
    * Runs `body` (which must be synchronous: ops only enqueue) and disposes every tensor made inside it, apart from
@@ -231,8 +260,20 @@ export abstract class Backend {
     this.#scopes.at(-1)?.delete(tensor);
   }
 
-  #assertOpen(): void {
+  /** Throws DISPOSED after `dispose()`. */
+  protected assertOpen(): void {
     if (this.#closed) throw new F2iError('DISPOSED', `the ${this.name} backend was used after dispose()`);
+  }
+
+  /** A device cancels the waits that `dispose()` finds pending; they reject with DISPOSED, whatever the device. */
+  async #untilDisposed<T>(wait: Promise<T>): Promise<T> {
+    try {
+      return await wait;
+    } catch (cause) {
+      if (!this.#closed || !(cause instanceof F2iError) || cause.code !== 'CANCELLED') throw cause;
+      const { name: backend } = this;
+      throw new F2iError('DISPOSED', `the ${backend} backend was disposed during a wait`, { backend, cause });
+    }
   }
 }
 
@@ -253,19 +294,21 @@ export function viewOf<D extends DType>(buffer: ArrayBuffer, dtype: D): HostArra
   return new constructors[dtype](buffer) as HostArrays[D];
 }
 
-function checkShape(shape: Shape, length: number, dtype: DType, array?: HostArray): void {
-  const bad = shape.some((extent) => !Number.isInteger(extent) || extent < 0);
-  if (bad || sizeOf(shape) !== length) {
+function checkLength(length: number, spec: TensorSpec): void {
+  checkShape(spec.shape);
+  if (sizeOf(spec.shape) !== length) {
     throw new F2iError('INVALID_ARGUMENT', 'shape does not fit the data', {
       expected: `${length} elements`,
-      found: describe({ shape, dtype }),
+      found: describe(spec),
     });
   }
-  if (array && array.BYTES_PER_ELEMENT !== bytesPerElement(dtype)) {
-    throw new F2iError('INVALID_ARGUMENT', 'host array does not have the element size of the dtype', {
-      expected: dtype,
-      found: array.constructor.name,
-    });
+}
+
+function hostZeros(spec: TensorSpec): HostArray {
+  try {
+    return hostArray(spec.dtype, sizeOf(spec.shape));
+  } catch (cause) {
+    throw new F2iError('OUT_OF_MEMORY', 'the host cannot hold the tensor', { found: describe(spec), cause });
   }
 }
 

@@ -1,3 +1,5 @@
+import { F2iError } from './error.ts';
+
 /** Element types. `f16` and `bf16` are storage types: no op accumulates in them. */
 export type DType = 'f32' | 'f64' | 'f16' | 'bf16' | 'i32' | 'u8';
 
@@ -20,6 +22,29 @@ const constructors = {
   i32: Int32Array,
   u8: Uint8Array,
 } as const;
+
+/** Throws INVALID_ARGUMENT for what is not a type: callers in plain JavaScript may pass anything. */
+export function checkDType(dtype: DType): void {
+  if (!Object.hasOwn(constructors, dtype)) {
+    throw new F2iError('INVALID_ARGUMENT', 'not an element type', {
+      expected: Object.keys(constructors).join(', '),
+      found: String(dtype),
+    });
+  }
+}
+
+/**
+ * Throws INVALID_ARGUMENT unless `data` is the host array of the type: one of another class would have its bits
+ * reinterpreted.
+ */
+export function checkHostArray(data: HostArray, dtype: DType): void {
+  if (!(data instanceof constructors[dtype])) {
+    throw new F2iError('INVALID_ARGUMENT', 'not the host array of the element type', {
+      expected: `${constructors[dtype].name} for ${dtype}`,
+      found: (data as object | undefined)?.constructor?.name ?? String(data),
+    });
+  }
+}
 
 export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;

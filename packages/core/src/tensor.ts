@@ -14,6 +14,16 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
+/** Throws INVALID_ARGUMENT unless every extent is a whole number, 0 or more. */
+export function checkShape(shape: Shape): void {
+  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) {
+    throw new F2iError('INVALID_ARGUMENT', 'not a shape', {
+      expected: 'whole numbers, 0 or more',
+      found: `[${shape.join(', ')}]`,
+    });
+  }
+}
+
 export function describe(spec: TensorSpec): string {
   return `${spec.dtype}[${spec.shape.join(', ')}]`;
 }
@@ -23,6 +33,7 @@ export function describe(spec: TensorSpec): string {
  * `rows`) share storage, which is freed, in queue order, when the last handle is disposed.
  */
 export class Tensor implements TensorSpec {
+  /** Frozen, and a copy of what it was made with: the storage was sized by it. */
   readonly shape: Shape;
   readonly dtype: DType;
   readonly backend: Backend;
@@ -35,7 +46,7 @@ export class Tensor implements TensorSpec {
   constructor(backend: Backend, storage: Storage, spec: TensorSpec, offset = 0) {
     this.backend = backend;
     this.#storage = storage;
-    this.shape = spec.shape;
+    this.shape = Object.freeze([...spec.shape]);
     this.dtype = spec.dtype;
     this.offset = offset;
     storage.references++;
@@ -69,6 +80,7 @@ export class Tensor implements TensorSpec {
 
   /** Same elements, other extents. */
   reshape(...shape: number[]): Tensor {
+    checkShape(shape);
     if (sizeOf(shape) !== this.size) {
       throw new F2iError('INVALID_ARGUMENT', 'reshape must keep the number of elements', {
         expected: `${this.size} elements (${describe(this)})`,

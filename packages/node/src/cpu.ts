@@ -3,6 +3,8 @@ import {
   Backend,
   type BackendInfo,
   bytesPerElement,
+  checkDType,
+  checkShape,
   type DType,
   describe,
   F2iError,
@@ -104,6 +106,8 @@ export class CpuBackend extends Backend {
    * @throws F2iError IO if the file cannot be read or is too short
    */
   mapFile(path: string, offset: number, shape: Shape, dtype: DType): Tensor {
+    checkDType(dtype);
+    checkShape(shape);
     const elementBytes = bytesPerElement(dtype);
     const byteLength = sizeOf(shape) * elementBytes;
     const whole = Number.isSafeInteger(byteLength) && byteLength > 0;
@@ -114,9 +118,9 @@ export class CpuBackend extends Backend {
         found: `${describe({ shape, dtype })} at ${offset}`,
       });
     }
-    if (this.disposed) throw new F2iError('DISPOSED', 'the cpu backend was used after dispose()');
+    this.assertOpen();
     const handle = this.#now(() => this.#native.mapFile(path, offset, byteLength));
-    return new Tensor(this, storage(handle, byteLength), { shape: [...shape], dtype });
+    return new Tensor(this, storage(handle, byteLength), { shape, dtype });
   }
 
   protected allocate(byteLength: number): Storage {
@@ -178,9 +182,9 @@ export class CpuBackend extends Backend {
    * keeps a long computation from holding more than it needs. What is already enqueued sets the order, so an op
    * that does not fit when its turn comes still fails.
    */
-  override async ready(bytes = 0): Promise<void> {
+  protected override async waitForRoom(bytes: number): Promise<void> {
     for (;;) {
-      if (this.disposed) throw new F2iError('DISPOSED', 'the cpu backend was used after dispose()');
+      this.assertOpen();
       const { queuedOps, liveBytes, memoryLimit } = this.#native.info();
       const fits = memoryLimit === 0 || liveBytes + bytes <= memoryLimit;
       if (queuedOps === 0 || (fits && queuedOps < DEEP_QUEUE)) return;

@@ -323,7 +323,7 @@ describe('life cycle', () => {
     for (let i = 0; i < 60; i++) y = gemm(y, x, { alpha: 0.01 });
     const pending = failureOf(y.download());
     await backend.dispose();
-    expect((await pending).code).toBe('CANCELLED');
+    expect((await pending).code).toBe('DISPOSED');
   });
 
   it('opens and closes 200 times', { timeout: 60_000 }, async () => {

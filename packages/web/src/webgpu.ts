@@ -232,7 +232,7 @@ export class WebGpuBackend extends Backend {
   }
 
   /** Waits while the device has more uploads or batches before it than it should. */
-  override async ready(bytes = 0): Promise<void> {
+  protected override async waitForRoom(bytes: number): Promise<void> {
     if (bytes > this.#pool.ceiling) throw outOfMemory(`at most ${this.#pool.ceiling} bytes`, bytes);
     await this.#queue.room(bytes);
   }

@@ -100,7 +100,7 @@ export class ReferenceBackend extends Backend {
   }
 
   /** All releases that are queued have run when this resolves. */
-  override async ready(bytes = 0): Promise<void> {
+  protected override async waitForRoom(bytes: number): Promise<void> {
     if (bytes > this.#memoryLimit) throw this.#outOfMemory(bytes);
     await this.#wait(() => {});
   }
@@ -178,7 +178,12 @@ export class ReferenceBackend extends Backend {
     if (this.#liveBytes + storage.byteLength > this.#memoryLimit) {
       return this.#outOfMemory(storage.byteLength, where?.());
     }
-    storage.values = new Float64Array(storage.length);
+    try {
+      storage.values = new Float64Array(storage.length);
+    } catch {
+      // The engine has a limit of its own.
+      return this.#outOfMemory(storage.byteLength, where?.());
+    }
     this.#liveBytes += storage.byteLength;
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
     return undefined;
