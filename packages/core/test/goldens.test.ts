@@ -116,20 +116,73 @@ describe('goldens', () => {
     expect(result!.message).toMatch(message);
   });
 
+  it.each([
+    ['negative', { atol: -1 }, '-1'],
+    ['not a number', { atol: 'NaN' }, '"NaN"'],
+    ['missing', { rtol: 1 }, 'undefined'],
+    ['negative without a key', -1e-9, '-1e-9'],
+  ])('fails a tolerance that is %s, and names it', async (_, entry, found) => {
+    const sidecar = { suggested_tolerance: { 'out.y': entry } };
+    const folder = folderOf({ kernel_linear: linearCase(7, 13, 3) }, { kernel_linear: sidecar });
+    const [result] = await runGoldens(folder, backend);
+    expect(result).toMatchObject({ status: 'failed', worst: undefined });
+    expect(result!.message).toContain('kernel_linear.json: suggested_tolerance.out.y: not a tolerance');
+    if (found !== 'undefined') expect(result!.message).toContain(`found ${found}`);
+  });
+
+  it('fails a tensor that two files of a case have, also where the case is skipped', async () => {
+    const tensors = linearCase(5, 6, 7);
+    const again = { 'in.weight': tensors['in.weight']! };
+    for (const name of ['kernel_linear', 'sgm_unet']) {
+      for (const shard of [`${name}_w1`, `${name}_part1`]) {
+        const [result] = await runGoldens(folderOf({ [name]: tensors, [shard]: again }), backend);
+        expect(result).toMatchObject({ name, status: 'failed' });
+        expect(result!.message).toMatch(`${shard}.safetensors: in.weight: another file of ${name}`);
+      }
+    }
+  });
+
+  it.each(['kernel_linear', 'kernel_linear_w1', 'sgm_vae'])('fails a half of %s', async (name) => {
+    const { 'in.weight': weight, ...rest } = linearCase(5, 6, 7);
+    const whole = folderOf({
+      kernel_linear: rest,
+      kernel_linear_w1: { 'in.weight': weight! },
+      sgm_vae: rest,
+    });
+    for (const half of ['json', 'safetensors']) {
+      const missing = `${name}.${half}`;
+      const folder: Folder = {
+        name: 'memory',
+        list: async () => (await whole.list()).filter((path) => path !== missing),
+        open: (path) => whole.open(path === missing ? 'nowhere' : path),
+      };
+      const failed = (await runGoldens(folder, backend)).filter(({ status }) => status === 'failed');
+      expect(failed).toMatchObject([
+        { name: name.replace(/_w1$/, ''), message: expect.stringMatching(/nowhere/) },
+      ]);
+    }
+  });
+
   it('skips what is known to come later, and fails what nobody knows', async () => {
     const tensors = linearCase(2, 3, 4);
-    const names = ['ridge_banded', 'mindeye2_grads_x', 'kernel_attn_d8', 'kernel_line', 'something'];
+    const known = ['ridge_banded', 'mindeye2_grads_x', 'kernel_attn_d8', 'mindeye2_prior_b', 'open_clip_vit'];
+    const unknown = [
+      'kernel_line',
+      'kernel_linearly',
+      'kernel_attn_x',
+      'mindeye2_bogus',
+      'umbraes',
+      'something',
+    ];
+    const names = [...known, ...unknown];
     const results = await runGoldens(
       folderOf(Object.fromEntries(names.map((name) => [name, tensors]))),
       backend,
     );
-    expect(Object.fromEntries(results.map(({ name, status }) => [name, status]))).toEqual({
-      ridge_banded: 'skipped',
-      mindeye2_grads_x: 'skipped',
-      kernel_attn_d8: 'skipped',
-      kernel_line: 'failed',
-      something: 'failed',
-    });
+    const having = (wanted: string) =>
+      results.flatMap(({ name, status }) => (status === wanted ? [name] : [])).sort();
+    expect(having('skipped')).toEqual(known.sort());
+    expect(having('failed')).toEqual(unknown.sort());
     expect(results.find(({ name }) => name === 'mindeye2_grads_x')!.message).toMatch(/gradients/);
   });
 

@@ -12,7 +12,7 @@ export interface Produced extends GoldenTensor {
 
 /** Runs the cases of one family. */
 export interface Adapter {
-  /** Cases whose name begins so; the longest prefix wins. */
+  /** Cases of this name, or of a name that goes on with an underscore: other sizes and seeds. */
   readonly prefix: string;
   /** Why this backend cannot run the family, if so: the case is skipped. */
   unsupported?(backend: Backend): string | undefined;

@@ -34,14 +34,20 @@ export interface GoldenCase {
 /** `case_part1`, `case_w2`: more weights of `case`, or of `case_part0`. */
 const SHARD = /^(.+)_(?:part|w)\d+$/;
 
-/** The cases of a folder, each with the stems of its files, in alphabetical order. */
+/** The one file that describes no case. */
+const MANIFEST = 'MANIFEST';
+
+/**
+ * The cases of a folder, each with the stems of its files, in alphabetical order. A file whose other half is
+ * missing counts as one, and opening it fails.
+ */
 export async function listCases(folder: Folder): Promise<{ name: string; stems: string[] }[]> {
-  const stems = (await folder.list())
-    .filter((path) => path.endsWith('.safetensors') && !path.includes('/'))
-    .map((path) => path.slice(0, -'.safetensors'.length));
-  const present = new Set(stems);
+  const present = new Set(
+    (await folder.list()).flatMap((path) => /^([^/]+)\.(?:safetensors|json)$/.exec(path)?.[1] ?? []),
+  );
+  present.delete(MANIFEST);
   const cases = new Map<string, string[]>();
-  for (const stem of stems.sort()) {
+  for (const stem of [...present].sort()) {
     const base = SHARD.exec(stem)?.[1];
     const owner = [base, base && `${base}_part0`].find((name) => name && name !== stem && present.has(name));
     const name = owner ?? stem;
@@ -54,10 +60,20 @@ export async function openCase(folder: Folder, name: string, stems: readonly str
   const shards = await Promise.all(
     stems.map(async (stem) => openSafetensors(await folder.open(`${stem}.safetensors`))),
   );
-  const holder = new Map(shards.flatMap((shard) => [...shard.entries.keys()].map((key) => [key, shard])));
+  const holder = new Map<string, (typeof shards)[number]>();
+  for (const [i, shard] of shards.entries()) {
+    for (const field of shard.entries.keys()) {
+      if (holder.has(field)) {
+        const file = `${stems[i]}.safetensors`;
+        throw new F2iError('FORMAT', `another file of ${name} has this tensor already`, { file, field });
+      }
+      holder.set(field, shard);
+    }
+  }
+  const sidecars = await Promise.all(stems.map((stem) => readSidecar(folder, stem)));
   return {
     name,
-    sidecar: await readSidecar(folder, name),
+    sidecar: sidecars[stems.indexOf(name)]!,
     names: [...holder.keys()],
     has: (tensor) => holder.has(tensor),
     async read(tensor) {
@@ -71,21 +87,26 @@ async function readSidecar(folder: Folder, name: string): Promise<Sidecar> {
   const file = `${name}.json`;
   const json = parseJson(await readText(await folder.open(file)), file);
   if (!isObject(json)) throw new F2iError('FORMAT', 'not a sidecar', { file, expected: 'an object' });
-  const numbers = (field: string, key: string) => {
+  const tolerances = (field: string, key: string) => {
     const block = json[field];
     const pairs = isObject(block) ? Object.entries(block) : [];
     return new Map(
-      pairs.flatMap(([tensor, entry]) => {
-        const value = isObject(entry) ? entry[key] : undefined;
-        return typeof value === 'number' ? [[tensor, value] as const] : [];
-      }),
+      pairs.map(([tensor, entry]) => [tensor, tolerance(entry, key, file, `${field}.${tensor}`)]),
     );
   };
   return {
     hyper: isObject(json.hyper) ? json.hyper : {},
-    suggested: numbers('suggested_tolerance', 'atol'),
-    float32Error: numbers('fp32_vs_fp64', 'max_abs_err'),
+    suggested: tolerances('suggested_tolerance', 'atol'),
+    float32Error: tolerances('fp32_vs_fp64', 'max_abs_err'),
   };
+}
+
+/** A bare number or `{ [key]: number }`. A negative one would let everything pass. */
+function tolerance(entry: Json, key: string, file: string, field: string): number {
+  const value = isObject(entry) ? entry[key] : entry;
+  if (typeof value === 'number' && value >= 0) return value;
+  const found = JSON.stringify(value);
+  throw new F2iError('FORMAT', 'not a tolerance', { file, field, expected: 'a number, 0 or more', found });
 }
 
 function isObject(json: Json | undefined): json is { [key: string]: Json } {

@@ -22,7 +22,7 @@ import type { GoldenCase, GoldenTensor } from './case.ts';
  * with and without an intercept, by primal and by dual equations. All in float64, as the originals ran.
  */
 export const ridge: Adapter = {
-  prefix: 'ridge_',
+  prefix: 'ridge',
   unsupported(backend) {
     return hasFloat64(backend) ? undefined : 'these cases need float64, which this device lacks';
   },
