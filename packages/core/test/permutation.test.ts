@@ -80,7 +80,7 @@ async function rejections(datasets: number, seed: number) {
     for (const exchangeability of ['continuous', 'trials'] as const) {
       for (const metric of ['twoWay', 'frame'] as const) {
         const options = { exchangeability, runs, permutations: 199, seed: i };
-        if (permutationTest(tables[metric], options).p <= 0.05)
+        if ((await permutationTest(tables[metric], options)).p! <= 0.05)
           rejected[exchangeability][metric] += 1 / datasets;
       }
     }
@@ -109,14 +109,14 @@ describe('permutationTest', () => {
     reconstructions: n,
   });
 
-  it('enumerates small groups: one perfect pairing of the eight shifts of a run', () => {
-    const result = permutationTest(perfect(8), { exchangeability: 'continuous' });
+  it('enumerates small groups: one perfect pairing of the eight shifts of a run', async () => {
+    const result = await permutationTest(perfect(8), { exchangeability: 'continuous' });
     expect(result).toMatchObject({ p: 1 / 8, exact: true, rearrangements: 8, smallestP: 1 / 8 });
     expect([...result.null].sort()).toEqual([0, 0, 0, 0, 0, 0, 0, 1]);
   });
 
-  it('enumerates orders within runs: 3! x 2!', () => {
-    const result = permutationTest(perfect(5), {
+  it('enumerates orders within runs: 3! x 2!', async () => {
+    const result = await permutationTest(perfect(5), {
       exchangeability: 'trials',
       runs: ['a', 'b', 'a', 'b', 'a'],
     });
@@ -124,21 +124,21 @@ describe('permutationTest', () => {
     expect(result.null.length).toBe(12);
   });
 
-  it('never gives 0 with random draws, and repeats itself with its seed', () => {
+  it('never gives 0 with random draws, and repeats itself with its seed', async () => {
     const options = { exchangeability: 'trials', permutations: 99, seed: 4 } as const;
-    const result = permutationTest(perfect(12), options);
+    const result = await permutationTest(perfect(12), options);
     expect(result).toMatchObject({ p: 1 / 100, exact: false, smallestP: 1 / 100 });
-    expect(permutationTest(perfect(12), options).null).toEqual(result.null);
+    expect((await permutationTest(perfect(12), options)).null).toEqual(result.null);
   });
 
-  it('counts pairings that differ in rounding alone as equal', () => {
+  it('counts pairings that differ in rounding alone as equal', async () => {
     // All rows alike: every arrangement has the same mean, whatever the order of summation.
     const values = Float64Array.from({ length: 36 }, (_, i) => [0.1, 0.2, 0.3, 0.7, 1e-9, 1 / 3][i % 6]!);
     const table = { values, own: Int32Array.of(0, 1, 2, 3, 4, 5), reconstructions: 6 };
-    expect(permutationTest(table, { exchangeability: 'trials' }).p).toBe(1);
+    expect((await permutationTest(table, { exchangeability: 'trials' })).p).toBe(1);
   });
 
-  it.each<Exchangeability>(['continuous', 'trials'])('keeps runs apart: %s', (exchangeability) => {
+  it.each<Exchangeability>(['continuous', 'trials'])('keeps runs apart: %s', async (exchangeability) => {
     // A reconstruction may only stand in for one of its own run: the score of foreign ones would show.
     const n = 9;
     const label = (i: number) => Math.floor(i / 3);
@@ -147,20 +147,50 @@ describe('permutationTest', () => {
     );
     const table = { values, own: Int32Array.from({ length: n }, (_, i) => i), reconstructions: n };
     const labels = Array.from({ length: n }, (_, i) => label(i));
-    const apart = permutationTest(table, { exchangeability, runs: labels });
+    const apart = await permutationTest(table, { exchangeability, runs: labels });
     expect(apart.null.every((score) => score === 0)).toBe(true);
-    expect(permutationTest(table, { exchangeability }).null.some((score) => score > 0)).toBe(true);
+    expect((await permutationTest(table, { exchangeability })).null.some((score) => score > 0)).toBe(true);
   });
 
-  it('leaves out runs without scored trials, which would only inflate the group', () => {
+  it('leaves out runs without scored trials, which would only inflate the group', async () => {
     const table = { values: new Float64Array(6), own: Int32Array.of(0), reconstructions: 6 };
     const runs = [0, 0, 0, 1, 1, 1];
-    expect(permutationTest(table, { exchangeability: 'continuous', runs }).rearrangements).toBe(3);
+    const { rearrangements } = await permutationTest(table, { exchangeability: 'continuous', runs });
+    expect(rearrangements).toBe(3);
   });
 
-  it('refuses labels that do not fit', () => {
-    expect(() => permutationTest(perfect(3), { exchangeability: 'trials', runs: [1, 2] })).toThrow(
-      /runs.*3, found 2/,
-    );
+  it('refuses labels that do not fit', async () => {
+    const options = { exchangeability: 'trials', runs: [1, 2] } as const;
+    await expect(permutationTest(perfect(3), options)).rejects.toThrow(/runs.*3, found 2/);
+  });
+
+  it.each([0, 1.5, 1e6 + 1, Number.NaN])('refuses %d permutations', async (permutations) => {
+    const options = { exchangeability: 'trials', permutations } as const;
+    await expect(permutationTest(perfect(3), options)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('has no p where only the true pairing respects the runs', async () => {
+    const result = await permutationTest(perfect(3), { exchangeability: 'trials', runs: [1, 2, 3] });
+    expect(result).toMatchObject({ p: undefined, rearrangements: 1 });
+  });
+
+  it('stops when cancelled, and lets others run meanwhile', async () => {
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 20);
+    const { signal } = controller;
+    const options = { exchangeability: 'trials', permutations: 1e6, signal } as const;
+    await expect(permutationTest(perfect(200), options)).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it('stretches the null of cross-fitted runs by the root of two about its mean', async () => {
+    const plain = await permutationTest(perfect(12), { exchangeability: 'trials', permutations: 99 });
+    const options = { exchangeability: 'trials', permutations: 99, crossFitted: true } as const;
+    const wide = await permutationTest(perfect(12), options);
+    const centre = plain.null.reduce((a, b) => a + b) / 99;
+    plain.null.forEach((score, i) => {
+      expect(wide.null[i]! - centre).toBeCloseTo(Math.SQRT2 * (score - centre), 12);
+    });
+    // A perfect score is out of reach of either.
+    expect(wide.p).toBe(1 / 100);
   });
 });

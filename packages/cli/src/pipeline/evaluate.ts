@@ -7,6 +7,9 @@ export interface EvaluateSettings {
   readonly seed: number;
 }
 
+/** How long a response lasts, about: within it, scores of successive frames are not independent. */
+const RESPONSE_SECONDS = 20;
+
 /** Scores reconstructions against the study's stimuli, beside their controls. */
 export async function evaluateResults(
   study: Study,
@@ -48,7 +51,15 @@ export async function evaluateResults(
       scored,
       meanPicture: results.meanPicture,
     },
-    { exchangeability: study.continuous ? 'continuous' : 'trials', permutations, seed, backend },
+    {
+      exchangeability: study.continuous ? 'continuous' : 'trials',
+      block: study.continuous ? Math.ceil(RESPONSE_SECONDS / study.tr!) : 1,
+      permutations,
+      // Runs that were held out in turn trained each other's decoders.
+      crossFitted: new Set(results.items.flatMap(({ heldOut }) => heldOut ?? [])).size > 1,
+      seed,
+      backend,
+    },
   );
 }
 
@@ -67,19 +78,24 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
       metric.chance.toFixed(1),
       metric.meanPicture?.toFixed(3) ?? 'n/a',
       metric.shuffled.mean.toFixed(3),
-      decimal(metric.p),
+      metric.p === null ? 'n/a' : decimal(metric.p),
     ]);
   }
   console.print(table(rows));
   const how =
     permutation.exchangeability === 'continuous' ? 'circular shifts within runs' : 'orders within runs';
   const all = permutation.exact ? 'all' : 'random';
+  const widened = permutation.crossFitted ? ', their spread widened as the runs were cross-fitted' : '';
   const { trials, stimuli } = evaluation;
   const scored =
     stimuli < trials ? `${trials} scored trials of ${stimuli} stimuli` : `${trials} scored trials`;
-  console.print(
-    `${scored}; p from ${permutation.permutations} ${all} ${how} (seed ${permutation.seed}), the smallest possible is ${decimal(permutation.smallestP)}`,
-  );
+  const test =
+    permutation.reason === undefined
+      ? `p from ${permutation.permutations} ${all} ${how} (seed ${permutation.seed})${widened}, the smallest possible is ${decimal(permutation.smallestP)}`
+      : `no p: ${permutation.reason}`;
+  console.print(`${scored}; ${test}`);
+  if (permutation.exchangeability === 'continuous')
+    console.print('p by circular shifts is approximate in runs of fewer than 50 frames');
 }
 
 /** A share as a plain decimal, small ones with two digits that count. */

@@ -3,7 +3,7 @@ import { type Rows, rowExtents } from '../rows.ts';
 import { bootstrapInterval, quantile } from './bootstrap.ts';
 import { type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
 import { mean, ownScores, type ScoreTable, scoredTrials } from './pairing.ts';
-import { type Exchangeability, permutationTest } from './permutation.ts';
+import { type Exchangeability, type PermutationResult, permutationTest } from './permutation.ts';
 import { pixelCorrelation } from './pixelCorrelation.ts';
 import { twoWayIdentification } from './twoWayIdentification.ts';
 
@@ -28,6 +28,8 @@ export interface EvaluateInput {
 export interface EvaluateOptions extends CorrelationOptions {
   exchangeability: Exchangeability;
   permutations?: number | undefined;
+  /** Was each run predicted by a decoder fitted to the others? See `permutationTest`. */
+  crossFitted?: boolean | undefined;
   seed?: number | undefined;
   /** Successive trials that a bootstrap draw takes together: see `bootstrapInterval`. */
   block?: number | undefined;
@@ -43,7 +45,8 @@ export interface MetricResult {
   readonly meanPicture: number | undefined;
   /** The same metric on rearranged trials: their mean, and the score that 5 % of them exceed. */
   readonly shuffled: { readonly mean: number; readonly p95: number };
-  readonly p: number;
+  /** Null where nothing could be rearranged: `permutation.reason` says why. */
+  readonly p: number | null;
   readonly perTrial: readonly number[];
 }
 
@@ -56,15 +59,26 @@ export interface Evaluation {
   readonly scored: readonly number[];
   readonly twoWay: MetricResult;
   readonly frameCorrelation: MetricResult;
+  /** How `interval`s were drawn. */
+  readonly bootstrap: { readonly level: number; readonly resamples: number; readonly block: number };
   readonly permutation: {
     readonly exchangeability: Exchangeability;
     /** Rearrangements computed. */
     readonly permutations: number;
     readonly exact: boolean;
     readonly smallestP: number;
+    readonly crossFitted: boolean;
+    /** Why there is no p. */
+    readonly reason?: string;
     readonly seed: number;
   };
 }
+
+/**
+ * Frames that a bootstrap draw takes together where the stimulus is continuous and nothing is said: a response of
+ * about 20 s, in volumes of 2.5 s.
+ */
+const CONTINUOUS_BLOCK = 8;
 
 /** Two alternatives; and no correlation. */
 export const CHANCE = { twoWay: 0.5, frameCorrelation: 0 } as const;
@@ -75,7 +89,8 @@ export const CHANCE = { twoWay: 0.5, frameCorrelation: 0 } as const;
  */
 export async function evaluate(input: EvaluateInput, options: EvaluateOptions): Promise<Evaluation> {
   const { truth, reconstructions, runs } = input;
-  const { exchangeability, permutations, seed = 0, block } = options;
+  const { exchangeability, permutations, seed = 0, crossFitted = false, signal } = options;
+  const { block = exchangeability === 'continuous' ? CONTINUOUS_BLOCK : 1 } = options;
   const [n] = rowExtents(reconstructions, 'reconstructions');
   const [m] = rowExtents(truth, 'truth');
   if (n !== m) {
@@ -99,39 +114,54 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
   const control =
     input.meanPicture && (await meanPictureTables(scoredTruth, input.meanPicture, own, n, stimuli, options));
 
-  let test: ReturnType<typeof permutationTest> | undefined;
-  const metric = (table: ScoreTable, controlTable: ScoreTable | undefined, chance: number): MetricResult => {
+  const bootstrap = { level: 0.95, resamples: 2000, block };
+  let test: PermutationResult | undefined;
+  const metric = async (
+    table: ScoreTable,
+    controlTable: ScoreTable | undefined,
+    chance: number,
+  ): Promise<MetricResult> => {
     const perTrial = ownScores(table);
-    test = permutationTest(table, { exchangeability, runs, permutations, seed });
+    test = await permutationTest(table, { exchangeability, runs, permutations, crossFitted, seed, signal });
     const sorted = test.null.slice().sort();
     return {
       score: mean(perTrial),
-      interval: bootstrapInterval(perTrial, { seed, block }),
+      interval: bootstrapInterval(perTrial, { ...bootstrap, seed }),
       chance,
       meanPicture: controlTable && mean(ownScores(controlTable)),
       shuffled: { mean: mean(sorted), p95: quantile(sorted, 0.95) },
-      p: test.p,
+      p: test.p ?? null,
       perTrial: [...perTrial],
     };
   };
-  const twoWay = metric(
+  const twoWay = await metric(
     twoWayIdentification(correlations, own, 'reconstruction', stimuli),
     control?.twoWay,
     CHANCE.twoWay,
   );
-  const frameCorrelation = metric(
+  const frameCorrelation = await metric(
     pixelCorrelation(correlations, own),
     control?.frameCorrelation,
     CHANCE.frameCorrelation,
   );
   const { exact, smallestP } = test!;
+  const reason = test!.p === undefined ? { reason: 'no run has two trials to exchange' } : {};
   return {
     trials: own.length,
     stimuli: stimuli ? new Set(stimuli).size : own.length,
     scored: [...own],
     twoWay,
     frameCorrelation,
-    permutation: { exchangeability, permutations: test!.null.length, exact, smallestP, seed },
+    bootstrap,
+    permutation: {
+      exchangeability,
+      permutations: test!.null.length,
+      exact,
+      smallestP,
+      crossFitted,
+      ...reason,
+      seed,
+    },
   };
 }
 
