@@ -1,16 +1,12 @@
 import type { Evaluation, Study } from '@fmri2image/core';
-import type { Results } from './results.ts';
+import type { ResultItem, Results } from './results.ts';
+import type { Seen } from './training.ts';
 
-/**
- * What the scores cannot say because training trials (split `train` of the study) showed the same. Items with a decoder
- * of their own (`heldOut`) were fitted without it, whatever the study's splits are.
- */
+/** What the scores cannot say because the decoder had seen scored trials, or their pictures, in training. */
 export function sharingNotes(study: Study, { items, kind }: Results, { scored }: Evaluation): string[] {
-  const isTraining = study.trials.map((trial) => trial.split === 'train');
-  const trained = new Set(study.trials.filter((_, i) => isTraining[i]).map(({ stimulus }) => stimulus));
-  const others = scored.map((index) => items[index]!).filter((item) => item.heldOut === undefined);
-  const own = others.filter((item) => item.trials.some((trial) => isTraining[trial]));
-  const sharing = others.filter((item) => !own.includes(item) && trained.has(item.stimulus));
+  const seen = seenInTraining(study);
+  const counts: Record<Seen, number> = { trial: 0, stimulus: 0, no: 0, unknown: 0 };
+  for (const index of scored) counts[seen(items[index]!)]++;
   const pictures = kind === 'picture' ? 'pictures' : 'stimuli';
   const notes: string[] = [];
   const note = (count: number, what: string) => {
@@ -20,7 +16,18 @@ export function sharingNotes(study: Study, { items, kind }: Results, { scored }:
       `${count} of ${scored.length} scored trials ${what}: ${whose} scores say nothing about new ${pictures}`,
     );
   };
-  note(own.length, 'are training trials themselves');
-  note(sharing.length, `show ${pictures} that training trials show, too`);
+  note(counts.trial, 'are training trials themselves');
+  note(counts.stimulus, `show ${pictures} that training trials show, too`);
   return notes;
+}
+
+/** What reconstruction noted of each item; where it could not know, what the splits of the study say. */
+function seenInTraining(study: Study): (item: ResultItem) => Seen {
+  const isTraining = study.trials.map((trial) => trial.split === 'train');
+  const trained = new Set(study.trials.filter((_, i) => isTraining[i]).map(({ stimulus }) => stimulus));
+  return ({ seen, trials, stimulus }) => {
+    if (seen !== 'unknown' || trained.size === 0) return seen;
+    if (trials.some((trial) => isTraining[trial])) return 'trial';
+    return trained.has(stimulus) ? 'stimulus' : 'no';
+  };
 }
