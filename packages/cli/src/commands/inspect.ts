@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type FileDescription, inspectFile, readBundle } from '@fmri2image/core';
+import { type FileDescription, type Folder, inspectFile, readBundle } from '@fmri2image/core';
 import { fileSource, nodeFolder } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Console, createConsole, table } from '../console.ts';
 import { interruptible } from '../context.ts';
+import { readResults } from '../pipeline/results.ts';
 import { openStudy } from '../study.ts';
+import { counted, describeStudy, extent, stack } from './inspectStudy.ts';
 
 interface Options {
   data?: string;
@@ -15,9 +17,9 @@ interface Options {
 export function inspectCommand(program: Command): void {
   program
     .command('inspect')
-    .summary('say what a file, a study or a bundle holds')
+    .summary('say what a file, a study, a bundle or reconstructions hold')
     .description(
-      'Describes a file (npy, npz, NIfTI, safetensors, PNG, table), a study (study.json), a bundle, or every file of a folder. Only headers are read where the format allows it.',
+      'Describes a file (npy, npz, NIfTI, safetensors, PNG, table), a study (study.json), a bundle, reconstructions, or every file of a folder. Only headers are read where the format allows it.',
     )
     .argument('<path>', 'a file or a folder')
     .option('--data <folder>', 'of a study: folder of the paths that begin with "data:"')
@@ -40,6 +42,7 @@ async function inspect(path: string, options: Options, signal: AbortSignal): Pro
   const folder = await nodeFolder(path, { onRepair: console.warn });
   const names = await folder.list();
   if (names.includes('model.json')) return inspectBundle(path, console, signal);
+  if (names.includes('reconstructions.json')) return inspectResults(path, folder, console, signal);
   if (names.includes('study.json')) return inspectStudy(path, options, console, signal);
   const all: (FileDescription | { file: string; error: string })[] = [];
   for (const name of names) {
@@ -57,6 +60,10 @@ async function inspect(path: string, options: Options, signal: AbortSignal): Pro
   }
 }
 
+/** Headers hold floats of 32 bits: 1.3170249462127686 is 1.31702 to a reader. */
+const sixDigits = (_: string, value: unknown) =>
+  typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
+
 function printFile(
   console: Console,
   { file, format, bytes, arrays, details, warnings }: FileDescription,
@@ -66,7 +73,7 @@ function printFile(
     console.print(`  ${name ? `${name}: ` : ''}${dtype} [${shape.join(', ')}]`);
   }
   for (const [key, value] of Object.entries(details)) {
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const text = typeof value === 'string' ? value : JSON.stringify(value, sixDigits);
     console.print(`  ${key}: ${text.length > 160 ? `${text.slice(0, 157)}...` : text}`);
   }
   for (const warning of warnings) console.print(`  note: ${warning}`);
@@ -81,7 +88,7 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
       ['  content hash', model.contentHash],
       [
         '  input',
-        `${model.input.voxels} voxels${model.input.selection ? ` (${model.input.selection})` : ''}`,
+        `${model.input.voxels} values a row${model.input.selection ? ` (from ${model.input.selection})` : ''}`,
       ],
       ['  output', `${model.output.kind} [${model.output.shape.join(', ')}]`],
       ['  training data inside', model.containsTrainingData ? 'yes: do not share without consent' : 'no'],
@@ -102,38 +109,23 @@ async function inspectStudy(
   console: Console,
   signal: AbortSignal,
 ): Promise<void> {
-  const study = await openStudy(path, options.data, signal);
-  const count = (label: (trial: (typeof study.trials)[number]) => string | undefined) => {
-    const counts = new Map<string, number>();
-    for (const trial of study.trials) {
-      const key = label(trial);
-      if (key !== undefined) counts.set(key, (counts.get(key) ?? 0) + 1);
-    }
-    return Object.fromEntries(counts);
-  };
-  const summary = {
-    name: study.name,
-    rows: study.rows,
-    tr: study.tr,
-    voxels: study.voxels.shape[1],
-    selection: study.selection.description,
-    volumesOrTrials: study.voxels.shape[0],
-    runs: study.runs.length,
-    trials: study.trials.length,
-    scored: study.scored.length,
-    continuous: study.continuous,
-    splits: count((trial) => trial.split),
-    labels: count((trial) => trial.label),
-    stimuli: study.stimuli && { kind: study.stimuli.kind, shape: study.stimuli.values.shape },
-    visualField: study.visualField,
-    warnings: study.warnings,
-    repairs: study.repairs,
-  };
-  console.result(summary);
-  console.print(`${path}: study ${study.name}`);
-  for (const [key, value] of Object.entries(summary)) {
-    const empty = value === undefined || (typeof value === 'object' && Object.keys(value).length === 0);
-    if (key !== 'name' && !empty)
-      console.print(`  ${key}: ${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  }
+  describeStudy(path, await openStudy(path, options.data, signal), console);
+}
+
+async function inspectResults(
+  path: string,
+  folder: Folder,
+  console: Console,
+  signal: AbortSignal,
+): Promise<void> {
+  const { items, kind, provenance, values } = await readResults(folder, signal);
+  console.result({ kind, items: items.length, shape: values.shape, provenance });
+  console.print(`${path}: reconstructions of study ${provenance.study}`);
+  const trials = items.reduce((count, item) => count + item.trials.length, 0);
+  console.print(`  ${stack(kind, values.shape)}, ${extent(values.data)}, from ${counted(trials, 'trial')}`);
+  const heldOut = new Set(items.flatMap((item) => item.heldOut ?? [])).size;
+  const held = heldOut > 0 ? `, fitted anew for each of ${counted(heldOut, 'group')} held out` : '';
+  console.print(`  by a ${provenance.decoder} decoder${held}: bundle ${provenance.bundle.slice(0, 12)}`);
+  console.print(`  made by ${provenance.version} on ${provenance.device}: ${provenance.commandLine}`);
+  for (const warning of provenance.warnings) console.print(`  warning: ${warning}`);
 }
