@@ -5,7 +5,7 @@ import { describeStudy, extent, stack } from '../src/commands/inspectStudy.ts';
 /** Four betas of two voxels in two runs, of which the manifest states none. */
 const study: Study = {
   name: 'small',
-  voxels: { data: Float32Array.from([0, 1, 2, 3, -3.1415, 4, 5, 6]), shape: [4, 2] },
+  voxels: { data: Float32Array.from([0, 1, 2, 3, -3.125, 4, 5, 6]), shape: [4, 2] },
   rows: 'trials',
   runs: [{ name: '1', start: 0, end: 4 }],
   trials: [1, 1, 2, 2].map((run, row) => ({ row, run: `${run}`, split: row < 3 ? 'train' : 'test' })),
@@ -31,7 +31,7 @@ it('says in sentences what a study holds, runs as its trials have them', () => {
     'here: study small',
     '  4 trials in 2 runs (3 train, 1 test)',
     '  3 of them are scored',
-    '  2 voxels, -3.14 to 6 (all 2 columns of betas.npy)',
+    '  2 voxels, -3.13 to 6 (all 2 columns of betas.npy)',
     '  2 pictures of 2 x 2, rgb, 0 to 1',
     '  warning: something is odd',
   ]);
