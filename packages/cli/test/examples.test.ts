@@ -47,7 +47,8 @@ describe.skipIf(!isThere)('v1-bars (skipped where ../shared/data is absent)', ()
     expect(results[0]).toMatchObject({ decoder: 'ridge', frames: 100 });
     expect(results[0]!.twoWay).toBeGreaterThan(0.9);
     expect(results[0]!.frameCorrelation).toBeGreaterThan(0.45);
-    expect(results[0]!.permutationP).toBeLessThanOrEqual(0.01);
+    // Not the smallest possible: shifts by a frame or two still fit, and the cross-fitted null is widened.
+    expect(results[0]!.permutationP).toBeLessThanOrEqual(0.02);
     expect(readdirSync(join(output, 'pictures'))).toHaveLength(150);
   }, 240_000);
 });

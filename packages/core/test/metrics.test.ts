@@ -244,6 +244,20 @@ describe('evaluate', () => {
     });
   });
 
+  it('draws frames of a continuous stimulus in blocks, and has no p (null in JSON) for runs of one', async () => {
+    const reconstructions = noisy(truth, 1, 6);
+    const input = { truth, reconstructions };
+    const options = { permutations: 9, seed: 1 };
+    const film = await evaluate({ ...input, runs }, { ...options, exchangeability: 'continuous' });
+    expect(film.bootstrap.block).toBe(8);
+    const alone = Array.from({ length: n }, (_, i) => i);
+    const none = await evaluate({ ...input, runs: alone }, { ...options, exchangeability: 'trials' });
+    expect(none.bootstrap.block).toBe(1);
+    expect(none.twoWay.p).toBeNull();
+    expect(none.permutation.reason).toMatch(/no run/);
+    expect(JSON.parse(JSON.stringify(none))).toEqual(none);
+  });
+
   it('refuses trials listed twice, and a reconstruction too many', async () => {
     const options = { exchangeability: 'trials' } as const;
     await expect(evaluate({ truth, reconstructions: truth, scored: [1, 1] }, options)).rejects.toThrow(

@@ -98,11 +98,11 @@ export async function permutationTest(
   // Sums in another order differ in their last bits: equal pairings must count as equal.
   const threshold = observed - 1e-12 * Math.max(1, Math.abs(observed));
   const count = scores.reduce((total, score) => total + (score >= threshold ? 1 : 0), 0);
-  const smallestP = 1 / (exact ? rearrangements : 1 + permutations);
+  const total = exact ? rearrangements : 1 + permutations;
   // Stretched, a true pairing below the mean of all no longer reaches itself, yet it is one of them.
   const reached = exact ? Math.max(1, count) : 1 + count;
-  const p = rearrangements > 1 ? reached * smallestP : undefined;
-  return { p, null: scores, exact, rearrangements, smallestP };
+  const p = rearrangements > 1 ? reached / total : undefined;
+  return { p, null: scores, exact, rearrangements, smallestP: 1 / total };
 }
 
 /** Moves each score away from the mean of all. */
