@@ -195,8 +195,8 @@ async function decode(
   const oracle = results(await oracleResults(simulation, amplitudes, ours, context), 'oracle');
   signal.throwIfAborted();
   const settings = { permutations: 999, seed: simulation.options.seed };
-  const evaluation = await evaluateResults(study, ridge, settings, backend);
-  const oracleEvaluation = await evaluateResults(study, oracle, settings, backend);
+  const evaluation = await evaluateResults(study, ridge, settings, context);
+  const oracleEvaluation = await evaluateResults(study, oracle, settings, context);
   await writeResults(ridge, (path, content) => write(`reconstructions/${path}`, content), study);
   await write('reconstructions/scores.tsv', scoresTable(ridge, evaluation));
   await write('pictures.png', demoSheet(study, ridge, oracle));

@@ -84,7 +84,7 @@ async function run(path: string, options: Options, context: Context): Promise<vo
       ? await readResults(await nodeFolder(options.reconstructions, { onRepair: console.warn }), signal)
       : await heldOut(study, options, context);
   console.progress('evaluate');
-  const evaluation = await evaluateResults(study, results, options, context.backend);
+  const evaluation = await evaluateResults(study, results, options, context);
   const notes = [
     ...study.warnings,
     ...results.provenance.warnings,

@@ -15,7 +15,7 @@ export async function evaluateResults(
   study: Study,
   results: Results,
   { permutations, seed }: EvaluateSettings,
-  backend: Backend,
+  { backend, signal }: { backend: Backend; signal: AbortSignal },
 ): Promise<Evaluation> {
   const { stimuli } = study;
   if (!stimuli)
@@ -59,6 +59,7 @@ export async function evaluateResults(
       crossFitted: new Set(results.items.flatMap(({ heldOut }) => heldOut ?? [])).size > 1,
       seed,
       backend,
+      signal,
     },
   );
 }
