@@ -56,7 +56,7 @@ passed=0
 for wanted in ${@:-release asan tsan}; do
   case $wanted in
     release) variant release all . -DF2I_WERROR="${F2I_WERROR:-OFF}" ;;
-    asan) variant asan all . -DF2I_SANITIZE=address,undefined ;;
+    asan) variant asan all . -DF2I_SANITIZE=address,undefined -DF2I_BUILD_TOOLS=OFF ;;
     tsan)
       variant tsan "pool_test memory_test runtime_test race_test" '^(pool|memory|runtime|race)_test$' \
         -DF2I_SANITIZE=thread -DF2I_BUILD_SHARED=OFF -DF2I_BUILD_TOOLS=OFF

@@ -24,9 +24,8 @@ function(f2i_set_isa_flags)
     if(file MATCHES "\\.(avx2|avx512)\\.cpp$")
       set_property(SOURCE ${file} APPEND PROPERTY COMPILE_OPTIONS ${F2I_FLAGS_${CMAKE_MATCH_1}})
     endif()
-    if(file MATCHES "\\.(portable|avx2|avx512)\\.cpp$")
-      # Optimised under sanitizers too: kernels at -O0 would make tests crawl.
-      set_property(SOURCE ${file} APPEND PROPERTY COMPILE_OPTIONS -O3)
+    if(file MATCHES "\\.(portable|avx2|avx512)\\.cpp$" AND NOT F2I_SANITIZE)
+      set_property(SOURCE ${file} APPEND PROPERTY COMPILE_OPTIONS -O3) # in debug builds too
     endif()
   endforeach()
 endfunction()
