@@ -11,7 +11,7 @@ import { measureShape } from './measure.ts';
 import { measureOverhead, type Overhead } from './overhead.ts';
 import { startPeers } from './peers.ts';
 import { markdown, type Row } from './row.ts';
-import { readShapes } from './shape.ts';
+import { label, readShapes } from './shape.ts';
 import { openWebGpu } from './webgpu.ts';
 
 const USAGE = `npm run bench -- [OP...] [options]
@@ -20,6 +20,7 @@ Measures our ops and the peers that this machine has (OpenBLAS over its core typ
 run, checks our results in it, and sets both beside the measured limits of the machine.
 
   --threads LIST   numbers of threads, separated by commas (default: 1 and all cores)
+  --only TEXT      shapes whose extents contain the text, such as "n=4096"
   --samples N      samples of each implementation (default 10)
   --seconds S      stop sampling a shape after so many seconds, but not before 5 samples (default 20)
   --seed N         of the random operands (default 1)
@@ -27,6 +28,10 @@ run, checks our results in it, and sets both beside the measured limits of the m
   --no-peers       ours alone
   --json           rows as JSON, one a line, instead of a table
   --record FILE    append the rows to a file of JSON lines as well`;
+
+const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
+peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
+error / tolerance: sampled entries against float64 in this run, at most 1 when right.`;
 
 const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 const cache = join(here, '..', '.f2i', 'bench');
@@ -37,6 +42,7 @@ async function main(): Promise<number> {
     allowNegative: true,
     options: {
       threads: { type: 'string' },
+      only: { type: 'string', default: '' },
       samples: { type: 'string', default: '10' },
       seconds: { type: 'string', default: '20' },
       seed: { type: 'string', default: '1' },
@@ -51,7 +57,10 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  const shapes = readShapes(join(here, 'shapes'), positionals);
+  const shapes = readShapes(join(here, 'shapes'), positionals).filter((shape) =>
+    label(shape).includes(values.only),
+  );
+  if (shapes.length === 0) throw new Error(`no shape has "${values.only}" in its extents`);
   const cores = os.availableParallelism();
   const threadCounts = values.threads?.split(',').map(Number) ?? (cores > 1 ? [1, cores] : [1]);
   const rows: Row[] = [];
@@ -89,7 +98,7 @@ async function main(): Promise<number> {
   const overheads = await measureOverheads();
   if (values.json)
     for (const overhead of overheads) console.log(JSON.stringify({ op: 'enqueue', ...overhead }));
-  else console.log(`${markdown(rows)}\n\n${overheadTable(overheads)}`);
+  else console.log(`${markdown(rows)}\n\n${overheadTable(overheads)}\n\n${LEGEND}`);
   return rows.some((row) => row.passed === false) ? 1 : 0;
 }
 
