@@ -228,6 +228,17 @@ export abstract class Backend {
     }
   }
 
+  /**
+   * Runs `body` like `scope()`, and downloads the tensors that it returns. Nothing of it stays on the device,
+   * whether the work succeeds, fails or is cancelled.
+   *
+   * @example const [values] = await backend.compute(() => [gemm(a, b)]);
+   */
+  async compute<const T extends readonly Tensor[]>(body: () => T): Promise<{ [K in keyof T]: HostArray }> {
+    const downloads = this.scope(() => body().map((tensor) => tensor.download()));
+    return (await Promise.all(downloads)) as { [K in keyof T]: HostArray };
+  }
+
   stats(): MemoryStats {
     return { liveTensors: this.#live.size, ...this.memory() };
   }

@@ -71,16 +71,14 @@ async function solveVoxel(
     targets[2 * t] = series[(run.firstVolume + t) * options.voxels + v]!;
     targets[2 * t + 1] = truth.noise[(run.firstVolume + t) * options.voxels + v]!;
   }
-  const solution = backend.scope(() => {
+  const [solution] = await backend.compute(() => {
     const x = backend.tensor(design, [run.volumes, width]);
     const y = backend.tensor(targets, [run.volumes, 2]);
     // The last trials of a run overlap little with anything: the system is well conditioned, the shift only guards.
     const factor = choleskyFactor(gram(x, { of: 'columns' }), { shift: 1e-9 });
-    return choleskySolve(factor, gemm(x, y, { transA: true }));
+    return [choleskySolve(factor, gemm(x, y, { transA: true }))];
   });
-  const values = (await solution.download()) as Float64Array;
-  solution.dispose();
-  return values;
+  return solution as Float64Array;
 }
 
 export interface NoiseCeiling {

@@ -153,7 +153,7 @@ class Oracle {
     const misfit = Float32Array.from(measured, (value, v) => value - model.responses[v]!);
     const backend = this.#backend;
     const { bank, covariance, noise } = this.#fixed;
-    const [difference, precision] = backend.scope(() => {
+    const [difference, precision] = await backend.compute(() => {
       // The Jacobian is the filters weighted by the slopes of the response.
       const weighted = model.slopes.map((slopes, f) =>
         mul(bank.filters.rows(f * voxels, (f + 1) * voxels), backend.tensor(slopes, [voxels, 1])),
@@ -164,12 +164,9 @@ class Oracle {
       const jc = gemm(jacobian, covariance);
       const factor = choleskyFactor(gemm(jc, jacobian, { transB: true, c: noise }));
       const dual = choleskySolve(factor, residual);
-      return [gemm(jc, dual, { transA: true }), gemm(jacobian, dual, { transA: true })] as [Tensor, Tensor];
+      return [gemm(jc, dual, { transA: true }), gemm(jacobian, dual, { transA: true })];
     });
-    const [host, weight] = await Promise.all([difference.download(), precision.download()]);
-    difference.dispose();
-    precision.dispose();
-    return { difference: host as Float32Array, precision: weight as Float32Array };
+    return { difference: difference as Float32Array, precision: precision as Float32Array };
   }
 
   /** Negative log posterior of each estimate, twice, without constants. */
@@ -189,11 +186,10 @@ class Oracle {
         residuals[v * count + i] = measured[v]! - value;
       }
     }
-    const whitened = this.#backend.scope(() =>
+    const [whitened] = await this.#backend.compute(() => [
       triangularSolve(this.#fixed.noiseFactor, this.#backend.tensor(residuals, [voxels, count])),
-    );
-    const white = (await whitened.download()) as Float32Array;
-    whitened.dispose();
+    ]);
+    const white = whitened as Float32Array;
     return estimates.map(({ difference, precision }, i) => {
       let value = 0;
       for (let v = 0; v < voxels; v++) value += white[v * count + i]! ** 2;

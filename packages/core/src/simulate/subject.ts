@@ -171,13 +171,11 @@ export class FilterBank {
   async outputs(pixels: Float32Array, options: OpOptions = {}): Promise<Float32Array> {
     const width = this.subject.size ** 2;
     const centred = pixels.map((value) => value - 0.5);
-    const outputs = this.backend.scope(() => {
+    const [outputs] = await this.backend.compute(() => {
       const pictures = this.backend.tensor(centred, [pixels.length / width, width]);
-      return gemm(pictures, this.filters, { transB: true, ...options });
+      return [gemm(pictures, this.filters, { transB: true, ...options })];
     });
-    const host = (await outputs.download()) as Float32Array;
-    outputs.dispose();
-    return host;
+    return outputs as Float32Array;
   }
 
   dispose(): void {

@@ -4,7 +4,6 @@ import { lagVoxels } from '../../data/lags.ts';
 import { F2iError } from '../../error.ts';
 import { columnStats, standardize } from '../../ops/index.ts';
 import { type Rows, rowExtents } from '../../rows.ts';
-import type { Tensor } from '../../tensor.ts';
 import { checkOutput, type DecoderOutput, outputSize } from '../decoder.ts';
 import { fitRidge, type RidgeFit } from './fit.ts';
 import { type FoldPlan, planFolds } from './folds.ts';
@@ -90,19 +89,17 @@ export async function fitRidgeModel(
   const lagged = isPlain(lags)
     ? await copyAsFloat32(data.voxels.data, signal)
     : lagVoxels(data.voxels, lags, runs).data;
-  const raw = backend.adopt(lagged.buffer as ArrayBuffer, [n, width], 'f32');
-  const stats = columnStats(raw, ops);
-  const [rawMean, rawStd] = (await downloadAll(stats.mean, stats.std)) as [Float32Array, Float32Array];
   const centred = intercept || scale;
-  const voxelMean = centred ? rawMean : new Float32Array(width);
-  const voxelStd = scale ? rawStd : new Float32Array(width).fill(1);
-  const z = standardize(raw, {
-    ...ops,
-    mean: centred ? stats.mean : undefined,
-    std: scale ? stats.std : undefined,
+  const { z, statistics } = backend.scope(() => {
+    const raw = backend.adopt(lagged.buffer as ArrayBuffer, [n, width], 'f32');
+    const { mean, std } = columnStats(raw, ops);
+    const z = standardize(raw, { ...ops, mean: centred ? mean : undefined, std: scale ? std : undefined });
+    return { z, statistics: [mean.download(), std.download()] };
   });
-  for (const tensor of [raw, stats.mean, stats.std]) tensor.dispose();
   try {
+    const [rawMean, rawStd] = (await Promise.all(statistics)) as [Float32Array, Float32Array];
+    const voxelMean = centred ? rawMean : new Float32Array(width);
+    const voxelStd = scale ? rawStd : new Float32Array(width).fill(1);
     checkVoxels(rawMean, rawStd, v);
     const constantVoxels = rawStd.subarray(0, v).reduce((count, std) => count + (std === 0 ? 1 : 0), 0);
     if (rawStd.every((std) => std === 0)) {
@@ -221,10 +218,6 @@ function chooseStorage(options: RidgeDecoderOptions, n: number, width: number, t
   if (options.form === 'primal') return 'primal';
   const primalBytes = 4 * width * targets;
   return primalBytes > PRIMAL_BYTES && 4 * n * (width + targets) < primalBytes ? 'dual' : 'primal';
-}
-
-async function downloadAll(...tensors: Tensor[]) {
-  return Promise.all(tensors.map((tensor) => tensor.download()));
 }
 
 /** Around the mean eigenvalue of the Gram matrix: its trace, n times the variances, over its rank. */

@@ -37,12 +37,11 @@ export async function largestEigenvalue(x: Tensor, options: OpOptions = {}): Pro
   let vector = normalised(createRandom(1).normals(n));
   let eigenvalue = 0;
   for (let i = 0; i < ITERATIONS; i++) {
-    const image = backend.scope(() => {
+    const [image] = await backend.compute(() => {
       const v = backend.tensor(dtype === 'f64' ? vector : Float32Array.from(vector), [n, 1], dtype);
-      return gemm(x, gemm(x, v, { ...options, transA: true }), options);
+      return [gemm(x, gemm(x, v, { ...options, transA: true }), options)];
     });
-    const values = Float64Array.from((await image.download()) as Float32Array);
-    image.dispose();
+    const values = Float64Array.from(image);
     eigenvalue = Math.hypot(...chunkNorms(values));
     if (!(eigenvalue > 0)) return eigenvalue;
     vector = normalised(values);
