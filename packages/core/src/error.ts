@@ -1,6 +1,6 @@
 /**
  * What went wrong. Codes mirror the statuses of the native core (`f2i.h`), plus those that only exist on this
- * side: `FORMAT` (a file is not what it claims to be), `DISPOSED` and `USAGE`.
+ * side: `FORMAT` (a file is not what it claims to be), `WORKER_LOST`, `DISPOSED` and `USAGE`.
  */
 export type ErrorCode =
   | 'INVALID_ARGUMENT'
@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'NO_CONVERGENCE'
   | 'ABI_MISMATCH'
   | 'DEVICE_LOST'
+  | 'WORKER_LOST'
   | 'DISPOSED'
   | 'USAGE'
   | 'INTERNAL';

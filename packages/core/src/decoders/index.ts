@@ -7,5 +7,6 @@ export type {
   ReconstructOptions,
 } from './decoder.ts';
 export { outputSize } from './decoder.ts';
+export type { LoadedDecoder, LoadProgress } from './loaded.ts';
 export { Picture } from './picture.ts';
 export * from './ridge/index.ts';
