@@ -1,0 +1,2 @@
+export type { Extent, HrfCurve, ReceptiveFields, RetinotopicMaps, VisualExtent } from './fields.ts';
+export { hasReceptiveFields } from './fields.ts';
