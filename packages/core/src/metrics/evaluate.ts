@@ -1,7 +1,8 @@
 import { F2iError } from '../error.ts';
 import { type Rows, rowExtents } from '../rows.ts';
 import { bootstrapInterval, quantile } from './bootstrap.ts';
-import { type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
+import { type CorrelationMatrix, type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
+import { type Competitors, identificationByCategory } from './identificationByCategory.ts';
 import { mean, ownScores, type ScoreTable, scoredTrials } from './pairing.ts';
 import { type Exchangeability, type PermutationResult, permutationTest } from './permutation.ts';
 import { pixelCorrelation } from './pixelCorrelation.ts';
@@ -23,6 +24,12 @@ export interface EvaluateInput {
   scored?: ArrayLike<number> | undefined;
   /** Mean training picture [1, ...], or one for each trial [n, ...] where folds had different training sets. */
   meanPicture?: Rows | undefined;
+  /** The training picture nearest to each reconstruction, [n, ...]: see `nearestPictures`. */
+  nearestTraining?: Rows | undefined;
+  /** The training picture nearest to each true picture, [n, ...]. */
+  bestTraining?: Rows | undefined;
+  /** Category of each, for identification within and across categories; not scored when absent. */
+  categories?: ArrayLike<string> | undefined;
 }
 
 export interface EvaluateOptions extends CorrelationOptions {
@@ -33,6 +40,17 @@ export interface EvaluateOptions extends CorrelationOptions {
   seed?: number | undefined;
   /** Successive trials that a bootstrap draw takes together: see `bootstrapInterval`. */
   block?: number | undefined;
+  /** Keep the scores of all rearrangements, `MetricResult.null`. */
+  keepNull?: boolean | undefined;
+}
+
+/** Of each scored trial, in the order of `perTrial`, what the controls score in its place. */
+export interface ControlScores {
+  readonly meanPicture?: readonly number[] | undefined;
+  readonly nearestTraining?: readonly number[] | undefined;
+  readonly bestTraining?: readonly number[] | undefined;
+  /** Mean over the reconstructions of its run, its own among them: what a random one of them scores. */
+  readonly shuffled: readonly number[];
 }
 
 export interface MetricResult {
@@ -43,11 +61,24 @@ export interface MetricResult {
   readonly chance: number;
   /** The same metric on the mean training picture: what no brain at all gives. */
   readonly meanPicture: number | undefined;
+  /** With each reconstruction replaced by the training picture nearest to it: what a look-up would score. */
+  readonly nearestTraining?: number | undefined;
+  /** With the training picture nearest to each true picture: the most that choosing among them could score. */
+  readonly bestTraining?: number | undefined;
   /** The same metric on rearranged trials: their mean, and the score that 5 % of them exceed. */
   readonly shuffled: { readonly mean: number; readonly p95: number };
+  /** Scores of all rearrangements, with `keepNull`. */
+  readonly null?: readonly number[];
   /** Null where nothing could be rearranged: `permutation.reason` says why. */
   readonly p: number | null;
   readonly perTrial: readonly number[];
+  readonly controls: ControlScores;
+}
+
+/** A metric of those scored trials that have competitors in its sense. */
+export interface PartialResult extends MetricResult {
+  /** Indices of the trials, in the order of `perTrial`. */
+  readonly scored: readonly number[];
 }
 
 /** Everything that is said of a set of reconstructions: plain values, ready for JSON. */
@@ -59,6 +90,10 @@ export interface Evaluation {
   readonly scored: readonly number[];
   readonly twoWay: MetricResult;
   readonly frameCorrelation: MetricResult;
+  /** Identification against pictures of the same category alone, where categories are known. */
+  readonly withinCategory?: PartialResult;
+  /** Against pictures of other categories alone. */
+  readonly acrossCategories?: PartialResult;
   /** How `interval`s were drawn. */
   readonly bootstrap: { readonly level: number; readonly resamples: number; readonly block: number };
   readonly permutation: {
@@ -111,37 +146,58 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
   const stimuli = input.stimuli && Array.from(own, (trial) => input.stimuli![trial]!);
   const scoredTruth = takeRows(truth, own);
   const correlations = await correlationMatrix(scoredTruth, reconstructions, options);
-  const control =
-    input.meanPicture && (await meanPictureTables(scoredTruth, input.meanPicture, own, n, stimuli, options));
+  const categories = input.categories && Array.from(own, (trial) => input.categories![trial]!);
+  const answers = await controlAnswers(scoredTruth, input, own, n, options);
+  const columnsOfRun = columnsByRun(runs, n);
 
   const bootstrap = { level: 0.95, resamples: 2000, block };
   let test: PermutationResult | undefined;
-  const metric = async (
-    table: ScoreTable,
-    controlTable: ScoreTable | undefined,
-    chance: number,
-  ): Promise<MetricResult> => {
-    const perTrial = ownScores(table);
+  /** `tableOf` makes the metric's table of any answers to the scored trials. */
+  const metric = async (tableOf: (answers: Answers) => ScoreTable, chance: number): Promise<MetricResult> => {
+    const table = tableOf({ correlations, own });
+    const perTrial = [...ownScores(table)];
+    const control = (name: ControlName) => {
+      const given = answers[name];
+      return given && [...ownScores(tableOf(given))];
+    };
+    const controls = {
+      meanPicture: control('meanPicture'),
+      nearestTraining: control('nearestTraining'),
+      bestTraining: control('bestTraining'),
+      shuffled: meansOfRuns(table, columnsOfRun),
+    };
     test = await permutationTest(table, { exchangeability, runs, permutations, crossFitted, seed, signal });
     const sorted = test.null.slice().sort();
     return {
       score: mean(perTrial),
       interval: bootstrapInterval(perTrial, { ...bootstrap, seed }),
       chance,
-      meanPicture: controlTable && mean(ownScores(controlTable)),
+      meanPicture: controls.meanPicture && mean(controls.meanPicture),
+      nearestTraining: controls.nearestTraining && mean(controls.nearestTraining),
+      bestTraining: controls.bestTraining && mean(controls.bestTraining),
       shuffled: { mean: mean(sorted), p95: quantile(sorted, 0.95) },
+      ...(options.keepNull && { null: [...test.null] }),
       p: test.p ?? null,
-      perTrial: [...perTrial],
+      perTrial,
+      controls,
     };
   };
+  const byCategory = async (competitors: Competitors): Promise<PartialResult | undefined> => {
+    const tableOf = (answers: Answers) =>
+      identificationByCategory(answers.correlations, answers.own, competitors, categories!, stimuli);
+    const rows = categories && tableOf({ correlations, own })?.rows;
+    if (!rows) return undefined;
+    const result = await metric((answers) => tableOf(answers)!.table, CHANCE.twoWay);
+    return { ...result, scored: Array.from(rows, (row) => own[row]!) };
+  };
+  const within = await byCategory('within');
+  const across = await byCategory('across');
   const twoWay = await metric(
-    twoWayIdentification(correlations, own, 'reconstruction', stimuli),
-    control?.twoWay,
+    ({ correlations, own }) => twoWayIdentification(correlations, own, 'reconstruction', stimuli),
     CHANCE.twoWay,
   );
   const frameCorrelation = await metric(
-    pixelCorrelation(correlations, own),
-    control?.frameCorrelation,
+    ({ correlations, own }) => pixelCorrelation(correlations, own),
     CHANCE.frameCorrelation,
   );
   const { exact, smallestP } = test!;
@@ -152,6 +208,8 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     scored: [...own],
     twoWay,
     frameCorrelation,
+    ...(within && { withinCategory: within }),
+    ...(across && { acrossCategories: across }),
     bootstrap,
     permutation: {
       exchangeability,
@@ -165,29 +223,61 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
   };
 }
 
-/** The metrics' tables with the mean picture in place of every reconstruction. */
-async function meanPictureTables(
+/** Correlations of the scored truths with some answers, and which answer is whose. */
+interface Answers {
+  readonly correlations: CorrelationMatrix;
+  readonly own: Int32Array;
+}
+
+const CONTROLS = ['meanPicture', 'nearestTraining', 'bestTraining'] as const;
+type ControlName = (typeof CONTROLS)[number];
+
+/** What stands in place of every reconstruction. */
+async function controlAnswers(
   scoredTruth: Rows,
-  picture: Rows,
+  input: EvaluateInput,
   own: Int32Array,
   trials: number,
-  stimuli: readonly (number | string)[] | undefined,
   options: CorrelationOptions,
-): Promise<{ twoWay: ScoreTable; frameCorrelation: ScoreTable }> {
-  const [count] = rowExtents(picture, 'meanPicture');
-  if (count !== 1 && count !== trials) {
-    throw new F2iError('INVALID_ARGUMENT', 'mean training pictures do not fit the trials', {
-      field: 'meanPicture',
-      expected: `1 or ${trials}`,
-      found: `${count}`,
-    });
+): Promise<{ [name in ControlName]?: Answers }> {
+  const answers: { [name in ControlName]?: Answers } = {};
+  for (const name of CONTROLS) {
+    const pictures = input[name];
+    if (!pictures) continue;
+    const [count] = rowExtents(pictures, name);
+    if (count !== trials && !(count === 1 && name === 'meanPicture')) {
+      throw new F2iError('INVALID_ARGUMENT', 'pictures of a control do not fit the trials', {
+        field: name,
+        expected: name === 'meanPicture' ? `1 or ${trials}` : `${trials}`,
+        found: `${count}`,
+      });
+    }
+    const correlations = await correlationMatrix(scoredTruth, pictures, options);
+    answers[name] = { correlations, own: count === 1 ? own.map(() => 0) : own };
   }
-  const correlations = await correlationMatrix(scoredTruth, picture, options);
-  const columns = count === 1 ? own.map(() => 0) : own;
-  return {
-    twoWay: twoWayIdentification(correlations, columns, 'reconstruction', stimuli),
-    frameCorrelation: pixelCorrelation(correlations, columns),
-  };
+  return answers;
+}
+
+/** For each reconstruction, those of its run. */
+function columnsByRun(runs: EvaluateInput['runs'], trials: number): readonly (readonly number[])[] {
+  const groups = new Map<string | number, number[]>();
+  for (let c = 0; c < trials; c++) {
+    const run = runs?.[c] ?? 0;
+    const group = groups.get(run);
+    if (group) group.push(c);
+    else groups.set(run, [c]);
+  }
+  return Array.from({ length: trials }, (_, c) => groups.get(runs?.[c] ?? 0)!);
+}
+
+/** Each rearrangement is as likely to give a trial any reconstruction of its run. */
+function meansOfRuns(
+  { values, own, reconstructions }: ScoreTable,
+  columnsOfRun: readonly (readonly number[])[],
+): number[] {
+  return Array.from(own, (column, row) =>
+    mean(columnsOfRun[column]!.map((c) => values[row * reconstructions + c]!)),
+  );
 }
 
 function takeRows({ data, shape }: Rows, rows: Int32Array): Rows {

@@ -3,12 +3,20 @@ export { meanPicture } from './controls.ts';
 export { type CorrelationMatrix, type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
 export {
   CHANCE,
+  type ControlScores,
   type EvaluateInput,
   type EvaluateOptions,
   type Evaluation,
   evaluate,
   type MetricResult,
+  type PartialResult,
 } from './evaluate.ts';
+export {
+  type CategoryTable,
+  type Competitors,
+  identificationByCategory,
+} from './identificationByCategory.ts';
+export { type NearestPictures, nearestPictures } from './nearest.ts';
 export { meanScore, ownScores, type ScoreTable } from './pairing.ts';
 export {
   type Exchangeability,
@@ -17,4 +25,6 @@ export {
   permutationTest,
 } from './permutation.ts';
 export { pixelCorrelation } from './pixelCorrelation.ts';
+export { type RepeatAgreement, repeatAgreement } from './repeatAgreement.ts';
+export { type RepeatCeiling, repeatCeiling } from './repeatCeiling.ts';
 export { type IdentificationOrientation, twoWayIdentification } from './twoWayIdentification.ts';

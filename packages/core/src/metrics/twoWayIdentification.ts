@@ -122,7 +122,7 @@ function againstStimuli(
 }
 
 /** How many of the ascending values are smaller than x. */
-function countBelow(sorted: Float64Array, x: number): number {
+export function countBelow(sorted: Float64Array, x: number): number {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
