@@ -6,6 +6,7 @@ import {
   createRandom,
   createReferenceBackend,
   F2iError,
+  FORMAT_VERSION,
   type Folder,
   memoryFolder,
   openBundle,
@@ -165,6 +166,60 @@ describe('bundles', () => {
   });
 });
 
+describe('versions of the format', () => {
+  const future = (formatVersion: number, minReader: number) =>
+    bundle().then((files) =>
+      withModel(files, (m) => {
+        Object.assign(m, { formatVersion, minReader, dose: 3 });
+        m.input.coil = { channels: 32 };
+        m.ledger[0].when = 'before';
+        m.files['thumbnail.png'] = { bytes: 12 };
+      }),
+    );
+
+  it('newer ones that old readers understand are opened, and say what was ignored', async () => {
+    for (const version of [FORMAT_VERSION + 1, 99]) {
+      const files = await future(version, FORMAT_VERSION);
+      const { model, warnings } = await readBundle(memoryFolder(files, 'b'));
+      expect(warnings).toHaveLength(1);
+      expect(warnings[0]).toMatch(
+        new RegExp(`version ${version}, newer than this reader \\(${FORMAT_VERSION}\\)`),
+      );
+      expect(warnings[0]).toMatch(/ignored: input\.coil, ledger\.0\.when, files\.thumbnail\.png, dose$/);
+      expect(model).not.toHaveProperty('dose');
+      const [opened, plain] = [await open(files), await open(await bundle())];
+      expect(opened.warnings).toContain(warnings[0]);
+      expect(opened.warnings).toEqual([warnings[0], ...plain.warnings]);
+      expect(await opened.predict(unseen)).toEqual(await plain.predict(unseen));
+      opened.dispose();
+      plain.dispose();
+    }
+  });
+
+  it('those that need a newer reader are refused, naming both versions', async () => {
+    const error = await open(await future(99, 99)).catch((reason) => reason);
+    expect(error).toMatchObject({ code: 'UNSUPPORTED', field: 'minReader', found: '99' });
+    expect(error.message).toMatch(/format version 99 that needs a reader of version 99; this one is 1/);
+  });
+
+  it('what a field means does not change with the version: nonsense stays an error', async () => {
+    const files = await withModel(await bundle(), (m) => {
+      Object.assign(m, { formatVersion: 99 });
+      m.ledger[0].sawTest = 'partly';
+    });
+    await expect(open(files)).rejects.toThrow(
+      /ledger\.0\.sawTest.*expected "yes" or "no" or "unknown", found "partly"/,
+    );
+  });
+
+  it('in a bundle of the reader’s own version, an unknown field is an error', async () => {
+    const files = await withModel(await bundle(), (m) => {
+      m.input.coil = 32;
+    });
+    await expect(open(files)).rejects.toThrow(/input: unknown key "coil".*expected one of voxels/);
+  });
+});
+
 describe('damaged bundles', () => {
   const rejected = async (files: Files | Folder, code: string, text: RegExp) => {
     const error = await open(files).then(
@@ -211,16 +266,13 @@ describe('damaged bundles', () => {
     }
   }, 30_000);
 
-  it('name other versions and formats', async () => {
+  it('name what is no bundle, and no version', async () => {
     const files = await bundle();
     const change = (edit: (model: LooseModel) => void) => withModel(files, edit);
-    await rejected(
-      await change((m) => (m.formatVersion = 2)),
-      'UNSUPPORTED',
-      /formatVersion.*expected 1, found 2/,
-    );
-    await rejected(await change((m) => (m.formatVersion = '1')), 'UNSUPPORTED', /found "1"/);
-    await rejected(await change((m) => (m.minReader = 2)), 'FORMAT', /minReader/);
+    await rejected(await change((m) => (m.formatVersion = '1')), 'FORMAT', /formatVersion.*found "1"/);
+    await rejected(await change((m) => (m.formatVersion = 0)), 'FORMAT', /formatVersion.*found 0/);
+    await rejected(await change((m) => delete m.minReader), 'FORMAT', /minReader.*found nothing/);
+    await rejected(await change((m) => (m.minReader = 2)), 'FORMAT', /minReader.*at most 1, found 2/);
     await rejected(await change((m) => (m.format = 'zip')), 'FORMAT', /format: not a bundle.*found "zip"/);
     await rejected(await change((m) => (m.kind = 'constructor')), 'UNSUPPORTED', /kind.*expected ridge/);
   });

@@ -9,10 +9,11 @@ import type { BundleContents, BundleTensor } from './contents.ts';
 import { CHUNK_BYTES, sha256, verifyFile } from './hash.ts';
 import {
   type BundleModel,
-  FORMAT_NAME,
+  type CheckedModel,
+  checkModel,
+  checkVersion,
   FORMAT_VERSION,
   MODEL_FILE,
-  modelSchema,
   WEIGHTS_FILE,
 } from './schema.ts';
 
@@ -28,6 +29,8 @@ export interface OpenBundleOptions {
 export interface OpenedBundle {
   readonly model: BundleModel;
   readonly contents: BundleContents;
+  /** What was odd and accepted: fields of a newer version that were ignored. */
+  readonly warnings: readonly string[];
 }
 
 /** Constructors of decoders out of bundles, by kind. */
@@ -43,24 +46,35 @@ const kinds: Record<string, (contents: BundleContents, file: string, backend: Ba
  *   is missing; UNSUPPORTED for a kind of decoder, or a version, that this reader does not know
  */
 export async function openBundle(folder: Folder, { backend, signal }: OpenBundleOptions): Promise<Decoder> {
-  const { contents } = await readBundle(folder, signal);
-  const create = Object.hasOwn(kinds, contents.kind) ? kinds[contents.kind] : undefined;
+  return decoderOf(await readBundle(folder, signal), folder, backend);
+}
+
+/** A decoder out of a bundle that was read; checks what its kind asks of config and tensors. */
+export function decoderOf({ contents, warnings }: OpenedBundle, folder: Folder, backend: Backend): Decoder {
+  const { kind } = contents;
   const file = `${folder.name}/${MODEL_FILE}`;
+  const create = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   if (!create) {
     const expected = Object.keys(kinds).join(', ');
     throw new F2iError('UNSUPPORTED', 'unknown kind of decoder', {
       file,
       field: 'kind',
       expected,
-      found: contents.kind,
+      found: kind,
     });
   }
-  return create(contents, file, backend);
+  return create(warnings.length > 0 ? withWarnings(contents, warnings) : contents, file, backend);
+}
+
+/** Reports show the warnings of a decoder; every kind keeps them in `report.warnings`. */
+function withWarnings(contents: BundleContents, warnings: readonly string[]): BundleContents {
+  const own = Array.isArray(contents.report.warnings) ? contents.report.warnings : [];
+  return { ...contents, report: { ...contents.report, warnings: [...warnings, ...own] } };
 }
 
 /** Reads and verifies a bundle without making a decoder of it: for inspection. */
 export async function readBundle(folder: Folder, signal?: AbortSignal): Promise<OpenedBundle> {
-  const model = await readModel(folder, signal);
+  const { model, ignored } = await readModel(folder, signal);
   const declared = model.files[WEIGHTS_FILE];
   const weights = await folder.open(WEIGHTS_FILE);
   const chunks = Math.max(1, Math.ceil(declared.bytes / CHUNK_BYTES));
@@ -93,10 +107,18 @@ export async function readBundle(folder: Folder, signal?: AbortSignal): Promise<
   }
   const { kind, input, output, config, report, ledger, seed, containsTrainingData } = model;
   const contents = { kind, input, output, config, report, ledger, seed, containsTrainingData, tensors };
-  return { model, contents };
+  return { model, contents, warnings: newerVersion(model, ignored) };
 }
 
-async function readModel(folder: Folder, signal: AbortSignal | undefined): Promise<BundleModel> {
+function newerVersion({ formatVersion, minReader }: BundleModel, ignored: readonly string[]): string[] {
+  if (formatVersion <= FORMAT_VERSION) return [];
+  const fields = ignored.length > 0 ? `; ignored: ${ignored.join(', ')}` : '';
+  return [
+    `the bundle is of format version ${formatVersion}, newer than this reader (${FORMAT_VERSION}), and says that readers from version ${minReader} on understand it${fields}`,
+  ];
+}
+
+async function readModel(folder: Folder, signal: AbortSignal | undefined): Promise<CheckedModel> {
   const source = await folder.open(MODEL_FILE);
   const file = source.name;
   if (source.size > MAXIMUM_MODEL_BYTES) {
@@ -112,36 +134,9 @@ async function readModel(folder: Folder, signal: AbortSignal | undefined): Promi
     throw new F2iError('FORMAT', 'starts with a byte order mark', { file });
   }
   const value = parseJson(text, file);
-  const record = typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
-  if (record.format !== FORMAT_NAME) {
-    const found = JSON.stringify(record.format) ?? 'nothing';
-    throw new F2iError('FORMAT', 'not a bundle', {
-      file,
-      field: 'format',
-      expected: `"${FORMAT_NAME}"`,
-      found,
-    });
-  }
-  if (record.formatVersion !== FORMAT_VERSION) {
-    throw new F2iError(
-      'UNSUPPORTED',
-      'this version of the bundle format is not read; a newer fmri2image may',
-      {
-        file,
-        field: 'formatVersion',
-        expected: `${FORMAT_VERSION}`,
-        found: JSON.stringify(record.formatVersion) ?? 'nothing',
-      },
-    );
-  }
-  await verifyContentHash(text, record.contentHash, file);
-  const parsed = modelSchema.safeParse(value);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const field = issue.path.join('.') || 'the whole';
-    throw new F2iError('FORMAT', issue.message, { file, field });
-  }
-  return parsed.data;
+  checkVersion(value, file);
+  await verifyContentHash(text, (value as { contentHash?: unknown }).contentHash, file);
+  return checkModel(value, file);
 }
 
 /** The hash is over the file with 64 zeros in the hash's own place, so that it covers every other byte. */

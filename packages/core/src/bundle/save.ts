@@ -4,7 +4,7 @@ import { F2iError } from '../error.ts';
 import { VERSION } from '../version.ts';
 import type { BundleContents } from './contents.ts';
 import { CHUNK_BYTES, chunkHashes, sha256 } from './hash.ts';
-import { FORMAT_NAME, FORMAT_VERSION, MODEL_FILE, modelSchema, WEIGHTS_FILE } from './schema.ts';
+import { checkModel, FORMAT_NAME, FORMAT_VERSION, MODEL_FILE, WEIGHTS_FILE } from './schema.ts';
 
 /** Puts one file into the new bundle. The folder should appear under its final name only when all are in. */
 export type BundleWriter = (path: string, bytes: Uint8Array) => Promise<void>;
@@ -56,11 +56,11 @@ export async function saveBundle(
     },
   };
   const blank = serialise(model);
-  const checked = modelSchema.safeParse(JSON.parse(blank));
-  if (!checked.success) {
-    const issue = checked.error.issues[0]!;
-    throw new F2iError('INVALID_ARGUMENT', `the decoder cannot be written: ${issue.message}`, {
-      field: issue.path.join('.'),
+  try {
+    checkModel(JSON.parse(blank), 'the decoder');
+  } catch (cause) {
+    throw new F2iError('INVALID_ARGUMENT', `cannot be written as a bundle: ${(cause as Error).message}`, {
+      cause,
     });
   }
   const contentHash = await sha256(new TextEncoder().encode(blank));

@@ -1,8 +1,14 @@
 import { z } from 'zod';
+import type { Json } from '../data/json.ts';
+import { schemaError } from '../data/schema_error.ts';
+import { F2iError } from '../error.ts';
 import { CHUNK_BYTES } from './hash.ts';
 
 export const FORMAT_NAME = 'fmri2image-bundle';
-/** Raised when a bundle changes in a way that older readers would misread. */
+/**
+ * Version of the format that is written, and of this reader: it opens every bundle whose `minReader` is not above it.
+ * Raised when fields are added; `minReader` of a bundle only if readers without them would misread it.
+ */
 export const FORMAT_VERSION = 1;
 
 export const MODEL_FILE = 'model.json';
@@ -10,56 +16,140 @@ export const WEIGHTS_FILE = 'weights.safetensors';
 
 const count = z.int().nonnegative();
 const extents = z.array(z.int().positive()).min(1).max(8);
-const digest = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+const digest = z.string().regex(/^[0-9a-f]{64}$/, '64 hex digits');
 const text = z.string().max(10_000);
 const free = z.record(z.string(), z.json());
 
-/** `model.json`, version 1. Strict: a field that is not listed is an error. docs/bundle.md explains each. */
-export const modelSchema = z.strictObject({
-  format: z.literal(FORMAT_NAME),
-  formatVersion: z.literal(FORMAT_VERSION),
-  minReader: z.int().min(1).max(FORMAT_VERSION),
-  contentHash: digest,
-  kind: z.string().regex(/^[a-z][a-z0-9-]*$/, 'expected a short lower-case name'),
-  writer: z.strictObject({ name: text, version: text }),
-  created: z.iso.datetime().optional(),
-  seed: z.int(),
-  containsTrainingData: z.boolean(),
-  input: z.strictObject({
-    voxels: z.int().positive(),
-    selection: text.optional(),
-    selectionSha256: digest.optional(),
-    repetitionTime: z.number().positive().optional(),
-    preprocess: z.array(z.strictObject({ name: text, settings: z.json() })).optional(),
-  }),
-  output: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('picture'), shape: extents, range: z.tuple([z.number(), z.number()]) }),
-    z.strictObject({ kind: z.literal('features'), shape: extents, name: text.optional() }),
-  ]),
-  config: free,
-  report: free,
-  ledger: z.array(
-    z.strictObject({
-      step: text,
-      runs: z.array(text),
-      sawTest: z.enum(['yes', 'no', 'unknown']),
-      note: text.optional(),
+/**
+ * `model.json`; docs/bundle.md explains each field. Of a version that this reader knows, a field that is not listed is an
+ * error; of a newer one that it may read (`minReader`), such fields are left out.
+ */
+function schemaOf(newer: boolean) {
+  const object = (newer ? z.object : z.strictObject) as typeof z.strictObject;
+  return object({
+    format: z.literal(FORMAT_NAME),
+    formatVersion: z.int().positive(),
+    minReader: z.int().positive(),
+    contentHash: digest,
+    kind: z.string().regex(/^[a-z][a-z0-9-]*$/, 'a short lower-case name'),
+    writer: object({ name: text, version: text }),
+    created: z.iso.datetime({ error: 'a date and time, such as 2026-01-31T12:00:00Z' }).optional(),
+    seed: z.int(),
+    containsTrainingData: z.boolean(),
+    input: object({
+      voxels: z.int().positive(),
+      selection: text.optional(),
+      selectionSha256: digest.optional(),
+      repetitionTime: z.number().positive().optional(),
+      preprocess: z.array(object({ name: text, settings: z.json() })).optional(),
     }),
-  ),
-  tensors: z.record(
-    z.string(),
-    z.strictObject({ dtype: z.enum(['f32', 'f64', 'i32']), shape: z.array(count).max(8), meaning: text }),
-  ),
-  files: z.strictObject({
-    [WEIGHTS_FILE]: z.strictObject({
-      bytes: count,
-      chunkBytes: z.literal(CHUNK_BYTES),
-      sha256: z.array(digest).min(1),
+    output: z.discriminatedUnion('kind', [
+      object({ kind: z.literal('picture'), shape: extents, range: z.tuple([z.number(), z.number()]) }),
+      object({ kind: z.literal('features'), shape: extents, name: text.optional() }),
+    ]),
+    config: free,
+    report: free,
+    ledger: z.array(
+      object({
+        step: text,
+        runs: z.array(text),
+        sawTest: z.enum(['yes', 'no', 'unknown']),
+        note: text.optional(),
+      }),
+    ),
+    tensors: z.record(
+      z.string(),
+      object({ dtype: z.enum(['f32', 'f64', 'i32']), shape: z.array(count).max(8), meaning: text }),
+    ),
+    files: object({
+      [WEIGHTS_FILE]: object({
+        bytes: count,
+        chunkBytes: z.literal(CHUNK_BYTES),
+        sha256: z.array(digest).min(1),
+      }),
     }),
-  }),
-  dataTerms: text.optional(),
-  consentReference: text.optional(),
-  pseudonym: text.optional(),
-});
+    dataTerms: text.optional(),
+    consentReference: text.optional(),
+    pseudonym: text.optional(),
+  });
+}
 
-export type BundleModel = z.infer<typeof modelSchema>;
+const known = schemaOf(false);
+const newer = schemaOf(true);
+
+export type BundleModel = z.infer<typeof known>;
+
+const WORDS = {
+  whole: 'the whole',
+  meanings: {
+    'output.kind': '"picture" or "features"',
+    shape: 'a list of 1 to 8 whole numbers above 0',
+    range: '[black, white]',
+    runs: 'a list of texts',
+    created: 'a date and time, such as 2026-01-31T12:00:00Z',
+    ledger: 'a list of { "step", "runs", "sawTest" }',
+    tensors: 'an object of { "dtype", "shape", "meaning" }',
+  },
+};
+
+export interface CheckedModel {
+  readonly model: BundleModel;
+  /** Paths of fields that this reader does not know; of bundles of a newer version alone. */
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Checks the content of `model.json`, whose version a reader has accepted.
+ *
+ * @throws FORMAT, naming field, expected and found
+ */
+export function checkModel(value: Json, file: string): CheckedModel {
+  const { formatVersion } = value as { formatVersion: number };
+  const schema = formatVersion > FORMAT_VERSION ? newer : known;
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw schemaError(value, parsed.error.issues, schema, file, WORDS);
+  return { model: parsed.data, ignored: schema === newer ? missingKeys(value, parsed.data as Json) : [] };
+}
+
+/**
+ * Whether this reader may open the bundle at all. These three fields, and `contentHash`, mean the same in every version.
+ *
+ * @throws FORMAT for what is no bundle; UNSUPPORTED for one that needs a newer reader, naming both versions
+ */
+export function checkVersion(value: Json, file: string): void {
+  const record = typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+  const { format, formatVersion, minReader } = record;
+  const shown = (found: Json | undefined) => JSON.stringify(found) ?? 'nothing';
+  const refuse = (field: string, message: string, expected: string, found: string) =>
+    new F2iError('FORMAT', message, { file, field, expected, found });
+  if (format !== FORMAT_NAME) throw refuse('format', 'not a bundle', `"${FORMAT_NAME}"`, shown(format));
+  for (const [field, version] of [
+    ['formatVersion', formatVersion],
+    ['minReader', minReader],
+  ] as const) {
+    if (!Number.isSafeInteger(version) || (version as number) < 1) {
+      throw refuse(field, 'not a version', 'a whole number above 0', shown(version));
+    }
+  }
+  const [version, needed] = [formatVersion as number, minReader as number];
+  if (needed > version) {
+    throw refuse('minReader', 'needs a newer reader than its own version', `at most ${version}`, `${needed}`);
+  }
+  if (needed > FORMAT_VERSION) {
+    throw new F2iError(
+      'UNSUPPORTED',
+      `a bundle of format version ${version} that needs a reader of version ${needed}; this one is ${FORMAT_VERSION}: a newer fmri2image may open it`,
+      { file, field: 'minReader', expected: `at most ${FORMAT_VERSION}`, found: `${needed}` },
+    );
+  }
+}
+
+/** Paths of the keys that a value has and its parsed form has not. */
+function missingKeys(value: Json, parsed: Json, path = ''): string[] {
+  if (typeof value !== 'object' || value === null || typeof parsed !== 'object' || parsed === null) return [];
+  const [all, kept] = [value, parsed] as Record<string, Json>[];
+  return Object.entries(all!).flatMap(([key, inner]) => {
+    const at = path ? `${path}.${key}` : key;
+    return Object.hasOwn(kept!, key) ? missingKeys(inner, kept![key]!, at) : [at];
+  });
+}

@@ -4,6 +4,7 @@ export * from './json.ts';
 export * from './lags.ts';
 export * from './ndarray.ts';
 export * from './pause.ts';
+export { type SchemaWords, schemaError } from './schema_error.ts';
 export * from './source.ts';
 export * from './splits.ts';
 export * from './study/index.ts';

@@ -17,5 +17,6 @@ export {
   type StudyManifest,
   type VisualField,
 } from './schema.ts';
+export { selectionChecksum } from './selection.ts';
 export type { DecodedPicture, PictureCodec } from './stimuli.ts';
-export type { Stimuli, Study, StudyRun, Trial, VoxelSelection } from './study.ts';
+export type { Stimuli, Study, StudyRun, Trial, VoxelSelection, VoxelSpace } from './study.ts';

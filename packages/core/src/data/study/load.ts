@@ -4,6 +4,7 @@ import type { Folder, Source } from '../source.ts';
 import { readText, relativePath } from '../source.ts';
 import { didYouMean } from './nearest.ts';
 import { parseManifest, type StudyManifest } from './schema.ts';
+import { takeVoxels } from './selection.ts';
 import { type PictureCodec, readStimulusArray, readStimulusFolder, type WantedPicture } from './stimuli.ts';
 import type { Stimuli, Study, Trial } from './study.ts';
 import { type PlacedTrials, readTrials, studyRuns, turnedHint, volumeTrials } from './trials.ts';
@@ -59,6 +60,8 @@ export async function loadStudy(
     name: manifest.name,
     description: manifest.description,
     dataTerms: manifest.dataTerms,
+    consentReference: manifest.consentReference,
+    pseudonym: manifest.pseudonym,
     voxels,
     rows: manifest.voxels.rows,
     tr: manifest.tr,
@@ -232,7 +235,7 @@ function checkVoxels(raw: RawVoxels, manifest: StudyManifest, file: string) {
   }
   return {
     voxels: { data: clean, shape: [rows, kept.length] },
-    selection: { description: selection.description, indices: kept.map((v) => selection.indices[v]!) },
+    selection: takeVoxels(selection, kept),
     warnings,
     repairs: [`left out ${which} with values that are not finite`],
   };

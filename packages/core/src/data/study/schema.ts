@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { F2iError } from '../../error.ts';
 import { parseJson } from '../json.ts';
-import { type Issue, manifestError } from './manifest_error.ts';
+import { schemaError } from '../schema_error.ts';
 
 export const STUDY_FORMAT = 'fmri2image-study';
 export const STUDY_VERSION = 1;
@@ -100,6 +100,10 @@ export const studySchema = z.strictObject({
   description: z.string().optional(),
   /** Licence or terms of the data, for reports. */
   dataTerms: z.string().optional(),
+  /** Reference of the consent under which the data were taken: a protocol, an approval. */
+  consentReference: z.string().optional(),
+  /** Name of the person that is not theirs: sub-01. */
+  pseudonym: z.string().optional(),
   /** Repetition time in seconds; required where rows are volumes. */
   tr: positive.optional(),
   /** Take `tr` although a NIfTI header states another. */
@@ -120,12 +124,30 @@ export type StimulusArray = z.infer<typeof stimulusArray>;
 export type StimulusFolder = z.infer<typeof stimulusFolder>;
 export type VisualField = z.infer<typeof visualField>;
 
+/** What fields of a structure of their own hold, in the words of docs/study.md. */
+const MEANINGS: Readonly<Record<string, string>> = {
+  size: '[height, width] in pixels',
+  range: '[black, white], two stored values',
+  reduce: '{ "x": pixels, "y": pixels }',
+  axes: 'a list of stimulus, x, y, channel or feature, slowest axis first',
+  scored: '{ "above": level, "pixels": count }',
+  trials: '{ "file": path, ... } or { "everyVolume": true }',
+  stimuli: '{ "folder": path, "size": [height, width], ... } or { "file": path, "axes": [...], ... }',
+  voxels: '{ "file": path, "rows": "volumes" or "trials", ... }',
+  runs: 'a list of { "name", "first", "last", ... }',
+  columns: 'an object of names of columns, such as { "stimulus": "picture" }',
+  origin: '"centre", "top-left", "bottom-left" or { "x": degrees, "y": degrees }',
+};
+
 /** Parses and checks a manifest; errors name the file and the path of the field inside it. */
 export function parseManifest(text: string, file: string): StudyManifest {
   const json = parseJson(text, file);
   const result = studySchema.safeParse(json);
   if (!result.success) {
-    throw manifestError(json, result.error.issues as readonly Issue[], studySchema, file);
+    throw schemaError(json, result.error.issues, studySchema, file, {
+      whole: 'the manifest',
+      meanings: MEANINGS,
+    });
   }
   const manifest = result.data;
   if (manifest.voxels.rows === 'volumes' && manifest.tr === undefined) {

@@ -54,13 +54,35 @@ export interface VoxelSelection {
   readonly description: string;
   /** Column of the file (or voxel of the image, x fastest) that each column of `voxels` is. */
   readonly indices: Int32Array;
+  /**
+   * What the indices count in, without the names of files: the grid of an image and where it lies, the number of columns
+   * of a matrix; or the names of a table's columns. `selectionChecksum` covers it.
+   */
+  readonly space?: VoxelSpace | undefined;
 }
+
+export type VoxelSpace =
+  | {
+      readonly kind: 'image';
+      /** Voxels in x, y, z. */
+      readonly grid: readonly [number, number, number];
+      /** Three rows of four: from voxels to millimetres. */
+      readonly affine: readonly (readonly number[])[];
+    }
+  | { readonly kind: 'matrix'; readonly columns: number }
+  | {
+      readonly kind: 'table';
+      /** Name of each selected column. */
+      readonly names: readonly string[];
+    };
 
 /** Brain responses, trials and stimuli of one subject, read and checked. */
 export interface Study {
   readonly name: string;
   readonly description?: string | undefined;
   readonly dataTerms?: string | undefined;
+  readonly consentReference?: string | undefined;
+  readonly pseudonym?: string | undefined;
   /** [rows, voxels] */
   readonly voxels: Rows & { readonly data: Float32Array };
   readonly rows: 'volumes' | 'trials';

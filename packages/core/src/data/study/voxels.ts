@@ -37,9 +37,10 @@ export async function readVoxels(
     if (format !== 'nifti' && voxels.mask !== undefined) {
       throw new F2iError('FORMAT', 'only images have a mask', { file: source.name, field: 'voxels.mask' });
     }
-    if (format === 'nifti') parts.push(await readImage(source, manifest, open, warnings, signal));
-    else if (format === 'table') parts.push(await readColumns(source, voxels.dropColumns ?? [], signal));
-    else parts.push(await readMatrix(source, manifest, signal));
+    if (format === 'nifti') parts.push(await readImage(source, path, manifest, open, warnings, signal));
+    else if (format === 'table')
+      parts.push(await readColumns(source, path, voxels.dropColumns ?? [], signal));
+    else parts.push(await readMatrix(source, path, manifest, signal));
     const first = parts[0]!;
     const last = parts.at(-1)!;
     if (last.selection.indices.length !== first.selection.indices.length) {
@@ -80,7 +81,12 @@ function concatenate(parts: readonly Part[]): { data: Float32Array; rows: number
 
 const range = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
 
-async function readMatrix(source: Source, { voxels }: StudyManifest, signal?: AbortSignal): Promise<Part> {
+async function readMatrix(
+  source: Source,
+  path: string,
+  { voxels }: StudyManifest,
+  signal?: AbortSignal,
+): Promise<Part> {
   const array = await readArray(source, { array: voxels.array, signal });
   if (array.shape.length !== 2) {
     throw new F2iError('FORMAT', 'voxels must be a matrix', {
@@ -97,7 +103,11 @@ async function readMatrix(source: Source, { voxels }: StudyManifest, signal?: Ab
   return {
     data,
     rows,
-    selection: { description: `all ${width} columns of ${source.name}`, indices: range(width) },
+    selection: {
+      description: `all ${width} columns of ${path}`,
+      indices: range(width),
+      space: { kind: 'matrix', columns: width },
+    },
     otherAxis: width,
   };
 }
@@ -109,7 +119,12 @@ function transpose(values: Float32Array, rows: number, columns: number): Float32
   return out;
 }
 
-async function readColumns(source: Source, drop: readonly string[], signal?: AbortSignal): Promise<Part> {
+async function readColumns(
+  source: Source,
+  path: string,
+  drop: readonly string[],
+  signal?: AbortSignal,
+): Promise<Part> {
   const table = await readNumericTable(source, { signal });
   for (const name of drop) {
     if (!table.columns.includes(name)) {
@@ -131,12 +146,17 @@ async function readColumns(source: Source, drop: readonly string[], signal?: Abo
   return {
     data,
     rows,
-    selection: { description: `${kept.length} columns of ${source.name}`, indices: kept },
+    selection: {
+      description: `${kept.length} columns of ${path}`,
+      indices: kept,
+      space: { kind: 'table', names: Array.from(kept, (column) => table.columns[column]!) },
+    },
   };
 }
 
 async function readImage(
   source: Source,
+  file: string,
   manifest: StudyManifest,
   open: (path: string, field: string) => Promise<Source>,
   warnings: string[],
@@ -160,8 +180,9 @@ async function readImage(
     row++;
   }
   const description =
-    path === undefined ? `all ${size} voxels of ${source.name}` : `${indices.length} voxels of ${path}`;
-  return { data, rows: header.volumes, selection: { description, indices } };
+    path === undefined ? `all ${size} voxels of ${file}` : `${indices.length} voxels of ${path}`;
+  const space = { kind: 'image', grid: header.space, affine: header.affine } as const;
+  return { data, rows: header.volumes, selection: { description, indices, space } };
 }
 
 function checkRepetitionTime(

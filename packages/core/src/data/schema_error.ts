@@ -1,9 +1,9 @@
-import { F2iError } from '../../error.ts';
-import type { Json } from '../json.ts';
-import { didYouMean, nearest } from './nearest.ts';
+import { F2iError } from '../error.ts';
+import type { Json } from './json.ts';
+import { didYouMean, nearest } from './study/nearest.ts';
 
 /** What zod reports of one field; only what is read here. */
-export interface Issue {
+interface Issue {
   readonly code?: string | undefined;
   readonly path: readonly PropertyKey[];
   readonly message: string;
@@ -21,21 +21,6 @@ export interface Issue {
   readonly errors?: readonly (readonly Issue[])[];
 }
 
-/** What fields of a structure of their own hold, in the words of docs/study.md. */
-const MEANINGS: Readonly<Record<string, string>> = {
-  size: '[height, width] in pixels',
-  range: '[black, white], two stored values',
-  reduce: '{ "x": pixels, "y": pixels }',
-  axes: 'a list of stimulus, x, y, channel or feature, slowest axis first',
-  scored: '{ "above": level, "pixels": count }',
-  trials: '{ "file": path, ... } or { "everyVolume": true }',
-  stimuli: '{ "folder": path, "size": [height, width], ... } or { "file": path, "axes": [...], ... }',
-  voxels: '{ "file": path, "rows": "volumes" or "trials", ... }',
-  runs: 'a list of { "name", "first", "last", ... }',
-  columns: 'an object of names of columns, such as { "stimulus": "picture" }',
-  origin: '"centre", "top-left", "bottom-left" or { "x": degrees, "y": degrees }',
-};
-
 const TYPES: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
@@ -47,10 +32,28 @@ const TYPES: Readonly<Record<string, string>> = {
   record: 'an object { ... }',
 };
 
-/** What is wrong with a manifest, as one error: its field, what belongs there, and what stands there. */
-export function manifestError(json: Json, issues: readonly Issue[], schema: unknown, file: string): F2iError {
-  const { issue, at } = mostTelling(issues, [], schema);
-  const field = at.map(String).join('.') || 'the manifest';
+/** How a kind of file speaks of itself. */
+export interface SchemaWords {
+  /** Its top level: `the manifest`. */
+  readonly whole: string;
+  /** What fields of a structure of their own hold, by their path (`output.shape`) or their last key (`shape`). */
+  readonly meanings?: Readonly<Record<string, string>>;
+}
+
+/**
+ * What is wrong with a JSON file, as one error: its field, what belongs there, and what stands there.
+ *
+ * @param issues of zod, for a schema that the value did not pass
+ */
+export function schemaError(
+  json: Json,
+  issues: readonly object[],
+  schema: unknown,
+  file: string,
+  { whole, meanings = {} }: SchemaWords = { whole: 'the whole' },
+): F2iError {
+  const { issue, at } = mostTelling(issues as readonly Issue[], [], schema);
+  const field = at.map(String).join('.') || whole;
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, at);
     const key = issue.keys!.find((name) => nearest(name, known)) ?? issue.keys![0]!;
@@ -65,14 +68,14 @@ export function manifestError(json: Json, issues: readonly Issue[], schema: unkn
   return new F2iError('FORMAT', message, {
     file,
     field,
-    expected: expectedOf(issue, at),
+    expected: expectedOf(issue, at, meanings),
     found: shown(found),
   });
 }
 
 interface Located {
   readonly issue: Issue;
-  /** Path from the top of the manifest. */
+  /** Path from the top of the file. */
   readonly at: readonly PropertyKey[];
 }
 
@@ -92,11 +95,19 @@ function mostTelling(issues: readonly Issue[], above: readonly PropertyKey[], sc
   return mostTelling(alternatives.toSorted((a, b) => a.length - b.length)[0]!, at, schema);
 }
 
-function expectedOf(issue: Issue, at: readonly PropertyKey[]): string {
+function expectedOf(
+  issue: Issue,
+  at: readonly PropertyKey[],
+  meanings: Readonly<Record<string, string>>,
+): string {
   const [parent, key] = [at.at(-2), String(at.at(-1))];
+  const path = at.map(String).join('.');
+  if (Object.hasOwn(meanings, path)) return meanings[path]!;
   // Keys of `columns` are the author's own.
-  if (parent !== 'columns' && Object.hasOwn(MEANINGS, key)) return MEANINGS[key]!;
-  if (issue.errors) return [...new Set(issue.errors.map(([only]) => expectedOf(only!, at)))].join(' or ');
+  if (parent !== 'columns' && Object.hasOwn(meanings, key)) return meanings[key]!;
+  if (issue.errors && issue.errors.length > 0) {
+    return [...new Set(issue.errors.map(([only]) => expectedOf(only!, at, meanings)))].join(' or ');
+  }
   if (issue.values) return issue.values.map((value) => JSON.stringify(value)).join(' or ');
   if (issue.minimum !== undefined || issue.maximum !== undefined) {
     const length = issue.origin === 'string' ? 'text of ' : issue.origin === 'array' ? 'a list of ' : '';
@@ -131,6 +142,7 @@ interface SchemaNode {
   readonly def?: {
     readonly innerType?: unknown;
     readonly element?: unknown;
+    readonly valueType?: unknown;
     readonly options?: readonly unknown[];
   };
 }
@@ -144,7 +156,8 @@ function keysAt(schema: unknown, path: readonly PropertyKey[]): string[] {
     const inner = Object.hasOwn(shape, next) ? shape[String(next)] : undefined;
     return inner === undefined ? [] : keysAt(inner, rest);
   }
-  if (def?.element) return next === undefined ? [] : keysAt(def.element, rest);
+  const inside = def?.element ?? def?.valueType;
+  if (inside) return next === undefined ? [] : keysAt(inside, rest);
   const parts = [...(def?.innerType ? [def.innerType] : []), ...(def?.options ?? [])];
   return [...new Set(parts.flatMap((part) => keysAt(part, path)))];
 }
