@@ -11,6 +11,7 @@ const KINDS = {
     'mean-training-picture.npy',
     'pictures',
     'pictures.png',
+    'receptive-fields.tsv',
     'scores.tsv',
     'evaluation.json',
   ],

@@ -24,8 +24,10 @@ import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, seedNumber, usage, withDevice } from '../options.ts';
 import { evaluateResults, printEvaluation } from '../pipeline/evaluate.ts';
 import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from '../pipeline/fit.ts';
+import { foldRecord } from '../pipeline/folds.ts';
 import { averageRepeats, type Reconstructed, reconstructTrials } from '../pipeline/reconstruct.ts';
-import { provenanceOf, type Results, scoresTable, writeResults } from '../pipeline/results.ts';
+import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
+import { scoresTable } from '../pipeline/scores.ts';
 import { selectTrials } from '../pipeline/select.ts';
 import { contactSheet, evenly } from '../pipeline/sheet.ts';
 import { seenBy, trainingRecord } from '../pipeline/training.ts';
@@ -175,6 +177,7 @@ async function decode(
     seen: seenBy(trainingRecord(study, training), study),
   });
   const ours = averageRepeats(single);
+  const fold = foldRecord(decoder, { training: trainingRecord(study, training) });
   decoder.dispose();
   console.print(`3. ${test.length} trials that it has never seen become ${ours.items.length} pictures.`);
 
@@ -182,15 +185,9 @@ async function decode(
     ...reconstructed,
     meanPicture: meanTarget(study, training),
     kind: 'picture',
-    provenance: provenanceOf(
-      study.name,
-      name,
-      name === 'ridge' ? contentHash : 'none',
-      backend.info.description,
-      [],
-    ),
+    provenance: provenanceOf(study.name, name, name === 'ridge' ? contentHash : 'none', backend.info, []),
   });
-  const ridge = results(ours, 'ridge');
+  const ridge = { ...results(ours, 'ridge'), folds: [fold] };
   console.progress('the oracle');
   const oracle = results(await oracleResults(simulation, amplitudes, ours, context), 'oracle');
   signal.throwIfAborted();
@@ -198,7 +195,7 @@ async function decode(
   const evaluation = await evaluateResults(study, ridge, settings, context);
   const oracleEvaluation = await evaluateResults(study, oracle, settings, context);
   await writeResults(ridge, (path, content) => write(`reconstructions/${path}`, content), study);
-  await write('reconstructions/scores.tsv', scoresTable(ridge, evaluation));
+  await write('reconstructions/scores.tsv', scoresTable(study, ridge, evaluation).tsv);
   await write('pictures.png', demoSheet(study, ridge, oracle));
 
   console.print('4. Scores.');

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
-import type { Evaluation, Study } from '@fmri2image/core';
+import type { Evaluation } from '@fmri2image/core';
 import { nodeFolder, writeFileAtomic, writeFolderAtomic } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, seedNumber, usage, wholeNumber, withDevice, withStudy } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import { evaluateResults, printEvaluation } from '../pipeline/evaluate.ts';
-import { reconstructHeldOut } from '../pipeline/leaveOneOut.ts';
+import { heldOutResults } from '../pipeline/leaveOneOut.ts';
 import { sharingNotes } from '../pipeline/notes.ts';
-import { provenanceOf, type Results, readResults, scoresTable, writeResults } from '../pipeline/results.ts';
+import { type Results, readResults, writeResults } from '../pipeline/results.ts';
+import { scoresTable } from '../pipeline/scores.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
 import { openStudy } from '../study.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
@@ -82,7 +83,7 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   const results =
     options.reconstructions !== undefined
       ? await readResults(await nodeFolder(options.reconstructions, { onRepair: console.warn }), signal)
-      : await heldOut(study, options, context);
+      : await heldOutResults(study, options.leaveOneOut!, fitSettings(options, 'no'), context);
   console.progress('evaluate');
   const evaluation = await evaluateResults(study, results, options, context);
   const notes = [
@@ -91,7 +92,7 @@ async function run(path: string, options: Options, context: Context): Promise<vo
     ...sharingNotes(study, results, evaluation),
   ];
   const seconds = { read: (read - started) / 1e3, compute: (performance.now() - read) / 1e3 };
-  const scores = scoresTable(results, evaluation);
+  const scores = scoresTable(study, results, evaluation).tsv;
   if (options.reconstructions !== undefined) {
     await writeFileAtomic(join(options.reconstructions, 'scores.tsv'), scores, { force: true, signal });
   } else if (options.output !== undefined) {
@@ -114,26 +115,6 @@ async function run(path: string, options: Options, context: Context): Promise<vo
     console.print(`scores of each trial: ${join(where, 'scores.tsv')}`);
     console.print(`pictures beside what was shown: ${join(where, 'pictures.png')}`);
   }
-}
-
-async function heldOut(study: Study, options: Options, context: Context): Promise<Results> {
-  if (!study.stimuli) throw usage(`${study.name} has no stimuli to decode to`);
-  const grouping = options.leaveOneOut!;
-  const settings = fitSettings(options, 'no');
-  const { items, values, meanPicture, warnings } = await reconstructHeldOut(
-    study,
-    grouping,
-    settings,
-    context,
-  );
-  const provenance = provenanceOf(study.name, 'ridge', 'none', context.backend.info.description, warnings);
-  return {
-    items,
-    values,
-    meanPicture,
-    kind: study.stimuli.kind === 'pictures' ? 'picture' : 'features',
-    provenance,
-  };
 }
 
 function summary({ twoWay, frameCorrelation, trials }: Evaluation, { provenance }: Results) {

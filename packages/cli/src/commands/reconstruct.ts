@@ -5,6 +5,7 @@ import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, usage, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import { preparationFromBundle } from '../pipeline/fit.ts';
+import { foldRecord } from '../pipeline/folds.ts';
 import { averageRepeats, reconstructTrials } from '../pipeline/reconstruct.ts';
 import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
@@ -85,13 +86,8 @@ async function reconstruct(bundle: string, path: string, options: Options, conte
         shape: [1, ...decoder.output.shape],
       },
       kind: decoder.output.kind,
-      provenance: provenanceOf(
-        study.name,
-        decoder.kind,
-        model.contentHash,
-        backend.info.description,
-        decoder.warnings,
-      ),
+      folds: [foldRecord(decoder, { training: model.report.training })],
+      provenance: provenanceOf(study.name, decoder.kind, model.contentHash, backend.info, decoder.warnings),
     };
     await writeFolderAtomic(options.output, (write) => writeResults(results, write, study), {
       ...output,

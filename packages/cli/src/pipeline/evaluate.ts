@@ -1,10 +1,26 @@
-import { type Backend, type Evaluation, evaluate, F2iError, type Study, takeRows } from '@fmri2image/core';
+import {
+  type Backend,
+  type Evaluation,
+  evaluate,
+  F2iError,
+  type MetricResult,
+  type Study,
+  takeRows,
+} from '@fmri2image/core';
 import { type Console, table } from '../console.ts';
+import { trainingControls } from './controls.ts';
 import type { Results } from './results.ts';
 
 export interface EvaluateSettings {
   readonly permutations: number;
   readonly seed: number;
+  /** Keep the scores of all rearrangements, for drawing. */
+  readonly keepNull?: boolean | undefined;
+}
+
+/** An evaluation, and which training picture was nearest to each item (not only to the scored ones). */
+export interface ScoredResults extends Evaluation {
+  readonly nearestStimulus?: readonly (number | undefined)[] | undefined;
 }
 
 /** How long a response lasts, about: within it, scores of successive frames are not independent. */
@@ -14,9 +30,9 @@ const RESPONSE_SECONDS = 20;
 export async function evaluateResults(
   study: Study,
   results: Results,
-  { permutations, seed }: EvaluateSettings,
+  { permutations, seed, keepNull }: EvaluateSettings,
   { backend, signal }: { backend: Backend; signal: AbortSignal },
-): Promise<Evaluation> {
+): Promise<ScoredResults> {
   const { stimuli } = study;
   if (!stimuli)
     throw new F2iError('USAGE', 'without stimuli there is nothing to compare with', { file: study.name });
@@ -42,7 +58,8 @@ export async function evaluateResults(
   }
   const counted = new Set(study.scored);
   const scored = results.items.flatMap((item, i) => (counted.has(item.trials[0]!) ? [i] : []));
-  return evaluate(
+  const controls = await trainingControls(study, results, { backend, signal });
+  const evaluation = await evaluate(
     {
       truth,
       reconstructions: results.values,
@@ -50,6 +67,9 @@ export async function evaluateResults(
       stimuli: shown,
       scored,
       meanPicture: results.meanPicture,
+      nearestTraining: controls?.nearest,
+      bestTraining: controls?.best,
+      categories: categoriesOf(study, results, scored),
     },
     {
       exchangeability: study.continuous ? 'continuous' : 'trials',
@@ -58,26 +78,68 @@ export async function evaluateResults(
       // Runs that were held out in turn trained each other's decoders.
       crossFitted: new Set(results.items.flatMap(({ heldOut }) => heldOut ?? [])).size > 1,
       seed,
+      keepNull,
       backend,
       signal,
     },
   );
+  return { ...evaluation, nearestStimulus: controls?.nearestStimulus };
+}
+
+/**
+ * Labels of the items' trials, where they are categories: of all scored trials, each stimulus has one, there are
+ * several, and some have several stimuli.
+ */
+function categoriesOf(study: Study, { items }: Results, scored: readonly number[]): string[] | undefined {
+  const labels = items.map(({ trials }) => study.trials[trials[0]!]!.label);
+  const stimuliOf = new Map<string, Set<number>>();
+  const labelOf = new Map<number, string>();
+  for (const i of scored) {
+    const [label, { stimulus }] = [labels[i], items[i]!];
+    if (label === undefined || (labelOf.get(stimulus!) ?? label) !== label) return undefined;
+    labelOf.set(stimulus!, label);
+    stimuliOf.set(label, (stimuliOf.get(label) ?? new Set()).add(stimulus!));
+  }
+  const severalStimuli = [...stimuliOf.values()].some((stimuli) => stimuli.size > 1);
+  return stimuliOf.size > 1 && severalStimuli ? labels.map((label) => label ?? '') : undefined;
+}
+
+/** The metrics of an evaluation, as they are called. */
+export function metricsOf(evaluation: Evaluation): { name: string; metric: MetricResult }[] {
+  const { twoWay, withinCategory, acrossCategories, frameCorrelation } = evaluation;
+  return [
+    { name: 'two-way identification', metric: twoWay },
+    ...(withinCategory ? [{ name: '  within category', metric: withinCategory }] : []),
+    ...(acrossCategories ? [{ name: '  across categories', metric: acrossCategories }] : []),
+    { name: 'frame correlation', metric: frameCorrelation },
+  ];
 }
 
 /** The scores as people read them. */
 export function printEvaluation(console: Console, evaluation: Evaluation, label = 'score'): void {
   const { permutation } = evaluation;
-  const rows = [['', label, '95 % interval', 'chance', 'mean picture', 'shuffled', 'p']];
-  for (const [name, metric] of [
-    ['two-way identification', evaluation.twoWay],
-    ['frame correlation', evaluation.frameCorrelation],
-  ] as const) {
+  const metrics = metricsOf(evaluation);
+  const lookedUp = evaluation.twoWay.nearestTraining !== undefined;
+  const rows = [
+    [
+      '',
+      label,
+      '95 % interval',
+      'chance',
+      'mean picture',
+      ...(lookedUp ? ['nearest training'] : []),
+      'shuffled',
+      'p',
+    ],
+  ];
+  for (const { name, metric } of metrics) {
     rows.push([
       name,
       metric.score.toFixed(3),
       `${metric.interval[0].toFixed(3)} to ${metric.interval[1].toFixed(3)}`,
       metric.chance.toFixed(1),
       metric.meanPicture?.toFixed(3) ?? 'n/a',
+      ...(lookedUp ? [metric.nearestTraining!.toFixed(3)] : []),
       metric.shuffled.mean.toFixed(3),
       metric.p === null ? 'n/a' : decimal(metric.p),
     ]);
@@ -100,6 +162,6 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
 }
 
 /** A share as a plain decimal, small ones with two digits that count. */
-function decimal(share: number): string {
+export function decimal(share: number): string {
   return share >= 0.01 ? share.toFixed(3) : String(Number(share.toPrecision(2)));
 }

@@ -8,31 +8,52 @@ import {
   withoutShared,
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
+import { usage } from '../options.ts';
 import { chooseDelays } from './delays.ts';
 import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from './fit.ts';
+import { type FoldRecord, foldRecord } from './folds.ts';
 import { FoldWarnings } from './foldWarnings.ts';
 import { reconstructTrials } from './reconstruct.ts';
-import type { ResultItem } from './results.ts';
+import { provenanceOf, type ResultItem, type Results } from './results.ts';
 import { type Grouping, labelsOf } from './select.ts';
+import { trainingRecord } from './training.ts';
 
-export interface HeldOutResults {
+interface HeldOut {
   readonly items: ResultItem[];
   readonly values: Rows & { readonly data: Float32Array };
   /** Mean training picture of the fold that each item belongs to. */
   readonly meanPicture: Rows & { readonly data: Float32Array };
   readonly warnings: string[];
+  readonly folds: FoldRecord[];
+}
+
+/** Results of leaving one out, for `evaluate` and `report`. */
+export async function heldOutResults(
+  study: Study,
+  grouping: Grouping,
+  settings: FitSettings,
+  context: { backend: Backend; signal: AbortSignal; console: Console },
+): Promise<Results> {
+  if (!study.stimuli) throw usage(`${study.name} has no stimuli to decode to`);
+  const { warnings, ...held } = await reconstructHeldOut(study, grouping, settings, context);
+  const decoder = held.folds[0]!.decoder;
+  return {
+    ...held,
+    kind: study.stimuli.kind === 'pictures' ? 'picture' : 'features',
+    provenance: provenanceOf(study.name, decoder, 'none', context.backend.info, warnings),
+  };
 }
 
 /**
  * Reconstructs every trial by a decoder that was fitted on all other groups. Everything fitted, alphas included, comes
  * from the training groups alone, and from stimuli that the held-out group does not show.
  */
-export async function reconstructHeldOut(
+async function reconstructHeldOut(
   study: Study,
   grouping: Grouping,
   settings: FitSettings,
   context: { backend: Backend; signal: AbortSignal; console: Console },
-): Promise<HeldOutResults> {
+): Promise<HeldOut> {
   const groups = leaveOneGroupOut(labelsOf(study.trials, grouping), grouping);
   const splits = withoutShared(
     groups,
@@ -45,6 +66,7 @@ export async function reconstructHeldOut(
   const means = new Float32Array(values.length);
   const items = new Array<ResultItem>(study.trials.length);
   const warnings = new FoldWarnings();
+  const folds: FoldRecord[] = [];
   for (const [i, split] of splits.entries()) {
     context.console.progress(`${split.name} (${i + 1} of ${splits.length})`);
     const training = [...split.train];
@@ -61,6 +83,7 @@ export async function reconstructHeldOut(
         seen: () => 'no',
         heldOut: split.name,
       });
+      folds.push(foldRecord(decoder, { heldOut: split.name, training: trainingRecord(study, training) }));
       const mean = meanTarget(study, training).data;
       placeFold(split, held.values.data, values, size);
       for (const [j, trial] of split.test.entries()) {
@@ -78,6 +101,7 @@ export async function reconstructHeldOut(
     values: { data: values, shape: all },
     meanPicture: { data: means, shape: all },
     warnings: warnings.summary(splits.length),
+    folds,
   };
 }
 

@@ -1,5 +1,6 @@
+import { arch, release, type } from 'node:os';
 import {
-  type Evaluation,
+  type BackendInfo,
   encodeNpy,
   F2iError,
   type Folder,
@@ -15,6 +16,9 @@ import {
   type WriteFile,
 } from '@fmri2image/core';
 import { z } from 'zod';
+import { redactHome } from '../redact.ts';
+import { type FoldJson, type FoldRecord, foldSchema, foldToJson } from './folds.ts';
+import { FIELDS_FILE, fieldsTable, readFieldsTable } from './receptiveFields.ts';
 import { sheetOf } from './sheet.ts';
 import { SEEN, type Seen } from './training.ts';
 
@@ -28,6 +32,8 @@ export interface Results {
   readonly meanPicture: Rows & { readonly data: Float32Array };
   readonly kind: 'picture' | 'features';
   readonly provenance: Provenance;
+  /** The decoders that made them; absent in folders of version 0.1.0. */
+  readonly folds?: readonly FoldRecord[] | undefined;
 }
 
 export interface ResultItem {
@@ -53,6 +59,12 @@ export interface Provenance {
   readonly device: string;
   readonly commandLine: string;
   readonly warnings: string[];
+  /** When, as ISO 8601. */
+  readonly created?: string | undefined;
+  /** Node and the operating system. */
+  readonly platform?: string | undefined;
+  /** Devices that were passed over, and why. */
+  readonly rejected?: { readonly device: string; readonly reason: string }[] | undefined;
 }
 
 const FORMAT = 'fmri2image-reconstructions';
@@ -70,7 +82,11 @@ const schema = z.strictObject({
     device: z.string(),
     commandLine: z.string(),
     warnings: z.array(z.string()),
+    created: z.iso.datetime().optional(),
+    platform: z.string().optional(),
+    rejected: z.array(z.strictObject({ device: z.string(), reason: z.string() })).optional(),
   }),
+  folds: z.array(foldSchema).optional(),
   items: z.array(
     z.strictObject({
       file: z.string().optional(),
@@ -92,7 +108,7 @@ const SMALLEST_SIDE = 128;
  * and what each item is.
  */
 export async function writeResults(results: Results, write: WriteFile, study: Study): Promise<void> {
-  const { items, values, meanPicture, kind, provenance } = results;
+  const { items, values, meanPicture, kind, provenance, folds } = results;
   const size = values.data.length / items.length;
   const files: (string | undefined)[] = [];
   for (const [i, item] of items.entries()) {
@@ -115,7 +131,10 @@ export async function writeResults(results: Results, write: WriteFile, study: St
     kind,
     provenance,
     items: items.map((item, i) => ({ ...item, file: files[i] })),
+    folds: folds?.map(foldToJson),
   };
+  const fields = folds && fieldsTable(folds);
+  if (fields !== undefined) await write(FIELDS_FILE, fields);
   await write('reconstructions.json', `${JSON.stringify(index, undefined, 2)}\n`);
 }
 
@@ -125,7 +144,7 @@ const array = ({ data, shape }: Rows & { readonly data: Float32Array }): NdArray
   shape: [...shape],
 });
 
-/** `trial-0012_beach.png`; what a file name may not hold becomes a dash. */
+/** `trial-0012_beach`; what a file name may not hold becomes a dash. */
 function pictureName({ trials, stimulusName }: ResultItem): string {
   const trial = `trial-${trials.map((index) => String(index + 1).padStart(4, '0')).join('+')}`.slice(0, 60);
   const name = stimulusName
@@ -172,29 +191,41 @@ export async function readResults(folder: Folder, signal: AbortSignal): Promise<
       found: `${values.shape[0]}`,
     });
   }
-  return { items, values, meanPicture, kind, provenance };
+  return {
+    items,
+    values,
+    meanPicture,
+    kind,
+    provenance,
+    folds: await readFolds(folder, parsed.data.folds, signal),
+  };
 }
 
-/** Per-item scores as a table. */
-export function scoresTable(results: Results, evaluation: Evaluation): string {
-  const header = ['trial', 'run', 'stimulus', 'two_way_identification', 'frame_correlation'];
-  const lines = evaluation.scored.map((index, i) => {
-    const item = results.items[index]!;
-    const name = item.stimulusName ?? String(item.stimulus ?? 'n/a');
-    const trials = item.trials.map((trial) => trial + 1).join('+');
-    const scores = [evaluation.twoWay.perTrial[i]!, evaluation.frameCorrelation.perTrial[i]!];
-    return [trials, item.run, name.replace(/\s/g, ' '), ...scores.map((score) => score.toFixed(6))].join(
-      '\t',
-    );
-  });
-  return `${[header.join('\t'), ...lines].join('\n')}\n`;
+async function readFolds(
+  folder: Folder,
+  folds: readonly FoldJson[] | undefined,
+  signal: AbortSignal,
+): Promise<FoldRecord[] | undefined> {
+  if (!folds?.some(({ maps }) => maps)) return folds?.map((fold) => ({ ...fold, maps: undefined }));
+  const source = await folder.open(FIELDS_FILE);
+  const fields = readFieldsTable(await readText(source, signal), source.name, folds);
+  return folds.map((fold, f) => ({
+    ...fold,
+    maps: fold.maps && {
+      fields: fields[f]!,
+      hrf: {
+        times: Float32Array.from(fold.maps.hrf.times),
+        values: Float32Array.from(fold.maps.hrf.values),
+      },
+    },
+  }));
 }
 
 export function provenanceOf(
   study: string,
   decoder: string,
   bundle: string,
-  device: string,
+  device: BackendInfo,
   warnings: readonly string[],
 ): Provenance {
   return {
@@ -203,15 +234,20 @@ export function provenanceOf(
     study,
     decoder,
     bundle,
-    device,
+    device: device.description,
     commandLine: commandLine(),
     warnings: [...warnings],
+    created: new Date().toISOString(),
+    platform: `Node ${process.versions.node}, ${type()} ${release()} ${arch()}`,
+    rejected: device.rejected.map(({ device, reason }) => ({ device, reason })),
   };
 }
 
 /** As it was typed, with the home folder hidden: results are shared. */
 export function commandLine(): string {
-  const home = process.env.HOME;
-  const words = ['fmri2image', ...process.argv.slice(2)];
-  return words.map((word) => (home && home !== '/' ? word.replaceAll(home, '~') : word)).join(' ');
+  return ['fmri2image', ...process.argv.slice(2)].map((word) => quoted(redactHome(word))).join(' ');
 }
+
+/** As a shell takes it. */
+const quoted = (word: string) =>
+  /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

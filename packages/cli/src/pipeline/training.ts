@@ -26,6 +26,14 @@ export function seenBy(record: unknown, study: Study): (trial: number) => Seen {
   };
 }
 
+/** Stimuli that the decoder with this record was trained on, as indices; undefined if it knows another study. */
+export function trainedStimuli(record: unknown, study: Study): number[] | undefined {
+  const parsed = schema.safeParse(record);
+  if (!parsed.success || parsed.data.study !== study.name) return undefined;
+  const count = study.stimuli?.values.shape[0] ?? 0;
+  return Array.from({ length: count }, (_, i) => i).filter((i) => inRanges(parsed.data.stimuli, i));
+}
+
 function toRanges(indices: readonly number[]): [first: number, last: number][] {
   const found: [number, number][] = [];
   for (const index of [...new Set(indices)].sort((a, b) => a - b)) {
