@@ -2,7 +2,7 @@ import { defineConfig } from 'tsup';
 import { esbuildWgsl } from './wgsl.ts';
 
 export default defineConfig({
-  entry: { index: 'src/index.ts' },
+  entry: { index: 'src/index.ts', worker: 'src/worker.ts' },
   format: 'esm',
   target: 'es2022',
   platform: 'browser',

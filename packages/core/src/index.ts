@@ -15,3 +15,4 @@ export * from './rows.ts';
 export * from './simulate/index.ts';
 export * from './tensor.ts';
 export * from './version.ts';
+export * from './worker/index.ts';

@@ -1,4 +1,5 @@
-import type { Source } from '../data/source.ts';
+import { checkRange, joinBytes, type Source } from '../data/source.ts';
+import type { LoadProgress } from '../decoders/loaded.ts';
 import { F2iError } from '../error.ts';
 
 /** Large files are hashed in pieces of this size, so that a part can be checked as it is read. */
@@ -28,30 +29,93 @@ export async function chunkHashes(bytes: Uint8Array): Promise<string[]> {
   return hashes;
 }
 
-/** Throws FORMAT, naming the chunk, unless the file has exactly the announced bytes. */
-export async function verifyFile(
+/** A file whose bytes are checked as they are read. */
+export interface VerifiedSource extends Source {
+  /** Checks what has not been read. */
+  complete(signal?: AbortSignal): Promise<void>;
+}
+
+/** Bytes that are asked for at once: often enough to show that something happens. */
+const PIECE_BYTES = 8 * 2 ** 20;
+
+/**
+ * The file behind `source`, each byte of which is read once and handed out only when the checksum of its chunk holds:
+ * what is used is what was checked, even if the file changes meanwhile. The chunk that was read last is kept, for files
+ * are read from front to back.
+ *
+ * @throws FORMAT, naming the chunk, unless the file has exactly the announced bytes
+ */
+export function verifiedSource(
   source: Source,
   declared: { bytes: number; sha256: readonly string[] },
-  signal?: AbortSignal,
-): Promise<void> {
-  if (source.size !== declared.bytes) {
+  onProgress?: (progress: LoadProgress) => void,
+): VerifiedSource {
+  const { name, size } = source;
+  if (size !== declared.bytes) {
     throw new F2iError('FORMAT', 'the file does not have the size that model.json states', {
-      file: source.name,
+      file: name,
       expected: `${declared.bytes} bytes`,
-      found: `${source.size}`,
+      found: `${size}`,
     });
   }
-  for (const [index, expected] of declared.sha256.entries()) {
+  const seen = new Set<number>();
+  const done = { read: 0, verify: 0 };
+  let kept: { index: number; bytes: Uint8Array } | undefined;
+
+  const advance = (phase: 'read' | 'verify', bytes: number) => {
+    done[phase] += bytes;
+    onProgress?.({ phase, done: done[phase], total: size });
+  };
+
+  async function chunk(index: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    if (kept?.index === index) return kept.bytes;
     const start = index * CHUNK_BYTES;
-    const piece = await source.read(start, Math.min(CHUNK_BYTES, source.size - start), signal);
-    const found = await sha256(piece);
-    if (found !== expected) {
+    const end = Math.min(start + CHUNK_BYTES, size);
+    const first = !seen.has(index);
+    const pieces: Uint8Array[] = [];
+    for (let at = start; at === start || at < end; at += PIECE_BYTES) {
+      const piece = await source.read(at, Math.min(PIECE_BYTES, end - at), signal);
+      if (first) advance('read', piece.length);
+      pieces.push(piece);
+    }
+    const bytes = pieces.length === 1 ? pieces[0]! : joinBytes(pieces);
+    const found = await sha256(bytes);
+    if (found !== declared.sha256[index]) {
       throw new F2iError('FORMAT', 'the file is damaged: its checksum differs', {
-        file: source.name,
-        field: `bytes ${start} to ${start + piece.length}`,
-        expected: `SHA-256 ${expected}`,
+        file: name,
+        field: `bytes ${start} to ${end}`,
+        expected: `SHA-256 ${declared.sha256[index]}`,
         found,
       });
     }
+    kept = { index, bytes };
+    seen.add(index);
+    if (first) advance('verify', bytes.length);
+    return bytes;
   }
+
+  return {
+    name,
+    size,
+    async read(offset, length, signal) {
+      checkRange(source, offset, length);
+      if (length === 0) return new Uint8Array(0);
+      const from = Math.floor(offset / CHUNK_BYTES);
+      const within = offset - from * CHUNK_BYTES;
+      if (within + length <= CHUNK_BYTES)
+        return (await chunk(from, signal)).subarray(within, within + length);
+      const all = new Uint8Array(length);
+      for (let at = 0; at < length; ) {
+        const index = Math.floor((offset + at) / CHUNK_BYTES);
+        const skipped = offset + at - index * CHUNK_BYTES;
+        const part = (await chunk(index, signal)).subarray(skipped, skipped + length - at);
+        all.set(part, at);
+        at += part.length;
+      }
+      return all;
+    },
+    async complete(signal) {
+      for (const index of declared.sha256.keys()) if (!seen.has(index)) await chunk(index, signal);
+    },
+  };
 }

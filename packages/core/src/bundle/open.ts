@@ -3,10 +3,11 @@ import { openSafetensors } from '../data/formats/safetensors.ts';
 import { parseJson } from '../data/json.ts';
 import { decodeUtf8, type Folder, readAll } from '../data/source.ts';
 import type { Decoder } from '../decoders/decoder.ts';
+import type { LoadProgress } from '../decoders/loaded.ts';
 import { RidgeDecoder } from '../decoders/ridge/decoder.ts';
 import { F2iError } from '../error.ts';
 import type { BundleContents, BundleTensor } from './contents.ts';
-import { CHUNK_BYTES, sha256, verifyFile } from './hash.ts';
+import { CHUNK_BYTES, sha256, verifiedSource } from './hash.ts';
 import {
   type BundleModel,
   type CheckedModel,
@@ -73,10 +74,14 @@ function withWarnings(contents: BundleContents, warnings: readonly string[]): Bu
 }
 
 /** Reads and verifies a bundle without making a decoder of it: for inspection. */
-export async function readBundle(folder: Folder, signal?: AbortSignal): Promise<OpenedBundle> {
+export async function readBundle(
+  folder: Folder,
+  signal?: AbortSignal,
+  onProgress?: (progress: LoadProgress) => void,
+): Promise<OpenedBundle> {
   const { model, ignored } = await readModel(folder, signal);
   const declared = model.files[WEIGHTS_FILE];
-  const weights = await folder.open(WEIGHTS_FILE);
+  const stored = await folder.open(WEIGHTS_FILE);
   const chunks = Math.max(1, Math.ceil(declared.bytes / CHUNK_BYTES));
   if (declared.sha256.length !== chunks) {
     throw new F2iError('FORMAT', 'one checksum for each 64 MiB', {
@@ -86,7 +91,7 @@ export async function readBundle(folder: Folder, signal?: AbortSignal): Promise<
       found: `${declared.sha256.length}`,
     });
   }
-  await verifyFile(weights, declared, signal);
+  const weights = verifiedSource(stored, declared, onProgress);
   const file = await openSafetensors(weights, signal);
   const names = new Set([...file.entries.keys(), ...Object.keys(model.tensors)]);
   const tensors: BundleTensor[] = [];
@@ -105,6 +110,7 @@ export async function readBundle(folder: Folder, signal?: AbortSignal): Promise<
     }
     tensors.push({ name, meaning: said!.meaning, ...(await file.read(name, signal)) });
   }
+  await weights.complete(signal);
   const { kind, input, output, config, report, ledger, seed, containsTrainingData } = model;
   const contents = { kind, input, output, config, report, ledger, seed, containsTrainingData, tensors };
   return { model, contents, warnings: newerVersion(model, ignored) };

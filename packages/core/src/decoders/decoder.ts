@@ -66,6 +66,8 @@ export interface Decoder {
    * @example for await (const { trial, image } of decoder.reconstruct(betas)) show(trial, image);
    */
   reconstruct(betas: Rows, options?: ReconstructOptions): AsyncGenerator<Reconstruction, void, void>;
+  /** Puts what it needs on the device, ahead of the first trial; otherwise that happens then. */
+  prepare?(options?: { signal?: AbortSignal | undefined }): Promise<void>;
   toBundle(): BundleContents;
   /** Frees what it holds on the device; the decoder cannot be used afterwards. */
   dispose(): void;

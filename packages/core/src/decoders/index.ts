@@ -7,7 +7,18 @@ export type {
   ReconstructOptions,
 } from './decoder.ts';
 export { outputSize } from './decoder.ts';
-export type { LoadedDecoder, LoadProgress } from './loaded.ts';
-export { Picture } from './picture.ts';
+export { type BundleFiles, type FileLike, filesFolder } from './files.ts';
+export { type LocalLoadOptions, loadLocally } from './load.ts';
+export type { LoadedDecoder, LoadOptions, LoadProgress } from './loaded.ts';
+export {
+  type FileHandleLike,
+  Picture,
+  type PictureImageData,
+  type PngOptions,
+  type PngTarget,
+  type WritableLike,
+  type WritePictureFile,
+  type WritePngOptions,
+} from './picture.ts';
 export * from './retinotopic/index.ts';
 export * from './ridge/index.ts';

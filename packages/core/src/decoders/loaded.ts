@@ -1,7 +1,8 @@
-import type { BackendInfo } from '../backend.ts';
+import type { Backend, BackendInfo, MemoryStats } from '../backend.ts';
 import type { BundleModel } from '../bundle/schema.ts';
 import type { F2iError } from '../error.ts';
 import type { Rows } from '../rows.ts';
+import type { WorkerLike } from '../worker/port.ts';
 import type { DecoderOutput, PredictOptions, Reconstruction, ReconstructOptions } from './decoder.ts';
 
 /**
@@ -13,7 +14,7 @@ export interface LoadedDecoder {
   readonly kind: string;
   /** What `model.json` says: identity (`contentHash`), ledger, input, terms of the data. */
   readonly model: BundleModel;
-  /** The device that it runs on, and those that were passed over. */
+  /** The device that it runs on, and those that were passed over (`info.rejected`). */
   readonly backend: { readonly name: string; readonly info: BackendInfo };
   /** Voxels of one row of betas. */
   readonly voxels: number;
@@ -34,14 +35,32 @@ export interface LoadedDecoder {
    * @example for await (const { trial, image } of decoder.reconstruct(betas, { signal })) show(trial, image);
    */
   reconstruct(betas: Rows, options?: ReconstructOptions): AsyncGenerator<Reconstruction, void, void>;
-  /** Ends pending work with DISPOSED and frees the device's memory; twice is fine. */
+  /** What its device holds now: tensors not yet freed, bytes, and the most there were. */
+  stats(): Promise<MemoryStats>;
+  /** Ends pending work with DISPOSED and frees the device's memory; twice is fine. A worker stays with the caller. */
   dispose(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** How far `loadDecoder` is in one phase; `done` never shrinks within a phase. */
 export interface LoadProgress {
+  /** `read`: bytes of the weights that arrived; `verify`: those whose checksum holds; `upload`: those on the device. */
   readonly phase: 'read' | 'verify' | 'upload';
   /** Bytes. */
   readonly done: number;
   readonly total: number;
+}
+
+/** Options of `loadDecoder` that mean the same everywhere; each package adds those of its devices. */
+export interface LoadOptions {
+  /** Ends the loading with CANCELLED; a decoder that is already loaded has signals of its own. */
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** A backend of the application, shared with it: not disposed with the decoder. Not together with `worker`. */
+  backend?: Backend | undefined;
+  /**
+   * A worker of the application that runs the entry `worker` of this package: the decoder lives in it, and is freed in
+   * it by `dispose()`; the worker itself stays with the application. It may hold several decoders.
+   */
+  worker?: WorkerLike | undefined;
 }

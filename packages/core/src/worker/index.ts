@@ -1,0 +1,3 @@
+export { cloneableFiles, isFolder, loadInWorker, type WorkerLoadOptions } from './client.ts';
+export type { EmitterPort, EventTargetPort, WorkerLike } from './port.ts';
+export { type LoadInWorker, serveDecoders } from './server.ts';

@@ -1,0 +1,102 @@
+import { fileURLToPath } from 'node:url';
+import {
+  type BundleFiles,
+  cloneableFiles,
+  F2iError,
+  type Folder,
+  filesFolder,
+  isFolder,
+  type LoadedDecoder,
+  type LoadOptions,
+  loadInWorker,
+  loadLocally,
+  throwIfAborted,
+} from '@fmri2image/core';
+import { type BackendOptions, createBackend } from './backend.ts';
+import { nodeFolder, writeFileAtomic } from './files.ts';
+
+/** A bundle: the path or file: URL of its folder, its files by name, or any `Folder`. */
+export type DecoderSource = string | URL | Folder | BundleFiles;
+
+export interface LoadDecoderOptions extends BackendOptions, LoadOptions {}
+
+/**
+ * Opens a fitted decoder: verifies the bundle, and puts its weights on a device.
+ *
+ * @example
+ * await using decoder = await loadDecoder('subject-1.bundle', { device: 'cpu' });
+ * for await (const { trial, image } of decoder.reconstruct(betas)) await image?.writePng(`trial-${trial}.png`);
+ * @throws IO for a file that is missing, FORMAT for a damaged one; UNSUPPORTED for a device, a version or a kind of
+ *   decoder that is not available; OUT_OF_MEMORY, CANCELLED, WORKER_LOST
+ */
+export async function loadDecoder(
+  source: DecoderSource,
+  options: LoadDecoderOptions = {},
+): Promise<LoadedDecoder> {
+  const { signal, onProgress, backend, worker, ...settings } = options;
+  throwIfAborted(signal, 'loading');
+  if (worker) {
+    if (backend) throw bothGiven();
+    return loadInWorker(sendable(source), { worker, settings, signal, onProgress, writeFile });
+  }
+  const openBackend = () => createBackend(settings);
+  return loadLocally(await folderOf(source), { signal, onProgress, backend, openBackend, writeFile });
+}
+
+async function folderOf(source: DecoderSource): Promise<Folder> {
+  if (typeof source === 'string' || source instanceof URL) return nodeFolder(pathOf(source));
+  return isFolder(source) ? source : filesFolder(checkFiles(source));
+}
+
+/** The path that a text or URL means. Nothing is read over the network: brain data stay where they are. */
+function pathOf(source: string | URL): string {
+  const text = String(source);
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(text)?.[1]?.toLowerCase();
+  if (scheme === 'file') return fileURLToPath(text);
+  if (source instanceof URL || scheme === 'http' || scheme === 'https') {
+    throw new F2iError('USAGE', 'in Node decoders are opened from files', {
+      field: 'source',
+      expected: 'a path or a file: URL',
+      found: text,
+    });
+  }
+  return text;
+}
+
+/** What a worker thread can be told; a folder answers its questions. */
+function sendable(source: DecoderSource): unknown {
+  if (typeof source === 'string' || source instanceof URL) return pathOf(source);
+  if (isFolder(source)) return source;
+  return cloneableFiles(checkFiles(source)) ?? filesFolder(source);
+}
+
+function checkFiles(source: Exclude<DecoderSource, string | URL | Folder>): BundleFiles {
+  const { length, [Symbol.iterator]: iterator } = (source ?? {}) as Partial<
+    ArrayLike<unknown> & Iterable<unknown>
+  >;
+  if (typeof length === 'number' || typeof iterator === 'function') return source;
+  throw new F2iError('INVALID_ARGUMENT', 'not a bundle', {
+    field: 'source',
+    expected: 'a path, a file: URL, files or a Folder',
+    found: source === null ? 'null' : typeof source,
+  });
+}
+
+function bothGiven(): F2iError {
+  return new F2iError('INVALID_ARGUMENT', 'a backend cannot go into a worker', {
+    field: 'backend',
+    expected: 'either a backend or a worker',
+    found: 'both',
+  });
+}
+
+/** What `image.writePng(path)` does. */
+const writeFile: NonNullable<Parameters<typeof loadLocally>[1]['writeFile']> = (
+  path,
+  bytes,
+  { force, signal },
+) =>
+  writeFileAtomic(path instanceof URL ? fileURLToPath(path) : path, bytes, {
+    ...(force !== undefined && { force }),
+    ...(signal && { signal }),
+  });

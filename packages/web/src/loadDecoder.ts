@@ -1,0 +1,85 @@
+import {
+  type BundleFiles,
+  cloneableFiles,
+  F2iError,
+  type Folder,
+  filesFolder,
+  isFolder,
+  type LoadedDecoder,
+  type LoadOptions,
+  loadInWorker,
+  loadLocally,
+  throwIfAborted,
+} from '@fmri2image/core';
+import { type BackendOptions, createBackend } from './backend.ts';
+import { type DirectoryHandleLike, handleFolder, isDirectoryHandle } from './handle.ts';
+import { absoluteUrl, urlFolder } from './url.ts';
+
+/**
+ * A bundle: the URL of its folder, the files of a picker or a drop, a `FileSystemDirectoryHandle`, or any `Folder`.
+ */
+export type DecoderSource = string | URL | DirectoryHandleLike | Folder | BundleFiles;
+
+export interface LoadDecoderOptions extends BackendOptions, LoadOptions {}
+
+/**
+ * Opens a fitted decoder: verifies the bundle, and puts its weights on a device.
+ *
+ * @example
+ * const decoder = await loadDecoder('/bundles/subject-1/', { worker, onProgress });
+ * for await (const { trial, image } of decoder.reconstruct(betas)) context.putImageData(image.toImageData(), 0, 0);
+ * @throws IO for what is missing or cannot be fetched, FORMAT for a damaged bundle; UNSUPPORTED for a device, a version
+ *   or a kind of decoder that is not available; OUT_OF_MEMORY, CANCELLED, WORKER_LOST
+ */
+export async function loadDecoder(
+  source: DecoderSource,
+  options: LoadDecoderOptions = {},
+): Promise<LoadedDecoder> {
+  const { signal, onProgress, backend, worker, ...settings } = options;
+  throwIfAborted(signal, 'loading');
+  if (worker) {
+    const kept = backend ? 'backend' : typeof settings.device === 'object' ? 'device' : settings.gpu && 'gpu';
+    if (kept) throw staysHere(kept);
+    return loadInWorker(sendable(source), { worker, settings, signal, onProgress });
+  }
+  return loadLocally(folderOf(source), {
+    signal,
+    onProgress,
+    backend,
+    openBackend: () => createBackend(settings),
+  });
+}
+
+function folderOf(source: DecoderSource): Folder {
+  if (typeof source === 'string' || source instanceof URL) return urlFolder(absoluteUrl(source));
+  if (isDirectoryHandle(source)) return handleFolder(source);
+  return isFolder(source) ? source : filesFolder(checkFiles(source));
+}
+
+/** What a worker can be told; a folder answers its questions. */
+function sendable(source: DecoderSource): unknown {
+  // A worker stands at another address than the page: relative ones are the page's.
+  if (typeof source === 'string' || source instanceof URL) return absoluteUrl(source);
+  if (isDirectoryHandle(source) || isFolder(source)) return source;
+  return cloneableFiles(checkFiles(source)) ?? filesFolder(source);
+}
+
+function checkFiles(source: BundleFiles): BundleFiles {
+  const { length, [Symbol.iterator]: iterator } = (source ?? {}) as Partial<
+    ArrayLike<unknown> & Iterable<unknown>
+  >;
+  if (typeof length === 'number' || typeof iterator === 'function') return source;
+  throw new F2iError('INVALID_ARGUMENT', 'not a bundle', {
+    field: 'source',
+    expected: 'a URL, files, a directory handle or a Folder',
+    found: source === null ? 'null' : typeof source,
+  });
+}
+
+function staysHere(field: string): F2iError {
+  return new F2iError('INVALID_ARGUMENT', 'it cannot go into a worker', {
+    field,
+    expected: `no ${field}: the worker opens a device of its own`,
+    found: `${field} and worker`,
+  });
+}
