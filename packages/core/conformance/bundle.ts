@@ -1,4 +1,15 @@
-import { type Backend, memoryFolder, openBundle } from '../src/index.ts';
+import {
+  type Backend,
+  createReferenceBackend,
+  type Folder,
+  hasFloat64,
+  memoryFolder,
+  openBundle,
+  prepareExport,
+  readBundle,
+  saveBundle,
+} from '../src/index.ts';
+import { ridgeDualV1 } from './bundles/ridge_dual_v1.ts';
 import { ridgeV1 } from './bundles/ridge_v1.ts';
 
 /**
@@ -15,21 +26,64 @@ export interface BundleCheck {
   readonly contrast: number;
 }
 
-/** Opens each kept bundle on a backend and reconstructs unseen responses, trial by trial. */
-export async function checkBundles(backend: Backend): Promise<BundleCheck[]> {
-  const folder = memoryFolder(
-    Object.entries(ridgeV1.files).map(([name, text]) => [name, bytesOf(text)] as const),
-    'ridge_v1',
+/** A bundle that is kept, the responses it is tried on, and what the reference made of them. */
+interface KeptBundle {
+  readonly contentHash: string;
+  /** base64 */
+  readonly files: Readonly<Record<string, string>>;
+  /** base64 of little-endian float32, as the pictures. */
+  readonly betas: string;
+  readonly betasShape: readonly [number, number];
+  readonly pictures: string;
+}
+
+/** One of each version and storage at least; none is ever removed or written anew. */
+export const KEPT_BUNDLES: Readonly<Record<string, KeptBundle>> = {
+  ridge_v1: ridgeV1,
+  ridge_dual_v1: ridgeDualV1,
+};
+
+/** A kept bundle as a folder. */
+export function keptBundle(name: string): Folder {
+  const { files } = KEPT_BUNDLES[name]!;
+  return memoryFolder(
+    Object.entries(files).map(([path, text]) => [path, bytesOf(text)] as const),
+    name,
   );
+}
+
+/** Unseen responses for a kept bundle, and the pictures that the reference made of them. */
+export function keptPictures(name: string) {
+  const { betas, betasShape, pictures } = KEPT_BUNDLES[name]!;
+  return { betas: { data: floatsOf(betas), shape: betasShape }, pictures: floatsOf(pictures) };
+}
+
+/**
+ * Opens each kept bundle on a backend and reconstructs unseen responses, trial by trial; those with training responses
+ * also converted to primal weights.
+ */
+export async function checkBundles(backend: Backend): Promise<BundleCheck[]> {
+  const checks: BundleCheck[] = [];
+  for (const name of Object.keys(KEPT_BUNDLES)) {
+    const folder = keptBundle(name);
+    const { containsTrainingData } = (await readBundle(folder)).model;
+    checks.push(await check(name, folder, name, backend));
+    if (containsTrainingData) {
+      checks.push(await check(`${name} as primal`, await asPrimal(folder, backend), name, backend));
+    }
+  }
+  return checks;
+}
+
+async function check(label: string, folder: Folder, kept: string, backend: Backend): Promise<BundleCheck> {
+  const { betas, pictures } = keptPictures(kept);
   const decoder = await openBundle(folder, { backend });
-  const expected = floatsOf(ridgeV1.pictures);
-  const size = expected.length / ridgeV1.betasShape[0];
+  const size = pictures.length / betas.shape[0];
   let worst = 0;
   try {
-    const betas = { data: floatsOf(ridgeV1.betas), shape: ridgeV1.betasShape };
     for await (const { trial, image } of decoder.reconstruct(betas)) {
       image!.data.forEach((value, i) => {
-        const difference = Math.abs(value - expected[trial * size + i]!);
+        const difference = Math.abs(value - pictures[trial * size + i]!);
         // NaN is not small.
         if (!(difference <= worst)) worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
       });
@@ -37,7 +91,29 @@ export async function checkBundles(backend: Backend): Promise<BundleCheck[]> {
   } finally {
     decoder.dispose();
   }
-  return [{ bundle: 'ridge_v1', worst, contrast: deviation(expected) }];
+  return { bundle: label, worst, contrast: deviation(pictures) };
+}
+
+/** Converted on the device itself where it has float64. */
+async function asPrimal(folder: Folder, device: Backend): Promise<Folder> {
+  const backend = hasFloat64(device) ? device : createReferenceBackend();
+  const files = new Map<string, Uint8Array>();
+  try {
+    const { contents, options } = await prepareExport(
+      await readBundle(folder),
+      folder,
+      { primal: true },
+      { backend },
+    );
+    await saveBundle(
+      { toBundle: () => contents },
+      async (path, bytes) => void files.set(path, bytes),
+      options,
+    );
+  } finally {
+    if (backend !== device) await backend.dispose();
+  }
+  return memoryFolder(files, `${folder.name} as primal`);
 }
 
 function bytesOf(base64: string): Uint8Array {

@@ -1,4 +1,11 @@
-export { type BundleCheck, checkBundles, PICTURE_TOLERANCE } from './bundle.ts';
+export {
+  type BundleCheck,
+  checkBundles,
+  KEPT_BUNDLES,
+  keptBundle,
+  keptPictures,
+  PICTURE_TOLERANCE,
+} from './bundle.ts';
 export {
   formatGolden,
   type GoldenResult,

@@ -1,4 +1,12 @@
 export type { BundleContents, BundleInput, BundleTensor, FittedStep, SawTest } from './contents.ts';
+export {
+  type BundleDifference,
+  type Change,
+  diffBundles,
+  type TensorDifference,
+  type Verdict,
+} from './diff.ts';
+export { type ExportOptions, type PreparedExport, prepareExport } from './export.ts';
 export { decoderOf, type OpenBundleOptions, type OpenedBundle, openBundle, readBundle } from './open.ts';
 export { type BundleWriter, type SaveOptions, saveBundle } from './save.ts';
-export { type BundleModel, FORMAT_VERSION } from './schema.ts';
+export { type BundleModel, FORMAT_VERSION, MODEL_FILE, WEIGHTS_FILE } from './schema.ts';

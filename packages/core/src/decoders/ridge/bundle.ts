@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { BundleContents, BundleTensor } from '../../bundle/contents.ts';
 import type { ElementType, NdArray } from '../../data/ndarray.ts';
+import { schemaError } from '../../data/schema_error.ts';
 import { F2iError } from '../../error.ts';
 import { checkOutput, outputSize } from '../decoder.ts';
 import type { RidgeModel } from './model.ts';
@@ -36,7 +37,13 @@ export function modelToBundle(model: RidgeModel): BundleContents {
       model.voxelStd,
       'divides each centred lagged voxel; one with 0 is ignored (becomes 0)',
     ),
-    tensor(TARGET_MEAN, 'f32', [t], model.targetMean, 'added to each output'),
+    tensor(
+      TARGET_MEAN,
+      'f32',
+      [t],
+      model.targetMean,
+      'added to each output: the mean of the training targets, or 0',
+    ),
     tensor(ALPHAS, 'f64', [t], model.alphas, 'penalty of each output; not needed to predict'),
   ];
   if (storage === 'primal') {
@@ -82,8 +89,12 @@ function tensor<D extends ElementType>(
 export function modelFromBundle(contents: BundleContents, file: string): RidgeModel {
   const config = configSchema.safeParse(contents.config);
   if (!config.success) {
-    const issue = config.error.issues[0]!;
-    throw new F2iError('FORMAT', issue.message, { file, field: ['config', ...issue.path].join('.') });
+    throw schemaError(
+      { config: contents.config },
+      config.error.issues.map((issue) => ({ ...issue, path: ['config', ...issue.path] })),
+      z.object({ config: configSchema }),
+      file,
+    );
   }
   try {
     checkOutput(contents.output, contents.output.shape);

@@ -1,7 +1,6 @@
 import type { Backend } from '../../backend.ts';
 import type { BundleContents } from '../../bundle/contents.ts';
 import { lagVoxels } from '../../data/lags.ts';
-import { pacer } from '../../data/pause.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
 import { add, cast, gemm, type OpOptions, standardize } from '../../ops/index.ts';
@@ -18,7 +17,7 @@ import {
   type RidgeDecoderOptions,
   type RidgeTrainingData,
 } from './fitDecoder.ts';
-import { moveTo } from './matrices.ts';
+import { copyColumns, moveTo } from './matrices.ts';
 import type { RidgeModel } from './model.ts';
 import { CONDITION_LIMIT } from './precision.ts';
 
@@ -100,6 +99,12 @@ export class RidgeDecoder implements Decoder {
 
   get output() {
     return this.model.output;
+  }
+
+  async prepare({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    this.#assertAlive();
+    await this.#load();
+    throwIfAborted(signal, 'uploading weights');
   }
 
   async predict(betas: Rows, options: PredictOptions = {}): Promise<Float32Array> {
@@ -249,39 +254,20 @@ async function uploadModel(model: RidgeModel, backend: Backend): Promise<Residen
     const atOnce = Math.max(1, Math.floor(WEIGHT_BYTES / (rows * weights.BYTES_PER_ELEMENT)));
     for (let from = 0; from < targets; from += atOnce) {
       const to = Math.min(targets, from + atOnce);
-      const values = await columnsOf(weights, targets, from, to);
+      const values = await copyColumns(weights, targets, from, to);
       const block = backend.scope(() => ({
         weights: moveTo(backend, values, [rows, to - from], dtype, {}),
         mean: moveTo(backend, targetMean.slice(from, to), [to - from], dtype, {}),
       }));
       blocks.push({ from, to, ...block });
     }
-    const copy = trainingVoxels && (await columnsOf(trainingVoxels, width, 0, width));
+    const copy = trainingVoxels && (await copyColumns(trainingVoxels, width, 0, width));
     const training = copy && backend.scope(() => moveTo(backend, copy, [rows, width], dtype, {}));
     return { mean, std, training, blocks };
   } catch (error) {
     freeResident({ mean, std, training: undefined, blocks });
     throw error;
   }
-}
-
-/** A copy of some columns of a matrix, made in pieces. */
-async function columnsOf(
-  matrix: Float32Array | Float64Array,
-  columns: number,
-  from: number,
-  to: number,
-): Promise<Float32Array | Float64Array> {
-  const rows = matrix.length / columns;
-  const width = to - from;
-  const copy =
-    matrix instanceof Float64Array ? new Float64Array(rows * width) : new Float32Array(rows * width);
-  const breathe = pacer(undefined, 'uploading weights');
-  for (let row = 0; row < rows; row++) {
-    copy.set(matrix.subarray(row * columns + from, row * columns + to), row * width);
-    await breathe();
-  }
-  return copy;
 }
 
 /** Predictions in float32, whatever they were computed in. */

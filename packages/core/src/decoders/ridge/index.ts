@@ -6,6 +6,7 @@ export type { FoldPlan } from './folds.ts';
 export { leaveOneOut } from './leaveOneOut.ts';
 export type { RidgeConfig, RidgeModel } from './model.ts';
 export { CONDITION_LIMIT, largestEigenvalue, type Numerics, type Precision } from './precision.ts';
+export { PRIMAL_LIMIT_BYTES, type PrimalOptions, primalRidge } from './primal.ts';
 export { ALPHA_SCORES, type AlphaScore } from './scores.ts';
 export { type AlphaSelection, logGrid, selectAlphas } from './select.ts';
 export type { Factorisation } from './smoother.ts';

@@ -58,3 +58,22 @@ export async function copyAsFloat32(
 }
 
 const PIECE = 2 ** 18;
+
+/** A copy of some columns of a matrix, made in pieces. */
+export async function copyColumns(
+  matrix: Float32Array | Float64Array,
+  columns: number,
+  from: number,
+  to: number,
+): Promise<Float32Array | Float64Array> {
+  const rows = matrix.length / columns;
+  const width = to - from;
+  const copy =
+    matrix instanceof Float64Array ? new Float64Array(rows * width) : new Float32Array(rows * width);
+  const breathe = pacer(undefined, 'copying');
+  for (let row = 0; row < rows; row++) {
+    copy.set(matrix.subarray(row * columns + from, row * columns + to), row * width);
+    await breathe();
+  }
+  return copy;
+}

@@ -1,0 +1,186 @@
+import type { Backend } from '../backend.ts';
+import type { Folder } from '../data/source.ts';
+import { primalRidge } from '../decoders/ridge/primal.ts';
+import { F2iError } from '../error.ts';
+import type { BundleContents } from './contents.ts';
+import { decoderOf, type OpenedBundle } from './open.ts';
+import type { SaveOptions } from './save.ts';
+import { FORMAT_VERSION, MODEL_FILE } from './schema.ts';
+import { refuseIdentifying, type Statements, withoutLabels } from './shareable.ts';
+
+/** A text to state, `null` to state none, undefined to leave what the bundle states. */
+type Statement = string | null | undefined;
+
+export interface ExportOptions {
+  /** Refuse what a person outside must not get; take out what a lab wrote for itself. */
+  shareable?: boolean | undefined;
+  /** Replace training responses by weights of voxels. */
+  primal?: boolean | undefined;
+  /** Largest size of such weights, in bytes. */
+  primalLimitBytes?: number | undefined;
+  dataTerms?: Statement;
+  consentReference?: Statement;
+  pseudonym?: Statement;
+  /** How the voxels were selected, in words. */
+  selection?: Statement;
+}
+
+/** What `saveBundle` takes, and what a person should know. */
+export interface PreparedExport {
+  readonly contents: BundleContents;
+  readonly options: SaveOptions;
+  /** In words; none: the bundle needs no change, and a copy of its files keeps its identity. */
+  readonly changes: readonly string[];
+  /** What the new bundle tells of the data it was fitted on, in words. */
+  readonly holds: readonly string[];
+}
+
+/** Conversions to weights of voxels, by kind; kinds that never hold training responses need none. */
+const primal: Record<string, typeof primalRidge> = { ridge: primalRidge };
+
+/**
+ * Prepares a copy of a bundle with other statements, without training responses, or fit to be shared (docs/bundle.md
+ * says what that means). What was done is in `report.export`, with the identity of the bundle that it came from.
+ *
+ * @throws INVALID_ARGUMENT for a bundle that must not be shared, naming the field and the remedy, and for primal weights
+ *   above the limit; UNSUPPORTED for a bundle of a newer version, whose unknown fields would be lost; FORMAT
+ */
+export async function prepareExport(
+  opened: OpenedBundle,
+  folder: Folder,
+  options: ExportOptions,
+  { backend, signal }: { backend: Backend; signal?: AbortSignal | undefined },
+): Promise<PreparedExport> {
+  const { model } = opened;
+  const file = `${folder.name}/${MODEL_FILE}`;
+  if (model.formatVersion > FORMAT_VERSION) {
+    throw new F2iError(
+      'UNSUPPORTED',
+      'a copy of a bundle of a newer version would lose what is not understood',
+      {
+        file,
+        field: 'formatVersion',
+        expected: `at most ${FORMAT_VERSION}`,
+        found: `${model.formatVersion}`,
+      },
+    );
+  }
+  // The kind's own checks: that containsTrainingData is the truth, among others.
+  decoderOf(opened, folder, backend).dispose();
+  const changes: string[] = [];
+  let { contents } = opened;
+  if (options.primal) {
+    const convert = Object.hasOwn(primal, contents.kind) ? primal[contents.kind]! : undefined;
+    const limitBytes = options.primalLimitBytes;
+    const converted = (await convert?.(contents, file, { backend, signal, limitBytes })) ?? contents;
+    if (converted !== contents) {
+      changes.push('training responses replaced by weights of voxels');
+      contents = { ...converted, ledger: [...converted.ledger, conversionStep(model.contentHash)] };
+    }
+  }
+  const input = { ...contents.input, selection: stated(options.selection, contents.input.selection) };
+  const statements: Statements = {
+    dataTerms: stated(options.dataTerms, model.dataTerms),
+    consentReference: stated(options.consentReference, model.consentReference),
+    pseudonym: stated(options.pseudonym, model.pseudonym),
+  };
+  for (const name of ['dataTerms', 'consentReference', 'pseudonym'] as const) {
+    if (statements[name] !== model[name])
+      changes.push(`${name} ${statements[name] === undefined ? 'removed' : 'stated'}`);
+  }
+  if (input.selection !== contents.input.selection) {
+    changes.push(`input.selection ${input.selection === undefined ? 'removed' : 'stated'}`);
+  }
+  let created = model.created;
+  contents = { ...contents, input };
+  if (options.shareable) {
+    refusePrivate(contents, statements, file);
+    const labels = contents.ledger.flatMap(({ runs }) => runs);
+    const { contents: plain, removed } = withoutLabels(contents);
+    // What was stated for this copy is meant for its readers.
+    const kept = typeof options.selection === 'string';
+    contents = kept ? { ...plain, input } : plain;
+    changes.push(
+      ...removed.filter((what) => !(kept && what === 'input.selection')).map((what) => `${what} removed`),
+    );
+    if (created !== undefined) changes.push('created removed');
+    created = undefined;
+    refuseIdentifying(contents, statements, file, labels);
+  }
+  if (changes.length > 0)
+    contents = { ...contents, report: withOrigin(contents.report, model.contentHash, changes) };
+  return {
+    contents,
+    options: { ...statements, created: created === undefined ? undefined : new Date(created) },
+    changes,
+    holds: holdings(contents),
+  };
+}
+
+const stated = (option: Statement, before: string | undefined) =>
+  option === undefined ? before : (option ?? undefined);
+
+function conversionStep(parent: string): BundleContents['ledger'][number] {
+  return {
+    step: 'ridge weights of voxels from those of training trials',
+    runs: [],
+    sawTest: 'no',
+    note: `a product in float64 of what bundle ${parent} holds; nothing was fitted`,
+  };
+}
+
+/** Bundles that this one was made from, the first one first. */
+function withOrigin(
+  report: BundleContents['report'],
+  parent: string,
+  changes: readonly string[],
+): BundleContents['report'] {
+  const before = Array.isArray(report.export) ? report.export : [];
+  return { ...report, export: [...before, { parent, changes: [...changes] }] };
+}
+
+function refusePrivate(
+  { containsTrainingData, kind, tensors }: BundleContents,
+  { dataTerms }: Statements,
+  file: string,
+): void {
+  if (containsTrainingData) {
+    const which = tensors.find(({ name }) => name.startsWith('training'));
+    const what = which ? `${which.shape[0]} of them, in the tensor ${which.name}` : 'in its tensors';
+    const remedy = Object.hasOwn(primal, kind)
+      ? '--primal replaces them by weights of voxels'
+      : 'fit a decoder that keeps none';
+    throw new F2iError(
+      'INVALID_ARGUMENT',
+      `the bundle holds the responses of training trials (${what}): not to be shared; ${remedy}`,
+      { file, field: 'containsTrainingData', expected: 'false', found: 'true' },
+    );
+  }
+  if (dataTerms === undefined || dataTerms.trim() === '') {
+    throw new F2iError(
+      'INVALID_ARGUMENT',
+      'a bundle to share states the terms of the data it was fitted on, even if they are "none stated": --data-terms TEXT',
+      { file, field: 'dataTerms', expected: 'text', found: 'nothing' },
+    );
+  }
+}
+
+/** Means over fewer trials show the trials. */
+const FEW_TRIALS = 20;
+
+function holdings({ containsTrainingData, tensors, report }: BundleContents): string[] {
+  const has = (name: string) => tensors.some((tensor) => tensor.name === name);
+  const holds = [
+    containsTrainingData ? 'responses of training trials' : 'no response and no stimulus of a single trial',
+  ];
+  if (has('target_mean')) holds.push('the mean of the training pictures or features (target_mean)');
+  if (has('voxel_mean')) holds.push('mean and standard deviation of each voxel (voxel_mean, voxel_std)');
+  holds.push('weights or parameters that were computed from the training trials');
+  const { trials } = report;
+  if (typeof trials === 'number' && trials < FEW_TRIALS) {
+    holds.push(
+      `means and weights of only ${trials} training trials: they are close to the trials themselves`,
+    );
+  }
+  return holds;
+}
