@@ -6,6 +6,7 @@ export * from './decoders/index.ts';
 export * from './dtype.ts';
 export * from './error.ts';
 export * from './float64.ts';
+export { resizePicture } from './image/resize.ts';
 export * from './metrics/index.ts';
 export * from './ops/index.ts';
 export * from './place.ts';
