@@ -62,6 +62,9 @@ class LocalDecoder implements LoadedDecoder {
   readonly kind: string;
   readonly model: OpenedBundle['model'];
   readonly backend: Backend;
+  readonly voxels: number;
+  readonly output: Decoder['output'];
+  readonly warnings: readonly string[];
   readonly lost: Promise<F2iError>;
   readonly #decoder: Decoder;
   readonly #owned: boolean;
@@ -81,22 +84,13 @@ class LocalDecoder implements LoadedDecoder {
     this.kind = decoder.kind;
     this.model = model;
     this.backend = decoder.backend;
+    this.voxels = decoder.voxels;
+    this.output = decoder.output;
+    this.warnings = decoder.warnings;
     this.#decoder = decoder;
     this.#owned = owned;
     this.#writeFile = writeFile;
     this.lost = this.backend.lost.then((error) => (this.#disposal ? new Promise<never>(() => {}) : error));
-  }
-
-  get voxels(): number {
-    return this.#decoder.voxels;
-  }
-
-  get output(): Decoder['output'] {
-    return this.#decoder.output;
-  }
-
-  get warnings(): readonly string[] {
-    return this.#decoder.warnings;
   }
 
   async predict(betas: Rows, options: PredictOptions = {}): Promise<Float32Array> {
