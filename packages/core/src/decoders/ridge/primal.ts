@@ -16,6 +16,8 @@ export interface PrimalOptions {
   signal?: AbortSignal | undefined;
   /** Largest size of the primal weights, in bytes. */
   limitBytes?: number | undefined;
+  /** Bytes of float64 in one factor of a product; 64 MiB by default. */
+  blockBytes?: number | undefined;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface PrimalOptions {
 export async function primalRidge(
   contents: BundleContents,
   file: string,
-  { backend, signal, limitBytes = PRIMAL_LIMIT_BYTES }: PrimalOptions,
+  { backend, signal, limitBytes = PRIMAL_LIMIT_BYTES, blockBytes = BLOCK_BYTES }: PrimalOptions,
 ): Promise<BundleContents> {
   const model = modelFromBundle(contents, file);
   const { weights: dual, trainingVoxels } = model;
@@ -60,7 +62,7 @@ export async function primalRidge(
     });
   }
   const weights = new Float32Array(width * targets);
-  const atOnce = Math.max(1, Math.floor(BLOCK_BYTES / (8 * trials)));
+  const atOnce = Math.max(1, Math.floor(blockBytes / (8 * trials)));
   for (let voxel = 0; voxel < width; voxel += atOnce) {
     const voxels = Math.min(atOnce, width - voxel);
     const columns = await copyColumns(trainingVoxels, width, voxel, voxel + voxels);
