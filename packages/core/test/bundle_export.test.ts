@@ -265,7 +265,7 @@ describe('a bundle to share', () => {
       /absolute path/,
     ],
   ])('is refused with %s in it, naming the field', async (_, change, field, why) => {
-    const error = await refused(await changed(change), SHARE);
+    const error = await refused(await changed(change), { ...SHARE, dataTerms: 'CC0' });
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field: expect.stringMatching(field) });
     expect(error.message).toMatch(why);
   });
