@@ -5,6 +5,7 @@ import { benchCommand } from './commands/bench.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
+import { exportCommand } from './commands/export.ts';
 import { fitCommand } from './commands/fit.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { reconstructCommand } from './commands/reconstruct.ts';
@@ -26,6 +27,7 @@ async function main(): Promise<number> {
     fitCommand,
     reconstructCommand,
     evaluateCommand,
+    exportCommand,
     doctorCommand,
     benchCommand,
   ]) {
@@ -38,7 +40,8 @@ async function main(): Promise<number> {
   }
   try {
     await program.parseAsync();
-    return EXIT.ok;
+    // A command may have an answer that is no failure: `inspect --diff`.
+    return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
     return report(error, verbose);
   }

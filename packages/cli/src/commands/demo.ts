@@ -31,6 +31,7 @@ import { scoresTable } from '../pipeline/scores.ts';
 import { selectTrials } from '../pipeline/select.ts';
 import { contactSheet, evenly } from '../pipeline/sheet.ts';
 import { seenBy, trainingRecord } from '../pipeline/training.ts';
+import { termsOf } from '../terms.ts';
 import { writeSimulation } from './simulate.ts';
 
 interface Options extends DeviceOptions {
@@ -164,7 +165,7 @@ async function decode(
   const fitSeconds = (performance.now() - fitStarted) / 1e3;
   let contentHash = '';
   const bundleFiles = await collect(write, 'bundle', async (put) => {
-    contentHash = await saveBundle(fitted, put);
+    contentHash = await saveBundle(fitted, put, { dataTerms: study.dataTerms });
   });
   fitted.dispose();
   console.print(
@@ -185,6 +186,7 @@ async function decode(
     ...reconstructed,
     meanPicture: meanTarget(study, training),
     kind: 'picture',
+    terms: termsOf({}, study),
     provenance: provenanceOf(study.name, name, name === 'ridge' ? contentHash : 'none', backend.info, []),
   });
   const ridge = { ...results(ours, 'ridge'), folds: [fold] };

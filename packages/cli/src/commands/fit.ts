@@ -9,9 +9,10 @@ import { fitRidgeDecoder, preparationOf } from '../pipeline/fit.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
 import { trainingRecord } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
+import { type Terms, termsOf, withTerms } from '../terms.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
 
-interface Options extends DeviceOptions, FitFlags {
+interface Options extends DeviceOptions, FitFlags, Terms {
   data?: string;
   output: string;
   leaveOut?: string[];
@@ -28,7 +29,7 @@ export function fitCommand(program: Command): void {
     .requiredOption('-o, --output <folder>', 'the bundle to write')
     .option('--leave-out <runs>', 'runs to leave out of the training, separated by commas', textList)
     .option('-f, --force', 'replace an existing bundle');
-  withDevice(withFit(withStudy(command))).action((study: string, options: Options) =>
+  withDevice(withTerms(withFit(withStudy(command)))).action((study: string, options: Options) =>
     withContext(options, (context) => fit(study, options, context)),
   );
 }
@@ -71,7 +72,7 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
   await writeFolderAtomic(
     options.output,
     async (write) => {
-      hash = await saveBundle({ toBundle }, write, { dataTerms: study.dataTerms });
+      hash = await saveBundle({ toBundle }, write, termsOf(options, study));
     },
     { ...output, signal, onRepair: console.warn },
   );

@@ -5,11 +5,15 @@ import { fileSource, nodeFolder } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Console, createConsole, table } from '../console.ts';
 import { interruptible } from '../context.ts';
+import { usage } from '../options.ts';
 import { readResults } from '../pipeline/results.ts';
 import { openStudy } from '../study.ts';
+import { describeTerms } from '../terms.ts';
+import { inspectDiff } from './inspectDiff.ts';
 import { counted, describeStudy, extent, stack } from './inspectStudy.ts';
 
 interface Options {
+  diff?: boolean;
   data?: string;
   json?: boolean;
 }
@@ -19,12 +23,25 @@ export function inspectCommand(program: Command): void {
     .command('inspect')
     .summary('say what a file, a study, a bundle or reconstructions hold')
     .description(
-      'Describes a file (npy, npz, NIfTI, safetensors, PNG, table), a study (study.json), a bundle, reconstructions, or every file of a folder. Only headers are read where the format allows it.',
+      'Describes a file (npy, npz, NIfTI, safetensors, PNG, table), a study (study.json), a bundle, reconstructions, or every file of a folder. Only headers are read where the format allows it. With --diff, compares two bundles; the exit code is then as of diff: 0 identical, 1 different, 2 trouble.',
     )
-    .argument('<path>', 'a file or a folder')
+    .argument('<path...>', 'a file or a folder; with --diff, two bundles')
+    .option('--diff', 'compare two bundles, field by field and number by number')
     .option('--data <folder>', 'of a study: folder of the paths that begin with "data:"')
     .option('--json', 'print the result as one JSON object')
-    .action((path: string, options: Options) => interruptible((signal) => inspect(path, options, signal)));
+    .action((paths: string[], options: Options) =>
+      interruptible((signal) => {
+        const [path, other] = paths as [string, string?];
+        if (paths.length !== (options.diff ? 2 : 1)) {
+          throw usage(
+            options.diff ? '--diff compares two bundles' : 'one path at a time; --diff compares two bundles',
+          );
+        }
+        return options.diff
+          ? inspectDiff(path, other!, createConsole(options), signal)
+          : inspect(path, options, signal);
+      }),
+    );
 }
 
 async function inspect(path: string, options: Options, signal: AbortSignal): Promise<void> {
@@ -80,7 +97,7 @@ function printFile(
 }
 
 async function inspectBundle(path: string, console: Console, signal: AbortSignal): Promise<void> {
-  const { model } = await readBundle(await nodeFolder(path, { onRepair: console.warn }), signal);
+  const { model, warnings } = await readBundle(await nodeFolder(path, { onRepair: console.warn }), signal);
   console.result(model);
   console.print(`${path}: bundle of a ${model.kind} decoder, verified`);
   console.print(
@@ -92,9 +109,11 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
       ],
       ['  output', `${model.output.kind} [${model.output.shape.join(', ')}]`],
       ['  training data inside', model.containsTrainingData ? 'yes: do not share without consent' : 'no'],
+      ...describeTerms(model).map(([what, text]) => [`  ${what}`, text]),
       ['  written by', `${model.writer.name} ${model.writer.version}`],
     ]).replace(/ {3,}/g, '  '),
   );
+  for (const warning of warnings) console.print(`  note: ${warning}`);
   console.print('  ledger of fitted steps:');
   for (const { step, runs, sawTest, note } of model.ledger) {
     const where =
@@ -118,8 +137,8 @@ async function inspectResults(
   console: Console,
   signal: AbortSignal,
 ): Promise<void> {
-  const { items, kind, provenance, values } = await readResults(folder, signal);
-  console.result({ kind, items: items.length, shape: values.shape, provenance });
+  const { items, kind, provenance, values, terms } = await readResults(folder, signal);
+  console.result({ kind, items: items.length, shape: values.shape, provenance, terms });
   console.print(`${path}: reconstructions of study ${provenance.study}`);
   const trials = items.reduce((count, item) => count + item.trials.length, 0);
   console.print(`  ${stack(kind, values.shape)}, ${extent(values.data)}, from ${counted(trials, 'trial')}`);
@@ -127,5 +146,6 @@ async function inspectResults(
   const held = heldOut > 0 ? `, fitted anew for each of ${counted(heldOut, 'group')} held out` : '';
   console.print(`  by a ${provenance.decoder} decoder${held}: bundle ${provenance.bundle.slice(0, 12)}`);
   console.print(`  made by ${provenance.version} on ${provenance.device}: ${provenance.commandLine}`);
+  for (const [what, text] of describeTerms(terms ?? {})) console.print(`  ${what}: ${text}`);
   for (const warning of provenance.warnings) console.print(`  warning: ${warning}`);
 }

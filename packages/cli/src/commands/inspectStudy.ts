@@ -1,5 +1,6 @@
 import type { Study } from '@fmri2image/core';
 import type { Console } from '../console.ts';
+import { describeTerms } from '../terms.ts';
 
 /** A number with as many digits as a reader wants: 18.0505 is 18.05. */
 export const readable = (value: number, digits = 4): string => String(Number(value.toPrecision(digits)));
@@ -51,6 +52,8 @@ export function describeStudy(path: string, study: Study, console: Console): voi
     name: study.name,
     description: study.description,
     dataTerms: study.dataTerms,
+    consentReference: study.consentReference,
+    pseudonym: study.pseudonym,
     rows: study.rows,
     tr: study.tr,
     voxels,
@@ -71,7 +74,7 @@ export function describeStudy(path: string, study: Study, console: Console): voi
   const line = (text: string) => console.print(`  ${text}`);
   console.print(`${path}: study ${study.name}`);
   if (study.description) line(study.description);
-  if (study.dataTerms) line(`terms of the data: ${study.dataTerms}`);
+  for (const [what, text] of describeTerms(study)) line(`${what}: ${text}`);
   const split = Object.keys(splits).length > 0 ? ` (${listed(splits)})` : '';
   line(`${counted(study.trials.length, 'trial')} in ${counted(runs, 'run')}${split}`);
   if (study.scored.length < study.trials.length) line(`${study.scored.length} of them are scored`);

@@ -9,8 +9,9 @@ import { foldRecord } from '../pipeline/folds.ts';
 import { averageRepeats, reconstructTrials } from '../pipeline/reconstruct.ts';
 import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
-import { checkRepetitionTime, seenBy } from '../pipeline/training.ts';
+import { checkRepetitionTime, otherVoxels, seenBy } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
+import { termsOf } from '../terms.ts';
 
 interface Options extends DeviceOptions {
   data?: string;
@@ -19,6 +20,7 @@ interface Options extends DeviceOptions {
   trials?: number[];
   all?: boolean;
   average?: boolean;
+  allowOtherVoxels?: boolean;
   force?: boolean;
 }
 
@@ -37,6 +39,7 @@ export function reconstructCommand(program: Command): void {
     .option('--trials <list>', 'these trials alone, counted from 1', trialList)
     .option('--all', 'all trials, those the decoder was fitted on as well')
     .option('--average', 'average the repeats of a stimulus')
+    .option('--allow-other-voxels', 'take voxels that the decoder was not fitted on, if they are as many')
     .option('-f, --force', 'replace an existing folder');
   withDevice(command).action((bundle: string, study: string, options: Options) =>
     withContext(options, (context) => reconstruct(bundle, study, options, context)),
@@ -71,6 +74,16 @@ async function reconstruct(bundle: string, path: string, options: Options, conte
       study,
       preparationFromBundle(contents.input.preprocess, `${bundle}/model.json`),
     );
+    const warnings = [
+      ...decoder.warnings,
+      ...(await otherVoxels(
+        model.input,
+        study,
+        prepared.voxels.shape[1]!,
+        `${bundle}/model.json`,
+        options.allowOtherVoxels ?? false,
+      )),
+    ];
     const trials = chooseTrials(study, options);
     const started = performance.now();
     let reconstructed = await reconstructTrials(study, prepared, decoder, trials, context, {
@@ -87,14 +100,15 @@ async function reconstruct(bundle: string, path: string, options: Options, conte
       },
       kind: decoder.output.kind,
       folds: [foldRecord(decoder, { training: model.report.training })],
-      provenance: provenanceOf(study.name, decoder.kind, model.contentHash, backend.info, decoder.warnings),
+      provenance: provenanceOf(study.name, decoder.kind, model.contentHash, backend.info, warnings),
+      terms: termsOf({}, model),
     };
     await writeFolderAtomic(options.output, (write) => writeResults(results, write, study), {
       ...output,
       signal,
       onRepair: console.warn,
     });
-    for (const warning of decoder.warnings) console.warn(`note: ${warning}`);
+    for (const warning of warnings) console.warn(`note: ${warning}`);
     const count = results.items.length;
     console.result({
       output: options.output,

@@ -15,6 +15,7 @@ import {
   type Rows,
   type Split,
   type Study,
+  selectionChecksum,
   type Trial,
   takeRows,
   withoutShared,
@@ -70,6 +71,11 @@ export function preparationOf(study: Study, { delays, delaySets, detrend }: FitS
     });
 }
 
+/** Which voxels a decoder is fitted on, for its bundle; `otherVoxels` compares. */
+export async function voxelInput({ selection }: Study) {
+  return { selection: selection.description, selectionSha256: await selectionChecksum(selection) };
+}
+
 /** Fits ridge on some trials of a prepared study. */
 export async function fitRidgeDecoder(
   study: Study,
@@ -103,7 +109,7 @@ export async function fitRidgeDecoder(
       runs: some.map((trial) => trial.run),
       groups: labelsOf(some, settings.groupBy),
       input: {
-        selection: study.selection.description,
+        ...(await voxelInput(study)),
         repetitionTime: study.tr,
         preprocess: steps.map(({ name, settings }) => ({ name, settings })),
       },

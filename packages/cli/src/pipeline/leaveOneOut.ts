@@ -9,6 +9,7 @@ import {
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import { usage } from '../options.ts';
+import { termsOf } from '../terms.ts';
 import { chooseDelays } from './delays.ts';
 import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from './fit.ts';
 import { type FoldRecord, foldRecord } from './folds.ts';
@@ -41,6 +42,7 @@ export async function heldOutResults(
     ...held,
     kind: study.stimuli.kind === 'pictures' ? 'picture' : 'features',
     provenance: provenanceOf(study.name, decoder, 'none', context.backend.info, warnings),
+    terms: termsOf({}, study),
   };
 }
 

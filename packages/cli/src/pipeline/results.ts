@@ -11,12 +11,14 @@ import {
   readArray,
   readText,
   type Study,
+  schemaError,
   toFloat32,
   VERSION,
   type WriteFile,
 } from '@fmri2image/core';
 import { z } from 'zod';
 import { redactHome } from '../redact.ts';
+import type { Terms } from '../terms.ts';
 import { type FoldJson, type FoldRecord, foldSchema, foldToJson } from './folds.ts';
 import { FIELDS_FILE, fieldsTable, readFieldsTable } from './receptiveFields.ts';
 import { sheetOf } from './sheet.ts';
@@ -32,6 +34,8 @@ export interface Results {
   readonly meanPicture: Rows & { readonly data: Float32Array };
   readonly kind: 'picture' | 'features';
   readonly provenance: Provenance;
+  /** Of the data that the decoder was fitted on. */
+  readonly terms?: Terms | undefined;
   /** The decoders that made them; absent in folders of version 0.1.0. */
   readonly folds?: readonly FoldRecord[] | undefined;
 }
@@ -86,6 +90,13 @@ const schema = z.strictObject({
     platform: z.string().optional(),
     rejected: z.array(z.strictObject({ device: z.string(), reason: z.string() })).optional(),
   }),
+  terms: z
+    .strictObject({
+      dataTerms: z.string().optional(),
+      consentReference: z.string().optional(),
+      pseudonym: z.string().optional(),
+    })
+    .optional(),
   folds: z.array(foldSchema).optional(),
   items: z.array(
     z.strictObject({
@@ -108,7 +119,7 @@ const SMALLEST_SIDE = 128;
  * and what each item is.
  */
 export async function writeResults(results: Results, write: WriteFile, study: Study): Promise<void> {
-  const { items, values, meanPicture, kind, provenance, folds } = results;
+  const { items, values, meanPicture, kind, provenance, terms, folds } = results;
   const size = values.data.length / items.length;
   const files: (string | undefined)[] = [];
   for (const [i, item] of items.entries()) {
@@ -130,6 +141,7 @@ export async function writeResults(results: Results, write: WriteFile, study: St
     version: 1,
     kind,
     provenance,
+    terms,
     items: items.map((item, i) => ({ ...item, file: files[i] })),
     folds: folds?.map(foldToJson),
   };
@@ -171,12 +183,10 @@ function enlarged(picture: Picture): Picture {
 /** Reads such a folder back, for evaluation. */
 export async function readResults(folder: Folder, signal: AbortSignal): Promise<Results> {
   const source = await folder.open('reconstructions.json');
-  const parsed = schema.safeParse(parseJson(await readText(source, signal), source.name));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new F2iError('FORMAT', issue.message, { file: source.name, field: issue.path.join('.') });
-  }
-  const { items, kind, provenance } = parsed.data;
+  const json = parseJson(await readText(source, signal), source.name);
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) throw schemaError(json, parsed.error.issues, schema, source.name);
+  const { items, kind, provenance, terms } = parsed.data;
   const read = async (name: string) => {
     const file = await folder.open(name);
     const values = await readArray(file, { signal });
@@ -197,6 +207,7 @@ export async function readResults(folder: Folder, signal: AbortSignal): Promise<
     meanPicture,
     kind,
     provenance,
+    terms,
     folds: await readFolds(folder, parsed.data.folds, signal),
   };
 }

@@ -1,4 +1,4 @@
-import { F2iError, type Json, type Study } from '@fmri2image/core';
+import { type BundleModel, F2iError, type Json, type Study, selectionChecksum } from '@fmri2image/core';
 import { z } from 'zod';
 
 /** Whether the decoder of a reconstruction had seen it: the trial itself, its picture in another trial, or neither. */
@@ -26,6 +26,13 @@ export function seenBy(record: unknown, study: Study): (trial: number) => Seen {
   };
 }
 
+/** Trials that the decoder with this record was trained on, as indices; undefined if it knows another study. */
+export function trainedTrials(record: unknown, study: Study): number[] | undefined {
+  const parsed = schema.safeParse(record);
+  if (!parsed.success || parsed.data.study !== study.name) return undefined;
+  return study.trials.flatMap((_, i) => (inRanges(parsed.data.trials, i) ? [i] : []));
+}
+
 /** Stimuli that the decoder with this record was trained on, as indices; undefined if it knows another study. */
 export function trainedStimuli(record: unknown, study: Study): number[] | undefined {
   const parsed = schema.safeParse(record);
@@ -46,6 +53,35 @@ function toRanges(indices: readonly number[]): [first: number, last: number][] {
 
 function inRanges(list: readonly (readonly [number, number])[], index: number): boolean {
   return list.some(([first, last]) => index >= first && index <= last);
+}
+
+/**
+ * A decoder is bound to its voxels, in their order; as many others would give pictures that mean nothing.
+ *
+ * @param columns of the prepared responses
+ * @returns a warning for other voxels that were allowed
+ * @throws INVALID_ARGUMENT for other voxels of the same number; other numbers are the decoder's to refuse
+ */
+export async function otherVoxels(
+  { voxels, selection, selectionSha256 }: BundleModel['input'],
+  study: Study,
+  columns: number,
+  bundle: string,
+  allow: boolean,
+): Promise<string[]> {
+  if (selectionSha256 === undefined || columns !== voxels) return [];
+  const found = await selectionChecksum(study.selection);
+  if (found === undefined || found === selectionSha256) return [];
+  const fitted = selection ?? 'others';
+  if (allow)
+    return [`the decoder was fitted on other voxels (${fitted}) than these (${study.selection.description})`];
+  const error = 'the decoder was fitted on other voxels than the study has (--allow-other-voxels takes them)';
+  throw new F2iError('INVALID_ARGUMENT', error, {
+    file: bundle,
+    field: 'input.selectionSha256',
+    expected: `${selectionSha256.slice(0, 12)} (${fitted})`,
+    found: `${found.slice(0, 12)} (${study.selection.description} in ${study.name})`,
+  });
 }
 
 /** A decoder of a time series is bound to its repetition time: its lags count volumes. */
