@@ -21,6 +21,8 @@ const rules = [
   { folder: 'packages/core/conformance', ours: [], folders: ['packages/core/src'], pure: true },
   { folder: 'packages/node/src', ours: [CORE], builtins: true },
   { folder: 'packages/web/src', ours: [CORE] },
+  { folder: 'packages/web/page/src', ours: [CORE, '@fmri2image/web'], development: true },
+  { folder: 'packages/web/page/demo', ours: [CORE] },
   { folder: 'packages/cli/src', ours: [CORE, NODE], builtins: true },
   { folder: 'examples', ours: [CORE, NODE], builtins: true },
   { folder: 'benchmarks/src', ours: 'all', folders: ['benchmarks'], builtins: true, development: true },

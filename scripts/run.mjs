@@ -132,11 +132,18 @@ const after =
     return run(process.execPath, [path.join(...script), ...args]);
   };
 
+/** The page is built from the sources: it needs neither the native core nor a build of the packages. */
+function page(args) {
+  install();
+  return run(process.execPath, [path.join('scripts', 'page.mjs'), ...args]);
+}
+
 const commands = {
   start: (args) => after('packages', 'cli', 'dist', 'main.js')(['demo', ...args]),
   test,
   goldens: after('scripts', 'goldens.mjs'),
   bench: after('benchmarks', 'dist', 'run.js'),
+  page,
   'example:v1-bars': after('examples', 'v1-bars', 'run.mjs'),
 };
 

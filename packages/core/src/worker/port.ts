@@ -1,15 +1,15 @@
 import { F2iError } from '../error.ts';
 
+/** What listeners take: each event another thing. */
+// biome-ignore lint/suspicious/noExplicitAny: neither the DOM's types of `addEventListener` nor Node's of `on` accept anything narrower for all events at once
+type Listener = (value: any) => void;
+
 /** A worker, or a port, of browsers: events. */
 export interface EventTargetPort {
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
-  addEventListener(type: string, listener: (event: never) => void): void;
-  removeEventListener(type: string, listener: (event: never) => void): void;
+  addEventListener(type: string, listener: Listener): void;
+  removeEventListener(type: string, listener: Listener): void;
 }
-
-/** What listeners of an emitter take: each event another thing. */
-// biome-ignore lint/suspicious/noExplicitAny: Node's own types of `on` accept nothing narrower for all events at once
-type Listener = (value: any) => void;
 
 /** A `Worker` or `MessagePort` of node:worker_threads: an emitter. */
 export interface EmitterPort {

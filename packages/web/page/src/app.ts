@@ -1,0 +1,431 @@
+import { F2iError, type Picture, Picture as PictureOf, type Rows, readBundle } from '@fmri2image/core';
+import { Engine } from './engine.ts';
+import { fetchFiles } from './fetch.ts';
+import {
+  folderOfFiles,
+  MODEL,
+  type NamedFile,
+  nameOf,
+  setName,
+  sortFiles,
+  sourceOf,
+  WEIGHTS,
+} from './files.ts';
+import { note, noticeOf } from './notice.ts';
+import { REFERENCE_LIMIT_BYTES } from './reference.ts';
+import { type Opened, prepare, type Responses, readResponses, readStudy } from './responses.ts';
+import { archive, download, pictureName } from './save.ts';
+import { rowOf, Scorer } from './scores.ts';
+import {
+  type BackendChoice,
+  canStart,
+  type Event,
+  initialState,
+  type Opening,
+  reduce,
+  remaining,
+  type State,
+} from './state.ts';
+import { findWebGpu } from './webgpu.ts';
+
+const DEMO_FILES = ['study.json', 'trials.tsv', 'betas.npy', 'pictures.npy', 'mean-training-picture.npy'];
+
+/** Does what the person asks for, and tells the state machine what came of it. Files and decoders live here. */
+export class App {
+  state: State = initialState;
+  /** The bundle's files, kept to open it again after its device was lost. */
+  #files: readonly NamedFile[] = [];
+  #opened: Opened | undefined;
+  #responses: Responses | undefined;
+  #engine: Engine | undefined;
+  readonly #images = new Map<number, Picture>();
+  #opening: AbortController | undefined;
+  #running: { readonly abort: AbortController; readonly ended: Promise<void> } | undefined;
+
+  constructor(private readonly changed: (state: State) => void) {}
+
+  #dispatch(event: Event): void {
+    this.state = reduce(this.state, event);
+    this.changed(this.state);
+  }
+
+  async begin(query: URLSearchParams): Promise<void> {
+    this.#dispatch({ type: 'device', device: await findWebGpu() });
+    const bundle = query.get('bundle');
+    const responses = query.get('responses');
+    if (bundle) await this.openAddress(bundle);
+    if (responses) await this.openAddressOfResponses(responses);
+  }
+
+  // What is open
+
+  async openFiles(files: readonly NamedFile[]): Promise<void> {
+    const sorted = sortFiles(files);
+    if (files.length === 0) return;
+    if (sorted.bundle.length > 0) await this.#openBundle(sorted.bundle, setName(sorted.bundle));
+    if (sorted.study.length > 0) {
+      await this.#openResponses(setName(files), (signal) =>
+        readStudy(folderOfFiles(sorted.study, setName(files)), signal),
+      );
+    } else if (sorted.responses.length > 0) {
+      const wanted = this.state.bundle?.model.input.voxels;
+      await this.#openResponses(sorted.responses.map(({ path }) => nameOf(path)).join(', '), (signal) =>
+        readResponses(sorted.responses.map(sourceOf), wanted, signal),
+      );
+    }
+  }
+
+  async openAddress(address: string): Promise<void> {
+    const files = await this.#fetch({ what: 'bundle', name: address }, address, [MODEL, WEIGHTS]);
+    if (files) await this.#openBundle(files, address);
+  }
+
+  async openAddressOfResponses(address: string): Promise<void> {
+    const at = address.lastIndexOf('/') + 1;
+    const opening = { what: 'responses', name: address } as const;
+    const files = await this.#fetch(opening, address.slice(0, at) || '.', [address.slice(at)]);
+    if (files) await this.openFiles(files);
+  }
+
+  /** A simulated person: bundle, responses and pictures lie beside the page. */
+  async openDemo(): Promise<void> {
+    const opening = { what: 'demo', name: 'the demo' } as const;
+    const bundle = await this.#fetch(opening, 'demo/bundle', [MODEL, WEIGHTS]);
+    const study = bundle && (await this.#fetch(opening, 'demo/responses', DEMO_FILES));
+    if (!study) return;
+    await this.#openBundle(bundle, 'Demo decoder');
+    await this.#openResponses('the demo', (signal) => readStudy(folderOfFiles(study, 'demo'), signal));
+    if (canStart(this.state)) await this.start(this.state.responses!.trials.length);
+  }
+
+  cancelOpening(): void {
+    this.#opening?.abort();
+  }
+
+  async choose(backend: BackendChoice): Promise<void> {
+    this.#dispatch({ type: 'choose', backend });
+    if (this.state.bundle) await this.#openDecoder();
+  }
+
+  dismiss(id: number): void {
+    this.#dispatch({ type: 'dismiss', id });
+  }
+
+  /** Runs one opening at a time; what goes wrong is told, and all that was there stays. */
+  async #open<T>(opening: Opening, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    this.#opening?.abort();
+    const abort = new AbortController();
+    this.#opening = abort;
+    this.#dispatch({ type: 'opening', opening });
+    try {
+      return await work(abort.signal);
+    } catch (error) {
+      if (!abort.signal.aborted) this.#tell(`${opening.name} was not opened`, error);
+      return undefined;
+    } finally {
+      if (this.#opening === abort) {
+        this.#opening = undefined;
+        this.#dispatch({ type: 'settled' });
+      }
+    }
+  }
+
+  #fetch(opening: Opening, base: string, paths: readonly string[]): Promise<NamedFile[] | undefined> {
+    return this.#open(opening, (signal) =>
+      fetchFiles(base, paths, {
+        signal,
+        onProgress: (done, total) =>
+          this.#dispatch({
+            type: 'opening',
+            opening: { ...opening, progress: { phase: 'fetch', done, total } },
+          }),
+      }),
+    );
+  }
+
+  async #openBundle(files: readonly NamedFile[], name: string): Promise<void> {
+    if (this.#usesMissingDevice()) return this.#openModel(files, name);
+    const engine = await this.#open({ what: 'bundle', name }, (signal) => this.#load(files, name, signal));
+    if (engine) await this.#take(engine, files, name);
+  }
+
+  #usesMissingDevice(): boolean {
+    return this.state.device.kind === 'missing' && this.state.backend === 'webgpu';
+  }
+
+  /** Without a device, the bundle is checked and described: the person may choose the reference backend for it. */
+  async #openModel(files: readonly NamedFile[], name: string): Promise<void> {
+    const model = await this.#open({ what: 'bundle', name }, async (signal) => {
+      const bytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
+      if (bytes > REFERENCE_LIMIT_BYTES) {
+        throw new F2iError('UNSUPPORTED', 'without WebGPU this bundle is too large to be used here', {
+          file: name,
+          expected: `at most ${REFERENCE_LIMIT_BYTES / 1e6} MB for the reference backend`,
+          found: `${(bytes / 1e6).toFixed(1)} MB`,
+        });
+      }
+      const folder = folderOfFiles(
+        files.map(({ path, blob }) => ({ path: nameOf(path), blob })),
+        name,
+      );
+      const { model } = await readBundle(folder, signal);
+      refuseFeatures(model.output.kind, name);
+      return model;
+    });
+    if (!model) return;
+    await this.#stop();
+    this.#files = files;
+    this.#dispatch({ type: 'bundle', bundle: { name, model } });
+    this.#prepareAgain();
+  }
+
+  /** The open bundle on the chosen backend. */
+  async #openDecoder(): Promise<boolean> {
+    const files = this.#files;
+    const { name } = this.state.bundle!;
+    const engine = await this.#open({ what: 'bundle', name }, (signal) => this.#load(files, name, signal));
+    if (!engine) return false;
+    await this.#engine?.close();
+    this.#watch(engine);
+    return true;
+  }
+
+  #load(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<Engine> {
+    return Engine.open(files, {
+      device: this.state.backend,
+      signal,
+      onProgress: (progress) => {
+        if (signal.aborted) return;
+        this.#dispatch({ type: 'opening', opening: { what: 'bundle', name, progress } });
+      },
+    });
+  }
+
+  async #take(engine: Engine, files: readonly NamedFile[], name: string): Promise<void> {
+    const { model } = engine.decoder;
+    try {
+      refuseFeatures(model.output.kind, name);
+    } catch (error) {
+      this.#tell(`${name} was not opened`, error);
+      return engine.close();
+    }
+    await this.#stop();
+    await this.#engine?.close();
+    this.#files = files;
+    this.#dispatch({ type: 'bundle', bundle: { name, model } });
+    this.#watch(engine);
+    this.#prepareAgain();
+  }
+
+  /** From here on this is the page's decoder; its end by itself is told. */
+  #watch(engine: Engine): void {
+    this.#engine = engine;
+    const { backend, warnings } = engine.decoder;
+    this.#dispatch({ type: 'decoder', decoder: { device: backend.info.description, warnings } });
+    void engine.decoder.lost.then((error) => {
+      if (engine.closed || this.#engine !== engine) return;
+      this.#engine = undefined;
+      this.#dispatch({ type: 'lost' });
+      const what = error.code === 'WORKER_LOST' ? 'The worker has ended' : 'The GPU device was lost';
+      this.#tell(`${what}. Nothing is lost: choose Continue`, error);
+      void engine.close();
+    });
+  }
+
+  async #openResponses(name: string, read: (signal: AbortSignal) => Promise<Opened>): Promise<void> {
+    const { bundle } = this.state;
+    const found = await this.#open({ what: 'responses', name }, async (signal) => {
+      const opened = await read(signal);
+      const responses = prepare(opened, bundle?.model);
+      if (bundle) checkVoxels(responses, bundle.model.input.voxels, bundle.name);
+      return { opened, responses };
+    });
+    if (!found) return;
+    await this.#stop();
+    this.#opened = found.opened;
+    this.#takeResponses(found.responses);
+  }
+
+  /** Another bundle may ask for another preparation of the same responses. */
+  #prepareAgain(): void {
+    const { bundle } = this.state;
+    if (!this.#opened || !bundle) return;
+    try {
+      const responses = prepare(this.#opened, bundle.model);
+      this.#takeResponses(responses);
+      checkVoxels(responses, bundle.model.input.voxels, bundle.name);
+    } catch (error) {
+      this.#tell('The responses that are open are not for this decoder', error);
+    }
+  }
+
+  #takeResponses(responses: Responses): void {
+    this.#responses = responses;
+    this.#images.clear();
+    const { name, betas, trials, labels, truth, simulated, notes } = responses;
+    this.#dispatch({
+      type: 'responses',
+      responses: {
+        name,
+        voxels: betas.shape[1]!,
+        trials,
+        labels,
+        hasStimuli: truth !== undefined,
+        simulated,
+        notes,
+      },
+    });
+  }
+
+  // What runs
+
+  /** Reconstructs the first so many trials. */
+  async start(count: number): Promise<void> {
+    if (!canStart(this.state)) return;
+    this.#images.clear();
+    this.#dispatch({ type: 'start', trials: this.state.responses!.trials.slice(0, count) });
+    await this.#compute();
+  }
+
+  cancel(): void {
+    this.#running?.abort.abort();
+  }
+
+  /** After a lost device: opens another, and makes the pictures that are missing. */
+  async resume(): Promise<void> {
+    if (this.state.phase !== 'lost' || !(await this.#openDecoder())) return;
+    this.#dispatch({ type: 'resume' });
+    for (const { id, kind } of this.state.notices) if (kind === 'error') this.dismiss(id);
+    if (this.#isRunning()) await this.#compute();
+  }
+
+  #isRunning(): boolean {
+    return this.state.phase === 'running';
+  }
+
+  async #stop(): Promise<void> {
+    this.cancel();
+    await this.#running?.ended;
+  }
+
+  #compute(): Promise<void> {
+    const abort = new AbortController();
+    const ended = this.#run(this.#engine!, abort.signal).finally(() => {
+      if (this.#running?.abort === abort) this.#running = undefined;
+    });
+    this.#running = { abort, ended };
+    return ended;
+  }
+
+  async #run({ decoder }: Engine, signal: AbortSignal): Promise<void> {
+    const { run, wanted } = this.state;
+    const { betas, runs, truth } = this.#responses!;
+    const scorer = truth && new Scorer(truth, wanted);
+    let since = performance.now();
+    const lap = () => {
+      const milliseconds = performance.now() - since;
+      this.#dispatch({ type: 'elapsed', run, milliseconds });
+    };
+    try {
+      for await (const { trial, image } of decoder.reconstruct(betas as Rows, {
+        trials: remaining(this.state),
+        runs,
+        signal,
+      })) {
+        lap();
+        this.#images.set(trial, image!);
+        this.#dispatch({
+          type: 'picture',
+          run,
+          picture: { trial, score: scorer?.score(trial, image!.data) },
+        });
+        await nextFrame();
+        since = performance.now();
+        if (!this.#isRunning()) return;
+      }
+      this.#dispatch({ type: 'end', run, how: 'done' });
+    } catch (error) {
+      lap();
+      if (signal.aborted) this.#dispatch({ type: 'end', run, how: 'cancelled' });
+      else if (!(error instanceof F2iError && ['DEVICE_LOST', 'WORKER_LOST'].includes(error.code))) {
+        this.#dispatch({ type: 'end', run, how: 'failed' });
+        this.#tell('The reconstruction stopped', error);
+      }
+    }
+  }
+
+  // What is shown and saved
+
+  stimulus(trial: number): Picture | undefined {
+    const { truth } = this.#responses ?? {};
+    if (!truth) return undefined;
+    const { data, shape } = rowOf(truth.pictures, truth.stimulusOf[trial]!);
+    return new PictureOf(data, shape.slice(1), [0, 1]);
+  }
+
+  reconstruction(trial: number): Picture | undefined {
+    return this.#images.get(trial);
+  }
+
+  save(trial: number): void {
+    const picture = this.#images.get(trial);
+    if (!picture) return;
+    download(picture.toPng(), pictureName(trial, this.state.responses?.labels[trial] ?? ''), 'image/png');
+  }
+
+  saveAll(): void {
+    const zip = archive(this.state, (trial) => this.#images.get(trial)!);
+    download(zip, `${this.state.responses?.name ?? 'pictures'}-fmri2image.zip`, 'application/zip');
+  }
+
+  /** Tensors and bytes on the device. */
+  stats() {
+    return this.#engine?.decoder.stats();
+  }
+
+  /** Frees the device; for a page that goes away. */
+  async close(): Promise<void> {
+    await this.#stop();
+    await this.#engine?.close();
+  }
+
+  #tell(title: string, error: unknown): void {
+    this.#dispatch({ type: 'notice', notice: noticeOf(title, error) });
+  }
+
+  say(title: string, message: string): void {
+    this.#dispatch({ type: 'notice', notice: note(title, message) });
+  }
+}
+
+function refuseFeatures(kind: string, file: string): void {
+  if (kind === 'picture') return;
+  throw new F2iError('UNSUPPORTED', 'this decoder makes features, which are no pictures to show', {
+    file: `${file}/${MODEL}`,
+    field: 'output.kind',
+    expected: 'picture',
+    found: kind,
+  });
+}
+
+function checkVoxels({ name, betas }: Responses, expected: number, bundle: string): void {
+  const [rows, found] = betas.shape as [number, number];
+  if (found === expected) return;
+  throw new F2iError('INVALID_ARGUMENT', 'responses of another number of voxels than the decoder reads', {
+    file: name,
+    field: 'voxels',
+    expected: `${expected}, as ${bundle}`,
+    found: `${found} (${rows} trials of ${found} voxels)`,
+  });
+}
+
+/** Lets the browser paint; a hidden page has no frames to wait for. */
+function nextFrame(): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(resolve, 50);
+    requestAnimationFrame(() => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,89 @@
+import { blobSource, type Folder, memoryFolder, type Source } from '@fmri2image/core';
+
+/** A file with its path inside the folder that was picked or dropped (its name, if it came alone). */
+export interface NamedFile {
+  readonly path: string;
+  readonly blob: Blob;
+}
+
+export const MODEL = 'model.json';
+export const WEIGHTS = 'weights.safetensors';
+const STUDY = 'study.json';
+
+/** What was picked, told apart by names alone. */
+export interface Sorted {
+  /** The files of a bundle; incomplete if one of them is missing. */
+  readonly bundle: readonly NamedFile[];
+  /** A study folder: everything below the folder of its `study.json`. */
+  readonly study: readonly NamedFile[];
+  /** Other files: responses, and perhaps a mask. */
+  readonly responses: readonly NamedFile[];
+}
+
+export function sortFiles(files: readonly NamedFile[]): Sorted {
+  const visible = files.filter(({ path }) => !path.split('/').some((part) => part.startsWith('.')));
+  const bundle = visible.filter(({ path }) => [MODEL, WEIGHTS].includes(nameOf(path)));
+  const rest = visible.filter((file) => !bundle.includes(file));
+  const manifest = rest.find(({ path }) => nameOf(path) === STUDY);
+  if (!manifest) return { bundle, study: [], responses: rest };
+  const root = folderOf(manifest.path);
+  const study = rest.flatMap((file) =>
+    file.path.startsWith(root) ? [{ path: file.path.slice(root.length), blob: file.blob }] : [],
+  );
+  return { bundle, study, responses: [] };
+}
+
+export const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+
+/** With its last slash; empty for a file that lies in no folder. */
+export const folderOf = (path: string) => path.slice(0, path.lastIndexOf('/') + 1);
+
+/** Name for people of a set of files: their folder, or the first of them. */
+export function setName(files: readonly NamedFile[]): string {
+  const [first] = files;
+  if (!first) return 'nothing';
+  return folderOf(first.path).split('/').filter(Boolean).at(-1) ?? first.path;
+}
+
+export function sourceOf({ path, blob }: NamedFile): Source {
+  return blobSource(blob, path);
+}
+
+export function folderOfFiles(files: readonly NamedFile[], name: string): Folder {
+  return memoryFolder(
+    files.map((file) => [file.path, blobSource(file.blob, `${name}/${file.path}`)] as const),
+    name,
+  );
+}
+
+export function fromList(list: ArrayLike<File>): NamedFile[] {
+  return Array.from(list, (blob) => ({ path: blob.webkitRelativePath || blob.name, blob }));
+}
+
+/** Everything that was dropped, folders with all they hold. Must be called within the event's own turn. */
+export function fromDrop(transfer: DataTransfer): Promise<NamedFile[]> {
+  const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry()).filter(
+    (entry) => entry !== null,
+  );
+  if (entries.length === 0) return Promise.resolve(fromList(transfer.files));
+  return Promise.all(entries.map((entry) => filesBelow(entry))).then((found) => found.flat());
+}
+
+async function filesBelow(entry: FileSystemEntry): Promise<NamedFile[]> {
+  if (entry.isFile) {
+    const blob = await new Promise<File>((resolve, reject) =>
+      (entry as FileSystemFileEntry).file(resolve, reject),
+    );
+    return [{ path: entry.fullPath.replace(/^\//, ''), blob }];
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const found: NamedFile[] = [];
+  // A reader gives its entries in portions, the last of which is empty.
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (some.length === 0) return found;
+    for (const child of some) found.push(...(await filesBelow(child)));
+  }
+}

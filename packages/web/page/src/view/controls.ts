@@ -1,0 +1,151 @@
+import { canStart, mismatch, type State, summary } from '../state.ts';
+import { counted, h, percentText, rText, setText } from './dom.ts';
+import { tag } from './facts.ts';
+
+export interface ControlActions {
+  start(count: number): void;
+  cancel(): void;
+  resume(): void;
+  saveAll(): void;
+}
+
+/** Beyond this many, a run starts with the first of them unless told otherwise. */
+const MANY = 200;
+
+/** Start, cancel, continue and save; how far a run is, in words and as a bar. */
+export class Controls {
+  readonly #start = h('button', { type: 'button', class: 'primary', id: 'start' }, 'Reconstruct');
+  readonly #cancel = h('button', { type: 'button', id: 'cancel' }, 'Cancel');
+  readonly #resume = h('button', { type: 'button', class: 'primary', id: 'resume' }, 'Continue');
+  readonly #saveAll = h('button', { type: 'button', id: 'save-all' }, 'Save all as ZIP');
+  readonly #count = h('select', { id: 'count' });
+  readonly #countLabel = h('label', { class: 'count' }, 'Trials ', this.#count);
+  readonly #line = h('span', { id: 'line' });
+  readonly #simulated = tag('info', 'simulated person');
+  readonly #bar = h('progress', { id: 'run-bar', 'aria-label': 'Pictures reconstructed' });
+  #counts = '';
+
+  constructor(
+    private readonly container: HTMLElement,
+    actions: ControlActions,
+  ) {
+    this.#start.addEventListener('click', () => actions.start(Number(this.#count.value)));
+    this.#cancel.addEventListener('click', () => actions.cancel());
+    this.#resume.addEventListener('click', () => actions.resume());
+    this.#saveAll.addEventListener('click', () => actions.saveAll());
+    container.append(
+      h(
+        'div',
+        { class: 'buttons' },
+        this.#start,
+        this.#resume,
+        this.#cancel,
+        this.#countLabel,
+        this.#saveAll,
+      ),
+      h('p', { class: 'line' }, this.#simulated, this.#line),
+      this.#bar,
+    );
+  }
+
+  render(state: State): void {
+    const { phase, wanted, pictures, responses, bundle } = state;
+    const running = phase === 'running';
+    const focused = this.container.contains(document.activeElement);
+    this.container.hidden = !bundle && !responses;
+    this.#offerCounts(responses?.trials.length ?? 0);
+    this.#start.hidden = running || phase === 'lost';
+    this.#start.disabled = !canStart(state);
+    this.#start.textContent = wanted.length > 0 ? 'Start again' : 'Reconstruct';
+    this.#cancel.hidden = !running;
+    this.#resume.hidden = phase !== 'lost';
+    this.#resume.disabled = state.opening !== undefined;
+    this.#countLabel.hidden = running || phase === 'lost' || !canStart(state);
+    this.#saveAll.hidden = running || pictures.length === 0;
+    this.#bar.hidden = wanted.length === 0;
+    this.#bar.max = Math.max(1, wanted.length);
+    this.#bar.value = pictures.length;
+    setText(this.#line, lineOf(state));
+    this.#simulated.hidden = !responses?.simulated;
+    // The button that had the focus may be gone: its successor takes it.
+    if (focused && document.activeElement === document.body) {
+      [this.#cancel, this.#resume, this.#start].find((button) => !button.hidden && !button.disabled)?.focus();
+    }
+  }
+
+  #offerCounts(total: number): void {
+    if (String(total) === this.#counts) return;
+    this.#counts = String(total);
+    const steps = [12, 48, MANY, 1000].filter((step) => step < total);
+    const chosen = Math.min(total, MANY);
+    this.#count.replaceChildren(
+      ...steps.map((step) => h('option', { value: step, selected: step === chosen }, `first ${step}`)),
+      h('option', { value: total, selected: total === chosen }, `all ${total.toLocaleString('en')}`),
+    );
+  }
+}
+
+/** Where things stand, as a sentence. */
+export function lineOf(state: State): string {
+  const { phase, wanted, pictures, bundle, responses, decoder, device, backend, elapsed } = state;
+  const of = `${pictures.length} of ${counted(wanted.length, 'picture')}`;
+  const on = decoder ? ` on ${decoder.device}` : '';
+  switch (phase) {
+    case 'running':
+      return `${of} …`;
+    case 'done':
+      return `${counted(pictures.length, 'picture')} in ${(elapsed / 1e3).toFixed(1)} s${on}`;
+    case 'cancelled':
+      return `Cancelled: ${of} are done.`;
+    case 'failed':
+      return `Stopped by an error: ${of} are done.`;
+    case 'lost':
+      return wanted.length > 0
+        ? `Interrupted: ${of} are done. Continue opens the device again and makes the others.`
+        : 'The device is gone. Continue opens it again; no file has to be chosen again.';
+  }
+  if (!bundle) return 'Now open the bundle of a fitted decoder.';
+  if (!responses) return 'Now open the responses that it is to decode.';
+  if (mismatch(state)) return 'These responses are not for this decoder.';
+  if (!decoder) {
+    return device.kind === 'missing' && backend === 'webgpu'
+      ? 'Without WebGPU: see below.'
+      : 'The decoder is being opened …';
+  }
+  return `Ready${on}.`;
+}
+
+/** Mean scores, each beside what chance gives. */
+export function renderScores(container: HTMLElement, state: State): void {
+  const scores = summary(state);
+  container.hidden = !scores;
+  if (!scores) return;
+  const { correlation, chance, twoWay, meanPicture, scored } = scores;
+  container.replaceChildren(
+    tile('Correlation', rText(correlation), [
+      `chance ${rText(chance)}`,
+      ...(meanPicture === undefined ? [] : [`mean picture ${rText(meanPicture)}`]),
+    ]),
+    tile('Two-way identification', percentText(twoWay), ['chance 50 %']),
+    tile('Scored', String(scored), [`of ${counted(state.wanted.length, 'trial')}`]),
+    h(
+      'p',
+      { class: 'legend' },
+      h(
+        'span',
+        { class: 'key' },
+        'Left: shown. Right: reconstructed. Bar: correlation with what was shown; tick: chance, the mean correlation with the other stimuli.',
+      ),
+    ),
+  );
+}
+
+function tile(name: string, value: string, beside: readonly string[]): HTMLElement {
+  return h(
+    'div',
+    { class: 'tile' },
+    h('span', { class: 'tile-name' }, name),
+    h('span', { class: 'tile-value' }, value),
+    h('span', { class: 'tile-beside' }, beside.join(' · ')),
+  );
+}

@@ -1,0 +1,102 @@
+import type { BundleFacts, DecoderFacts, ResponsesFacts } from '../state.ts';
+import { bytesText, counted, fact, h } from './dom.ts';
+
+const SAW = { no: 'no', yes: 'yes', unknown: 'unknown' } as const;
+
+/** What the bundle is, in the words of its `model.json`. */
+export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts | undefined): HTMLElement {
+  const { kind, contentHash, input, output, ledger, containsTrainingData, files } = model;
+  const [height, width, channels = 1] = output.shape;
+  const makes =
+    output.kind === 'picture'
+      ? `pictures, ${height} × ${width} pixels, ${channels === 3 ? 'colour' : 'grey'}`
+      : `features [${output.shape.join(', ')}]${output.name ? ` of ${output.name}` : ''}`;
+  const seen = ledger.filter(({ sawTest }) => sawTest !== 'no');
+  return h(
+    'div',
+    {},
+    h('p', { class: 'name' }, name),
+    h(
+      'dl',
+      { class: 'facts' },
+      fact('Kind', kind),
+      fact('Identity', h('code', { title: contentHash, class: 'hash' }, contentHash.slice(0, 12))),
+      fact('Reads', counted(input.voxels, 'voxel'), input.selection ? `: ${input.selection}` : ''),
+      input.repetitionTime !== undefined && fact('TR', `${input.repetitionTime} s`),
+      fact('Makes', makes),
+      fact('Weights', bytesText(files['weights.safetensors'].bytes)),
+      fact('Person', model.pseudonym ?? 'not named'),
+      fact('Data terms', model.dataTerms ?? 'not stated'),
+      model.consentReference !== undefined && fact('Consent', model.consentReference),
+      fact(
+        'Training data inside',
+        containsTrainingData ? tag('warn', 'yes: share it only where the data may be shared') : 'no',
+      ),
+    ),
+    ledger.length > 0 &&
+      h(
+        'details',
+        {},
+        h(
+          'summary',
+          {},
+          'Ledger: ',
+          seen.length === 0
+            ? `${counted(ledger.length, 'fitted step')}, none saw the test data`
+            : `${seen.length} of ${counted(ledger.length, 'fitted step')} saw, or may have seen, the test data`,
+        ),
+        h(
+          'ol',
+          { class: 'ledger' },
+          ...ledger.map(({ step, runs, sawTest, note }) =>
+            h(
+              'li',
+              {},
+              h('span', { class: 'step' }, step),
+              runs.length > 0 && h('span', { class: 'runs' }, `on ${runsText(runs)}`),
+              h(
+                'span',
+                { class: 'saw' },
+                'saw test data: ',
+                tag(sawTest === 'no' ? 'good' : 'warn', SAW[sawTest]),
+              ),
+              note !== undefined && h('span', { class: 'runs' }, note),
+            ),
+          ),
+        ),
+      ),
+    ...(decoder?.warnings ?? []).map((warning) => h('p', { class: 'caution' }, warning)),
+  );
+}
+
+function runsText(runs: readonly string[]): string {
+  const shown = runs.slice(0, 4).join(', ');
+  return `${runs.length === 1 ? 'run' : 'runs'} ${shown}${runs.length > 4 ? ` and ${runs.length - 4} more` : ''}`;
+}
+
+export function responsesFacts({
+  name,
+  voxels,
+  trials,
+  simulated,
+  notes,
+  hasStimuli,
+}: ResponsesFacts): HTMLElement {
+  return h(
+    'div',
+    {},
+    h('p', { class: 'name' }, name, ' ', simulated && tag('info', 'simulated, not a person')),
+    h(
+      'dl',
+      { class: 'facts' },
+      fact('Trials', trials.length.toLocaleString('en')),
+      fact('Voxels', voxels.toLocaleString('en')),
+      fact('Stimuli', hasStimuli ? 'known: pictures are scored' : 'not known: no scores'),
+    ),
+    notes.length > 0 && h('ul', { class: 'notes' }, ...notes.map((note) => h('li', {}, note))),
+  );
+}
+
+export function tag(tone: 'good' | 'warn' | 'info', text: string): HTMLElement {
+  return h('span', { class: `tag ${tone}` }, text);
+}

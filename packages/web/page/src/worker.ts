@@ -1,0 +1,2 @@
+import './strict.ts';
+import '@fmri2image/web/worker';
