@@ -9,6 +9,7 @@ import { exportCommand } from './commands/export.ts';
 import { fitCommand } from './commands/fit.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { reconstructCommand } from './commands/reconstruct.ts';
+import { reportCommand } from './commands/report.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { EXIT, report } from './exit.ts';
 
@@ -27,6 +28,7 @@ async function main(): Promise<number> {
     fitCommand,
     reconstructCommand,
     evaluateCommand,
+    reportCommand,
     exportCommand,
     doctorCommand,
     benchCommand,

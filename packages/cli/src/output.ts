@@ -2,7 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { F2iError } from '@fmri2image/core';
 
-/** What a command writes, and the entries that make a folder recognisable as such. */
+/** What a command writes, and the entries that make a folder recognisable as such, the first of them always there. */
 const KINDS = {
   bundle: ['model.json', 'weights.safetensors'],
   'folder of reconstructions': [
@@ -15,8 +15,20 @@ const KINDS = {
     'scores.tsv',
     'evaluation.json',
   ],
+  report: [
+    'report.json',
+    'report.html',
+    'scores.tsv',
+    'scores.json',
+    'receptive-fields.tsv',
+    'figures',
+    'pictures',
+    'dataset_description.json',
+    'README',
+    /^sub-[a-z0-9]+(\.html)?$/i,
+  ],
   'simulated study': ['study.json', 'voxels.npy', 'pictures.npy', 'trials.tsv'],
-} as const;
+} as const satisfies Record<string, readonly [string, ...(string | RegExp)[]]>;
 export type OutputKind = keyof typeof KINDS;
 
 export interface OutputRequest {
@@ -55,10 +67,13 @@ export async function prepareOutput({
   if (!entry.isDirectory()) throw refuse('a file of this name exists; nothing was replaced');
   const entries = await readdir(path);
   if (entries.length === 0) return { force: true };
-  const known: readonly string[] = KINDS[kind];
-  const foreign = entries.find((name) => !known.includes(name));
-  if (foreign !== undefined || !entries.includes(known[0]!)) {
-    const what = foreign === undefined ? `no ${known[0]} is in it` : `it holds ${foreign}`;
+  const known: readonly (string | RegExp)[] = KINDS[kind];
+  const [mark] = KINDS[kind];
+  const isKnown = (name: string) =>
+    known.some((entry) => (typeof entry === 'string' ? entry === name : entry.test(name)));
+  const foreign = entries.find((name) => !isKnown(name));
+  if (foreign !== undefined || !entries.includes(mark)) {
+    const what = foreign === undefined ? `no ${mark} is in it` : `it holds ${foreign}`;
     throw refuse(`it exists and is not a ${kind} (${what}); nothing was replaced`);
   }
   if (!force) throw refuse(`it exists already; --force replaces this ${kind}`);

@@ -1,26 +1,19 @@
 import { join } from 'node:path';
 import type { Evaluation } from '@fmri2image/core';
-import { nodeFolder, writeFileAtomic, writeFolderAtomic } from '@fmri2image/node';
-import { type Command, Option } from 'commander';
+import { writeFileAtomic, writeFolderAtomic } from '@fmri2image/node';
+import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
-import { type DeviceOptions, seedNumber, usage, wholeNumber, withDevice, withStudy } from '../options.ts';
+import { withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import { evaluateResults, printEvaluation } from '../pipeline/evaluate.ts';
-import { heldOutResults } from '../pipeline/leaveOneOut.ts';
 import { sharingNotes } from '../pipeline/notes.ts';
-import { type Results, readResults, writeResults } from '../pipeline/results.ts';
+import { type Results, writeResults } from '../pipeline/results.ts';
 import { scoresTable } from '../pipeline/scores.ts';
-import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
 import { openStudy } from '../study.ts';
-import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
+import { checkResultsUse, obtainResults, type ResultsFlags, withResults } from './resultsOptions.ts';
 
-interface Options extends DeviceOptions, FitFlags {
-  data?: string;
-  reconstructions?: string;
-  leaveOneOut?: Grouping;
+interface Options extends ResultsFlags {
   output?: string;
-  permutations: number;
-  seed: number;
   force?: boolean;
 }
 
@@ -31,38 +24,16 @@ export function evaluateCommand(program: Command): void {
     .description(
       'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification and frame correlation, beside chance, the mean training picture, shuffled trials and a permutation p-value; docs/scores.md explains them.',
     )
-    .option('--reconstructions <folder>', 'written by fmri2image reconstruct')
-    .addOption(new Option('--leave-one-out <label>', 'hold out one after the other').choices([...GROUPINGS]))
     .option('-o, --output <folder>', 'with --leave-one-out: write reconstructions and scores here')
-    .option('--permutations <n>', 'rearrangements of the permutation test', wholeNumber, 999)
-    .option('--seed <n>', 'of permutations and intervals', seedNumber, 0)
     .option('-f, --force', 'replace an existing folder');
-  const general = new Set(withStudy(command).options);
-  const ofFit = withFit(command).options.filter((option) => !general.has(option));
+  const ofFit = withResults(command);
   withDevice(command).action((study: string, options: Options) => {
-    checkUse(command, options, ofFit);
+    checkResultsUse(command, options, ofFit, {
+      more: ['--output', '--force'],
+      hint: ', and scores.tsv goes into that folder',
+    });
     return withContext(options, (context) => run(study, options, context));
   });
-}
-
-/** One of two ways to work; and what only the other one understands is not passed over in silence. */
-function checkUse(command: Command, options: Options, ofFit: readonly Option[]): void {
-  if ((options.reconstructions === undefined) === (options.leaveOneOut === undefined)) {
-    throw usage('evaluate needs either --reconstructions FOLDER or --leave-one-out run|session|group');
-  }
-  if (options.reconstructions === undefined) return;
-  const foreign = [
-    ...ofFit,
-    ...command.options.filter(({ long }) => long === '--output' || long === '--force'),
-  ];
-  const given = foreign.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
-  if (given.length > 0) {
-    const names = given.map(({ long }) => long).join(', ');
-    const belong = given.length === 1 ? 'belongs' : 'belong';
-    throw usage(
-      `${names} ${belong} to --leave-one-out; with --reconstructions nothing is fitted, and scores.tsv goes into that folder`,
-    );
-  }
 }
 
 async function run(path: string, options: Options, context: Context): Promise<void> {
@@ -80,10 +51,7 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   console.progress('read the study');
   const study = await openStudy(path, options.data, signal);
   const read = performance.now();
-  const results =
-    options.reconstructions !== undefined
-      ? await readResults(await nodeFolder(options.reconstructions, { onRepair: console.warn }), signal)
-      : await heldOutResults(study, options.leaveOneOut!, fitSettings(options, 'no'), context);
+  const results = await obtainResults(study, options, context);
   console.progress('evaluate');
   const evaluation = await evaluateResults(study, results, options, context);
   const notes = [

@@ -166,7 +166,7 @@ function pictureName({ trials, stimulusName }: ResultItem): string {
   return name ? `${trial}_${name}` : trial;
 }
 
-function enlarged(picture: Picture): Picture {
+export function enlarged(picture: Picture): Picture {
   const factor = Math.max(1, Math.ceil(SMALLEST_SIDE / Math.min(picture.height, picture.width)));
   const { height, width, channels } = picture;
   const data = new Float32Array(height * width * channels * factor ** 2);

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { writeFolderAtomic } from '@fmri2image/node';
+import type { Command } from 'commander';
+import { derivativeNameNote } from '../bids.ts';
+import { type Context, withContext } from '../context.ts';
+import { withDevice } from '../options.ts';
+import { prepareOutput } from '../output.ts';
+import { evaluateResults } from '../pipeline/evaluate.ts';
+import { sharingNotes } from '../pipeline/notes.ts';
+import { provenanceOf } from '../pipeline/results.ts';
+import { reportData } from '../report/data.ts';
+import { drawFigures } from '../report/figures/index.ts';
+import { headline } from '../report/sections/summary.ts';
+import { reportFiles, writeReport } from '../report/write.ts';
+import { openStudy } from '../study.ts';
+import { checkResultsUse, obtainResults, type ResultsFlags, withResults } from './resultsOptions.ts';
+
+interface Options extends ResultsFlags {
+  output: string;
+  stimuli: boolean;
+  force?: boolean;
+}
+
+export function reportCommand(program: Command): void {
+  const command = program
+    .command('report')
+    .summary('one page about reconstructions: pictures, scores, controls, methods')
+    .description(
+      'Writes a folder with one HTML page, readable offline, about a folder of reconstructions (--reconstructions), or fits, reconstructs, scores and reports with each run, session or group held out in turn (--leave-one-out). Pictures stand beside their stimuli at fixed percentiles of the score; scores beside chance, controls and the noise ceiling; with the ledger of every fitted step and a methods paragraph. The folder is a BIDS derivative. docs/report.md explains it.',
+    )
+    .requiredOption('-o, --output <folder>', 'the folder to write')
+    .option('--no-stimuli', 'leave out the stimuli, and training pictures, everywhere')
+    .option('-f, --force', 'replace an existing report');
+  const ofFit = withResults(command);
+  withDevice(command).action((study: string, options: Options) => {
+    checkResultsUse(command, options, ofFit);
+    return withContext(options, (context) => run(study, options, context));
+  });
+}
+
+async function run(path: string, options: Options, context: Context): Promise<void> {
+  const { console, signal, backend } = context;
+  const output = await prepareOutput({
+    path: options.output,
+    kind: 'report',
+    force: options.force,
+    inputs: [path, options.data, options.reconstructions],
+  });
+  console.progress('read the study');
+  const study = await openStudy(path, options.data, signal);
+  const results = await obtainResults(study, options, context);
+  console.progress('evaluate');
+  const evaluation = await evaluateResults(study, results, { ...options, keepNull: true }, context);
+  const notes = [
+    ...study.warnings,
+    ...results.provenance.warnings,
+    ...sharingNotes(study, results, evaluation),
+  ];
+  const reported =
+    options.reconstructions === undefined
+      ? results.provenance
+      : provenanceOf(study.name, results.provenance.decoder, results.provenance.bundle, backend.info, []);
+  console.progress('draw');
+  const data = await reportData(
+    { study, results, evaluation, notes, showStimuli: options.stimuli, seed: options.seed, reported },
+    context,
+  );
+  const figures = await drawFigures(data, signal);
+  await writeFolderAtomic(options.output, (write) => writeReport({ ...data, figures }, write), {
+    ...output,
+    signal,
+    onRepair: console.warn,
+  });
+  const page = join(options.output, reportFiles(study).page);
+  for (const note of notes) console.warn(`note: ${note}`);
+  const named = derivativeNameNote(options.output);
+  if (named !== undefined) console.warn(`note: ${named}`);
+  const { twoWay, frameCorrelation, trials } = evaluation;
+  console.result({
+    output: options.output,
+    page,
+    decoder: results.provenance.decoder,
+    twoWay: twoWay.score,
+    frameCorrelation: frameCorrelation.score,
+    permutationP: twoWay.p,
+    trials,
+    notes,
+    runId: reported.runId,
+    device: reported.device,
+  });
+  console.print(headline({ ...data, figures }));
+  console.print(`report: ${page}`);
+  console.print(`scores of each trial: ${join(options.output, reportFiles(study).scores)}`);
+}

@@ -1,0 +1,59 @@
+import type { Study } from '@fmri2image/core';
+import { nodeFolder } from '@fmri2image/node';
+import { type Command, Option } from 'commander';
+import type { Context } from '../context.ts';
+import { type DeviceOptions, seedNumber, usage, wholeNumber, withStudy } from '../options.ts';
+import { heldOutResults } from '../pipeline/leaveOneOut.ts';
+import { type Results, readResults } from '../pipeline/results.ts';
+import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
+import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
+
+/** Options of commands that score: reconstructions from a folder, or made by leaving one out. */
+export interface ResultsFlags extends DeviceOptions, FitFlags {
+  data?: string;
+  reconstructions?: string;
+  leaveOneOut?: Grouping;
+  permutations: number;
+  seed: number;
+}
+
+/** @returns the options that belong to fitting alone */
+export function withResults(command: Command): readonly Option[] {
+  command
+    .option('--reconstructions <folder>', 'written by fmri2image reconstruct or evaluate')
+    .addOption(new Option('--leave-one-out <label>', 'hold out one after the other').choices([...GROUPINGS]))
+    .option('--permutations <n>', 'rearrangements of the permutation test', wholeNumber, 999)
+    .option('--seed <n>', 'of permutations and intervals', seedNumber, 0);
+  const general = new Set(withStudy(command).options);
+  return withFit(command).options.filter((option) => !general.has(option));
+}
+
+/** One of two ways to work; and what only the other one understands is not passed over in silence. */
+export function checkResultsUse(
+  command: Command,
+  options: ResultsFlags,
+  ofFit: readonly Option[],
+  { more = [], hint = '' }: { more?: readonly string[]; hint?: string } = {},
+): void {
+  if ((options.reconstructions === undefined) === (options.leaveOneOut === undefined)) {
+    throw usage(
+      `${command.name()} needs either --reconstructions FOLDER or --leave-one-out run|session|group`,
+    );
+  }
+  if (options.reconstructions === undefined) return;
+  const foreign = [...ofFit, ...command.options.filter(({ long }) => more.includes(long ?? ''))];
+  const given = foreign.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  if (given.length > 0) {
+    const names = given.map(({ long }) => long).join(', ');
+    const belong = given.length === 1 ? 'belongs' : 'belong';
+    throw usage(`${names} ${belong} to --leave-one-out; with --reconstructions nothing is fitted${hint}`);
+  }
+}
+
+/** Reads the reconstructions, or makes them. */
+export async function obtainResults(study: Study, options: ResultsFlags, context: Context): Promise<Results> {
+  const { console, signal } = context;
+  return options.reconstructions !== undefined
+    ? readResults(await nodeFolder(options.reconstructions, { onRepair: console.warn }), signal)
+    : heldOutResults(study, options.leaveOneOut!, fitSettings(options, 'no'), context);
+}

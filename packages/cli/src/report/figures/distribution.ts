@@ -1,0 +1,96 @@
+import type { MetricResult } from '@fmri2image/core';
+import type { ReportData } from '../data.ts';
+import { counted, median, minus, score } from '../format.ts';
+import { draw, type Figure } from '../plot.ts';
+import { COLOUR } from '../theme.ts';
+
+/** How the scores of single trials spread, beside those of the mean picture. */
+export async function drawDistributions({ evaluation }: Pick<ReportData, 'evaluation'>): Promise<Figure[]> {
+  const { twoWay, frameCorrelation } = evaluation;
+  return [
+    await spread('distribution-identification', 'Two-way identification of a trial', twoWay, [0, 1]),
+    await spread('distribution-correlation', 'Frame correlation of a trial', frameCorrelation, [-1, 1]),
+  ];
+}
+
+const BINS = 25;
+
+/** Equal bins; a score on a border belongs to the bin above it, the largest to the last. */
+export function histogram(values: readonly number[], [low, high]: readonly [number, number], bins: number) {
+  const width = (high - low) / bins;
+  const counts = Array.from({ length: bins }, (_, i) => ({
+    from: low + i * width,
+    to: low + (i + 1) * width,
+    count: 0,
+  }));
+  for (const value of values) {
+    const bin = Math.floor((value - low) / width + 1e-9);
+    counts[Math.max(0, Math.min(bins - 1, bin))]!.count++;
+  }
+  return counts;
+}
+
+function spread(
+  name: string,
+  title: string,
+  metric: MetricResult,
+  range: readonly [number, number],
+): Promise<Figure> {
+  const scores = metric.perTrial;
+  // Where nothing is negative, half of the axis would be empty.
+  const low = Math.max(range[0], Math.floor(Math.min(...scores, metric.chance) * 10) / 10);
+  const values = histogram(scores, [low, range[1]], BINS);
+  const middle = median(scores);
+  const top = Math.max(...values.map(({ count }) => count));
+  const lines = [
+    { at: middle, text: `median ${minus(middle.toFixed(3))}`, role: 'median' },
+    { at: metric.chance, text: 'chance', role: 'chance' },
+  ];
+  const x = { type: 'quantitative', scale: { domain: [low, range[1]], nice: false }, title } as const;
+  const colour = {
+    field: 'role',
+    type: 'nominal',
+    legend: null,
+    scale: { domain: ['median', 'chance'], range: [COLOUR.ink, COLOUR.mark] },
+  };
+  const right = middle > (low + range[1]) / 2;
+  const description = `${title}: ${counted(scores.length, 'trial')}, from ${score(Math.min(...scores))} to ${score(Math.max(...scores))}, median ${score(middle)}; chance ${metric.chance}.`;
+  return draw(name, description, {
+    width: 400,
+    height: 150,
+    layer: [
+      {
+        data: { values },
+        mark: { type: 'bar', color: COLOUR.ours, binSpacing: 1, opacity: 0.85 },
+        encoding: {
+          x: { ...x, field: 'from', bin: { binned: true, step: (range[1] - low) / BINS } },
+          x2: { field: 'to' },
+          y: {
+            field: 'count',
+            type: 'quantitative',
+            title: 'trials',
+            axis: { tickMinStep: 1, tickCount: 4 },
+            scale: { domain: [0, top * 1.18], nice: false },
+          },
+        },
+      },
+      {
+        data: { values: lines },
+        mark: { type: 'rule', strokeWidth: 1.5, strokeDash: [4, 3] },
+        encoding: { x: { ...x, field: 'at' }, color: colour },
+      },
+      ...lines.map((line) => ({
+        data: { values: [line] },
+        mark: {
+          type: 'text',
+          y: 2,
+          baseline: 'top',
+          align: line.role === 'median' && right ? 'right' : 'left',
+          dx: line.role === 'median' && right ? -5 : 5,
+          color: line.role === 'median' ? COLOUR.ink : COLOUR.mark,
+        },
+        encoding: { x: { ...x, field: 'at' }, text: { field: 'text' } },
+      })),
+    ],
+  });
+}

@@ -1,0 +1,66 @@
+import type { MetricResult } from '@fmri2image/core';
+import type { ReportData } from '../data.ts';
+import { minus, pValue, score } from '../format.ts';
+import { draw, type Figure } from '../plot.ts';
+import { COLOUR } from '../theme.ts';
+import { histogram } from './distribution.ts';
+
+/** Scores of the rearrangements, and the true one. */
+export async function drawPermutations({ evaluation }: Pick<ReportData, 'evaluation'>): Promise<Figure[]> {
+  const { twoWay, frameCorrelation, permutation } = evaluation;
+  if (permutation.reason !== undefined) return [];
+  return [
+    await nullOf('permutation-identification', 'Two-way identification', twoWay),
+    await nullOf('permutation-correlation', 'Frame correlation', frameCorrelation),
+  ];
+}
+
+const BINS = 40;
+
+function nullOf(name: string, title: string, metric: MetricResult): Promise<Figure> {
+  const scores = metric.null ?? [];
+  const all = [...scores, metric.score];
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  const margin = 0.06 * (most - least || 1);
+  const range = [least - margin, most + margin] as const;
+  const values = histogram(scores, range, BINS);
+  const text = `observed ${minus(metric.score.toFixed(3))}`;
+  const x = {
+    type: 'quantitative',
+    scale: { domain: range, nice: false },
+    title: `${title}, mean over trials`,
+  };
+  const right = metric.score > (range[0] + range[1]) / 2;
+  const side = { align: right ? 'right' : 'left', dx: right ? -5 : 5 };
+  const description = `${title} of ${scores.length} rearrangements: mean ${score(metric.shuffled.mean)}, 95 % below ${score(metric.shuffled.p95)}; observed ${score(metric.score)}, p ${pValue(metric.p)}.`;
+  return draw(name, description, {
+    width: 400,
+    height: 150,
+    layer: [
+      {
+        data: { values },
+        mark: { type: 'bar', color: COLOUR.control, binSpacing: 1, opacity: 0.75 },
+        encoding: {
+          x: { ...x, field: 'from', bin: { binned: true, step: (range[1] - range[0]) / BINS } },
+          x2: { field: 'to' },
+          y: {
+            field: 'count',
+            type: 'quantitative',
+            title: 'rearrangements',
+            axis: { tickMinStep: 1, tickCount: 4 },
+          },
+        },
+      },
+      {
+        data: { values: [{ at: metric.score, text }] },
+        mark: { type: 'rule', strokeWidth: 2.5, color: COLOUR.ours },
+        encoding: { x: { ...x, field: 'at' } },
+      },
+      ...[text, `p = ${pValue(metric.p)}`].map((line, i) => ({
+        data: { values: [{ at: metric.score, text: line }] },
+        mark: { type: 'text', y: 4 + 15 * i, baseline: 'top', color: COLOUR.ink, ...side },
+        encoding: { x: { ...x, field: 'at' }, text: { field: 'text' } },
+      })),
+    ],
+  });
+}

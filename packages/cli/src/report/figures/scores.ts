@@ -1,0 +1,85 @@
+import type { MetricResult } from '@fmri2image/core';
+import type { ReportData } from '../data.ts';
+import { minus, score } from '../format.ts';
+import { draw, type Figure } from '../plot.ts';
+import { COLOUR } from '../theme.ts';
+
+/** One metric beside its controls: a row each. */
+export async function drawScores(data: Pick<ReportData, 'evaluation' | 'made'>): Promise<Figure[]> {
+  const { twoWay, frameCorrelation } = data.evaluation;
+  return [
+    await beside('scores-identification', 'Two-way identification', twoWay, data.made.decoder),
+    await beside('scores-correlation', 'Frame correlation', frameCorrelation, data.made.decoder),
+  ];
+}
+
+interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly low?: number;
+  readonly high?: number;
+  readonly role: 'ours' | 'control' | 'limit';
+}
+
+function rowsOf(metric: MetricResult, decoder: string): Row[] {
+  const { nearestTraining, meanPicture, shuffled, bestTraining } = metric;
+  const control = (name: string, value: number | undefined): Row[] =>
+    value === undefined ? [] : [{ name, value, role: 'control' }];
+  return [
+    { name: decoder, value: metric.score, low: metric.interval[0], high: metric.interval[1], role: 'ours' },
+    ...control('nearest training', nearestTraining),
+    ...control('mean picture', meanPicture),
+    { name: 'shuffled', value: shuffled.mean, low: shuffled.mean, high: shuffled.p95, role: 'control' },
+    ...(bestTraining === undefined
+      ? []
+      : [{ name: 'best of training', value: bestTraining, role: 'limit' } as const]),
+  ];
+}
+
+function beside(name: string, title: string, metric: MetricResult, decoder: string): Promise<Figure> {
+  const rows = rowsOf(metric, decoder);
+  const spoken = rows.map((row) => `${row.name} ${score(row.value)}`).join(', ');
+  const values = rows.map((row) => ({ ...row, label: minus(row.value.toFixed(3)) }));
+  const lowest = Math.min(metric.chance, ...rows.map((row) => row.low ?? row.value));
+  const domain = [Math.min(metric.chance === 0.5 ? 0.4 : -0.1, Math.floor(lowest * 10) / 10), 1];
+  const x = { field: 'value', type: 'quantitative', scale: { domain, nice: false }, title };
+  const y = {
+    field: 'name',
+    type: 'nominal',
+    sort: null,
+    axis: { title: null, labelColor: COLOUR.ink, labelFontSize: 12, minExtent: 104, maxExtent: 104 },
+  };
+  const colour = {
+    field: 'role',
+    type: 'nominal',
+    legend: null,
+    scale: { domain: ['ours', 'control', 'limit'], range: [COLOUR.ours, COLOUR.control, COLOUR.other] },
+  };
+  return draw(name, `${title}: ${spoken}; chance ${metric.chance}.`, {
+    width: 300,
+    height: rows.length * 30,
+    data: { values },
+    layer: [
+      {
+        data: { values: [{ chance: metric.chance }] },
+        mark: { type: 'rule', color: COLOUR.mark, strokeDash: [4, 3] },
+        encoding: { x: { field: 'chance', type: 'quantitative' } },
+      },
+      {
+        data: { values: [{ chance: metric.chance }] },
+        mark: { type: 'text', color: COLOUR.mark, align: 'left', dx: 4, y: -7, baseline: 'middle' },
+        encoding: { x: { field: 'chance', type: 'quantitative' }, text: { value: 'chance' } },
+      },
+      {
+        transform: [{ filter: 'isValid(datum.low)' }],
+        mark: { type: 'rule', strokeWidth: 3, opacity: 0.45 },
+        encoding: { x: { ...x, field: 'low' }, x2: { field: 'high' }, y, color: colour },
+      },
+      { mark: { type: 'point', filled: true, size: 90, opacity: 1 }, encoding: { x, y, color: colour } },
+      {
+        mark: { type: 'text', dy: -11, fontSize: 11, color: COLOUR.ink },
+        encoding: { x, y, text: { field: 'label' } },
+      },
+    ],
+  });
+}

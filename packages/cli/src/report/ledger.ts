@@ -1,0 +1,68 @@
+import type { SawTest, Study } from '@fmri2image/core';
+import type { FoldRecord } from '../pipeline/folds.ts';
+import { trainedTrials } from '../pipeline/training.ts';
+import { counted, listed } from './format.ts';
+
+/** A fitted step of one or several folds. */
+export interface LedgerRow {
+  readonly step: string;
+  /** In words: on which runs it was fitted. */
+  readonly runs: string;
+  readonly sawTest: SawTest;
+  readonly note?: string | undefined;
+  /** In words: in which folds. */
+  readonly folds: string;
+}
+
+/**
+ * The fitted steps of all folds, each once: equal steps are merged, and runs that follow the fold ("all but the one
+ * held out") are named so. Steps keep the order in which they were fitted.
+ */
+export function mergedLedger(folds: readonly FoldRecord[], study: Study): LedgerRow[] {
+  const rows = new Map<
+    string,
+    { step: FoldRecord['ledger'][number]; where: { fold: number; runs: string }[] }
+  >();
+  for (const [f, fold] of folds.entries()) {
+    const training = trainingRuns(fold, study);
+    for (const step of fold.ledger) {
+      const key = JSON.stringify([step.step, step.sawTest, step.note]);
+      const entry = rows.get(key) ?? { step, where: [] };
+      rows.set(key, entry);
+      entry.where.push({ fold: f, runs: inWords(step.runs, training, fold, study) });
+    }
+  }
+  return [...rows.values()].map(({ step, where }) => ({
+    step: step.step,
+    sawTest: step.sawTest,
+    note: step.note,
+    runs: [...new Set(where.map(({ runs }) => runs))].join('; '),
+    folds:
+      new Set(where.map(({ fold }) => fold)).size === folds.length
+        ? folds.length === 1
+          ? 'the decoder'
+          : `all ${folds.length}`
+        : listed(where.map(({ fold }) => folds[fold]!.heldOut ?? `fold ${fold + 1}`)),
+  }));
+}
+
+function trainingRuns({ training }: FoldRecord, study: Study): ReadonlySet<string> | undefined {
+  const trials = trainedTrials(training, study);
+  return trials && new Set(trials.map((trial) => study.trials[trial]!.run));
+}
+
+function inWords(
+  runs: readonly string[],
+  training: ReadonlySet<string> | undefined,
+  fold: FoldRecord,
+  study: Study,
+): string {
+  if (runs.length === 0) return 'not stated';
+  const all = new Set(study.trials.map(({ run }) => run));
+  if (runs.length === all.size && runs.every((run) => all.has(run))) return `all ${counted(all.size, 'run')}`;
+  if (training && runs.length === training.size && runs.every((run) => training.has(run))) {
+    if (fold.heldOut !== undefined) return 'the training runs: all but those held out';
+    return runs.length > 6 ? `the ${runs.length} training runs` : `the training runs ${listed(runs)}`;
+  }
+  return runs.length > 6 ? counted(runs.length, 'run') : listed(runs);
+}

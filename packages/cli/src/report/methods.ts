@@ -1,0 +1,198 @@
+import type { Json } from '@fmri2image/core';
+import type { FoldRecord } from '../pipeline/folds.ts';
+import { trainedTrials } from '../pipeline/training.ts';
+import { type ReportData, runsOf, scoredItems } from './data.ts';
+import { counted, listed, score, short } from './format.ts';
+import { Citations, type Reference } from './references.ts';
+
+/** What was done, in sentences ready for a paper, and what they cite. */
+export interface Methods {
+  readonly paragraphs: readonly string[];
+  readonly references: readonly Reference[];
+}
+
+/** Written from the settings and records of this very analysis: what is unknown is not claimed. */
+export function methodsOf(data: ReportData): Methods {
+  const citations = new Citations();
+  const paragraphs = [
+    [...dataSentences(data), ...preparationSentences(data.folds)],
+    decoderSentences(data, citations),
+    scoreSentences(data, citations),
+  ]
+    .map((sentences) => sentences.join(' '))
+    .filter((text) => text !== '');
+  return { paragraphs, references: citations.used };
+}
+
+function dataSentences({ study, folds }: ReportData): string[] {
+  const [rows = 0, voxels = 0] = study.voxels.shape;
+  const tr = study.tr === undefined ? '' : ` (repetition time ${short(study.tr)} s)`;
+  const what =
+    study.rows === 'volumes'
+      ? `${counted(rows, 'volume')}${tr} of ${counted(voxels, 'voxel')} in ${counted(study.runs.length, 'run')}`
+      : `response amplitudes of ${counted(voxels, 'voxel')} in ${counted(rows, 'trial')}`;
+  const used = folds[0]?.maps?.fields.voxel.length;
+  const stimulus = study.continuous
+    ? 'The stimulus was continuous: each volume was paired with the frame shown at its onset.'
+    : `There were ${counted(study.trials.length, 'trial')} of ${stimuliOf(new Set(study.trials.map((trial) => trial.stimulus)).size)}.`;
+  return [
+    `The data were ${what}.`,
+    ...(used === undefined
+      ? []
+      : [
+          `Of these, ${used} voxels were selected by their fit to the training data${folds.length > 1 ? ' (in the first fold)' : ''}.`,
+        ]),
+    stimulus,
+  ];
+}
+
+function preparationSentences(folds: readonly FoldRecord[]): string[] {
+  const steps = folds[0]?.preprocess ?? [];
+  return steps.flatMap(({ name, settings }) => {
+    const { cutoffSeconds, delays } = (settings ?? {}) as { cutoffSeconds?: number; delays?: number[] };
+    if (name === 'detrend' && cutoffSeconds !== undefined) {
+      return `Drifts slower than ${short(cutoffSeconds)} s were removed from each run by regression on a line and cosines.`;
+    }
+    if (name === 'sample' && delays) {
+      return `The response to a trial was its time series, linearly interpolated, ${listed(delays.map(short))} s after onset.`;
+    }
+    return [];
+  });
+}
+
+function decoderSentences(data: ReportData, citations: Citations): string[] {
+  const { folds, results } = data;
+  const kind = folds[0]?.decoder ?? results.provenance.decoder;
+  const split = splitSentence(data);
+  const how =
+    kind === 'ridge'
+      ? ridgeSentences(data, citations)
+      : kind === 'retinotopic'
+        ? retinotopicSentences(data, citations)
+        : [`Pictures were reconstructed by a decoder of the kind "${kind}".`];
+  return [...how, ...split];
+}
+
+function splitSentence({ study, folds, results }: ReportData): string[] {
+  if (folds.length > 1) {
+    return [
+      `Reconstructions are out of sample: each of ${counted(folds.length, 'fold')} was fitted without the data it was tested on (${listed(folds.map(({ heldOut }) => `${heldOut ?? 'none'}`))} held out in turn), all choices included.`,
+    ];
+  }
+  const training = folds[0] && trainedTrials(folds[0].training, study);
+  if (!training) return [];
+  const unseen = results.items.every(({ seen }) => seen === 'no');
+  return [
+    `It was fitted on ${counted(training.length, 'trial')}${unseen ? '; the trials reported here and their pictures were not among them' : ''}.`,
+  ];
+}
+
+function ridgeSentences({ folds, results }: ReportData, citations: Citations): string[] {
+  const { config = {}, report = {} } = folds[0] ?? {};
+  const target = results.kind === 'picture' ? 'the pixels of the pictures' : 'the features of the stimuli';
+  const sentences = [
+    `${results.kind === 'picture' ? 'Pictures were' : 'Features were'} reconstructed by ridge regression ${citations.cite('hoerl')} from voxels to ${target}${config.standardize === true ? ', voxels being standardised by their mean and standard deviation over the training data' : ''}.`,
+  ];
+  const delays = delaysOf(folds);
+  if (delays.length > 0) sentences.push(`Responses were read ${listed(delays)} after the frame.`);
+  const chosen = record(report.crossValidation);
+  const alpha = record(report.alpha);
+  if (chosen && Array.isArray(chosen.grid)) {
+    const measure = CRITERIA[String(chosen.score)] ?? String(chosen.score);
+    sentences.push(
+      `The penalty was chosen from ${counted(chosen.grid.length, 'value')} by cross-validation inside the training data (${measure}), ${chosen.perTarget === true ? 'for each target by itself' : 'one for all targets'}.`,
+    );
+  } else if (alpha && typeof alpha.smallest === 'number') {
+    sentences.push(`The penalty was ${short(alpha.smallest)}.`);
+  }
+  return sentences;
+}
+
+/** What chooses penalties, in words. */
+const CRITERIA: Readonly<Record<string, string>> = {
+  negativeSquaredError: 'squared error',
+  r2: 'explained variance',
+  correlation: 'correlation',
+};
+
+/** Delays in the words of the ledger, `4, 5.3 s`, each once. */
+function delaysOf(folds: readonly FoldRecord[]): string[] {
+  const found = folds.flatMap(({ ledger }) =>
+    ledger.flatMap(({ step }) => /^delays of (.+ s)$/.exec(step)?.[1] ?? []),
+  );
+  return [...new Set(found)].map((delays) => delays.replace(/, ([^,]+)$/, ' and $1'));
+}
+
+function retinotopicSentences({ folds }: ReportData, citations: Citations): string[] {
+  const { maps, config = {} } = folds[0] ?? {};
+  const compressive = maps?.fields.exponent !== undefined;
+  const surround = maps?.fields.surroundSize !== undefined;
+  const model = compressive
+    ? `population receptive fields with compressive spatial summation ${citations.cite('dumoulin', 'kay')}`
+    : surround
+      ? `population receptive fields with a difference of Gaussians ${citations.cite('dumoulin', 'zuiderbaan')}`
+      : `Gaussian population receptive fields ${citations.cite('dumoulin')}`;
+  const sentences = [
+    `Pictures were reconstructed by inverting an encoding model ${citations.cite('thirion')}: ${model} were fitted to each voxel on the training data, and the pictures found by regularised least squares over space and time whose predicted responses come closest to those observed.`,
+  ];
+  const settings = Object.entries(config)
+    .filter((entry): entry is [string, string | number | boolean] =>
+      ['string', 'number', 'boolean'].includes(typeof entry[1]),
+    )
+    .map(
+      ([key, value]) =>
+        `${words(key)} ${typeof value === 'number' ? short(value) : typeof value === 'boolean' ? (value ? 'yes' : 'no') : value}`,
+    );
+  if (settings.length > 0) {
+    sentences.push(`Settings${folds.length > 1 ? ' of the first fold' : ''}: ${settings.join(', ')}.`);
+  }
+  return sentences;
+}
+
+const stimuliOf = (count: number) => (count === 1 ? '1 stimulus' : `${count} stimuli`);
+
+/** `noiseShrinkage` as `noise shrinkage`. */
+const words = (key: string) => key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+function record(value: Json | undefined): { readonly [key: string]: Json } | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
+}
+
+function scoreSentences(data: ReportData, citations: Citations): string[] {
+  const { evaluation, study, ceiling } = data;
+  const { permutation, bootstrap, trials, stimuli } = evaluation;
+  const items = scoredItems(data);
+  const averaged = items.some((item) => item.trials.length > 1);
+  const sentences = [
+    `Reconstructions of ${averaged ? stimuliOf(trials) : counted(trials, 'trial')}${!averaged && stimuli < trials ? ` of ${stimuli} stimuli` : ''} were scored${averaged ? ', those of repeated presentations averaged' : ''}. Two-way identification is the share of other scored pictures whose Pearson correlation with the reconstruction is strictly smaller than that of the picture shown, averaged over trials; chance is 50 % ${citations.cite('ozcelik')}.`,
+    'Frame correlation is the Pearson correlation of reconstruction and picture over all pixels.',
+    bootstrap.block > 1
+      ? `Intervals are 95 % percentile intervals from ${bootstrap.resamples} circular block bootstrap samples (blocks of ${bootstrap.block} frames) ${citations.cite('politis')}.`
+      : `Intervals are 95 % percentile intervals from ${bootstrap.resamples} bootstrap samples of the trials ${citations.cite('efron')}.`,
+  ];
+  if (permutation.reason === undefined) {
+    const what =
+      permutation.exchangeability === 'continuous'
+        ? `circular shifts of the reconstructions within ${counted(runsOf(data).filter(({ places }) => places.length > 0).length, 'run')}`
+        : 'orders of the reconstructions within runs';
+    sentences.push(
+      `P-values are one-sided, from ${permutation.exact ? 'all' : 'random'} ${permutation.permutations} ${what}${permutation.exact ? '' : ` ${citations.cite('phipson')}`}${permutation.crossFitted ? '; their spread was widened by √2, as runs that are held out in turn train each other’s decoders' : ''}.`,
+    );
+  }
+  const { nearestTraining, meanPicture } = evaluation.twoWay;
+  if (meanPicture !== undefined) {
+    sentences.push(
+      `Controls scored in the same way are the mean training picture${nearestTraining === undefined ? '' : ', and for each reconstruction the training picture that correlates most with it'}.`,
+    );
+  }
+  if (ceiling) {
+    sentences.push(
+      `The noise ceiling of voxels was estimated from ${counted(ceiling.presentations, 'presentation')} of ${ceiling.stimuli} stimuli by analysis of variance ${citations.cite('allen')}.`,
+    );
+  } else if (study.continuous) {
+    sentences.push('No noise ceiling could be estimated: nothing was shown twice.');
+  }
+  const { score: twoWay } = evaluation.twoWay;
+  sentences.push(`Computed by fmri2image ${data.reported.version}; two-way identification ${score(twoWay)}.`);
+  return sentences;
+}

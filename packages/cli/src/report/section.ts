@@ -1,0 +1,12 @@
+import type { ReportData } from './data.ts';
+import type { Html } from './html.ts';
+
+/** A part of the report, as data: pages are lists of them. */
+export interface Section {
+  /** Anchor in the page. */
+  readonly id: string;
+  readonly title: string;
+  /** Whether there is anything to say; always when absent. */
+  readonly applies?: (data: ReportData) => boolean;
+  readonly body: (data: ReportData) => Html;
+}

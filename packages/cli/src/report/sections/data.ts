@@ -1,0 +1,62 @@
+import { type ReportData, scoredItems } from '../data.ts';
+import { counted, listed, short } from '../format.ts';
+import { html } from '../html.ts';
+import { facts } from '../parts.ts';
+import type { Section } from '../section.ts';
+
+/** What was measured. */
+export const dataSection: Section = {
+  id: 'data',
+  title: 'Data',
+  body: (data) => {
+    const { study, folds } = data;
+    const [rows, voxels] = study.voxels.shape;
+    const items = scoredItems(data);
+    const runs = study.runs.map(({ name, start, end }) => `${name} (${end - start})`);
+    const many = runs.length > 12 ? `${runs.length} runs` : listed(runs);
+    const used = folds[0]?.maps?.fields.voxel.length;
+    const shape = study.stimuli?.values.shape.slice(1).join(' × ');
+    return html`${facts([
+      ['study', study.name],
+      ['description', study.description],
+      ['subject', study.pseudonym],
+      [
+        'responses',
+        `${rows} ${study.rows === 'volumes' ? 'volumes' : 'trials'} of ${voxels} voxels: ${study.selection.description}`,
+      ],
+      [
+        'voxels used',
+        used === undefined
+          ? undefined
+          : `${used}${folds.length > 1 ? ' in the first fold' : ''}, selected by their fit in the training data`,
+      ],
+      ['repetition time', study.tr === undefined ? undefined : `${short(study.tr)} s`],
+      [study.rows === 'volumes' ? 'runs (volumes)' : 'runs (trials)', many],
+      ['trials', `${study.trials.length}${study.continuous ? ', one a volume' : ''}; ${splits(data)}`],
+      [
+        'scored',
+        `${counted(items.length, 'trial')} of ${data.evaluation.stimuli} stimuli${items.length < data.results.items.length ? ` (${data.results.items.length} reconstructed)` : ''}`,
+      ],
+      [
+        'stimuli',
+        study.stimuli &&
+          `${study.stimuli.values.shape[0]} ${study.stimuli.kind}, ${shape}${study.stimuli.kind === 'pictures' ? ' (height × width) pixels' : ' values'}`,
+      ],
+      [
+        'visual field',
+        study.visualField &&
+          `${short(study.visualField.widthDegrees)}° × ${short(study.visualField.heightDegrees)}°`,
+      ],
+      ['data terms', study.dataTerms ?? 'not stated'],
+      ['consent', study.consentReference],
+    ])}`;
+  },
+};
+
+function splits({ study, folds }: ReportData): string {
+  if (folds.length > 1) return `each run tested once, ${counted(folds.length, 'fold')}`;
+  const counts = new Map<string, number>();
+  for (const { split } of study.trials) counts.set(split ?? 'none', (counts.get(split ?? 'none') ?? 0) + 1);
+  if (counts.size === 1 && counts.has('none')) return 'no split stated';
+  return `split ${listed([...counts].map(([split, count]) => `${split} (${count})`))}`;
+}

@@ -1,0 +1,10 @@
+import { html } from '../html.ts';
+import type { Section } from '../section.ts';
+
+/** What qualifies everything below. */
+export const notesSection: Section = {
+  id: 'notes',
+  title: 'Read this first',
+  applies: ({ notes }) => notes.length > 0,
+  body: ({ notes }) => html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
+};
