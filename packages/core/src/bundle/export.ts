@@ -168,14 +168,20 @@ function refusePrivate(
 /** Means over fewer trials show the trials. */
 const FEW_TRIALS = 20;
 
+/** Tensors that a person can look at and recognise something in. */
+const TELLING: readonly (readonly [tensor: string, what: string])[] = [
+  ['target_mean', 'the mean of the training pictures or features (target_mean)'],
+  ['voxel_mean', 'mean and standard deviation of each voxel (voxel_mean, voxel_std)'],
+  ['baseline', 'the response of each used voxel to nothing (baseline)'],
+  ['fields', 'the receptive field of each used voxel: a map of visual cortex (fields)'],
+];
+
 function holdings({ containsTrainingData, tensors, report }: BundleContents): string[] {
-  const has = (name: string) => tensors.some((tensor) => tensor.name === name);
   const holds = [
     containsTrainingData ? 'responses of training trials' : 'no response and no stimulus of a single trial',
+    ...TELLING.filter(([name]) => tensors.some((tensor) => tensor.name === name)).map(([, what]) => what),
+    'weights or parameters that were computed from the training trials',
   ];
-  if (has('target_mean')) holds.push('the mean of the training pictures or features (target_mean)');
-  if (has('voxel_mean')) holds.push('mean and standard deviation of each voxel (voxel_mean, voxel_std)');
-  holds.push('weights or parameters that were computed from the training trials');
   const { trials } = report;
   if (typeof trials === 'number' && trials < FEW_TRIALS) {
     holds.push(

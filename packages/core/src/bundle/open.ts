@@ -4,6 +4,7 @@ import { parseJson } from '../data/json.ts';
 import { decodeUtf8, type Folder, readAll } from '../data/source.ts';
 import type { Decoder } from '../decoders/decoder.ts';
 import type { LoadProgress } from '../decoders/loaded.ts';
+import { RetinotopicDecoder } from '../decoders/retinotopic/decoder.ts';
 import { RidgeDecoder } from '../decoders/ridge/decoder.ts';
 import { F2iError } from '../error.ts';
 import type { BundleContents, BundleTensor } from './contents.ts';
@@ -36,6 +37,7 @@ export interface OpenedBundle {
 
 /** Constructors of decoders out of bundles, by kind. */
 const kinds: Record<string, (contents: BundleContents, file: string, backend: Backend) => Decoder> = {
+  retinotopic: (contents, file, backend) => RetinotopicDecoder.fromBundle(contents, file, backend),
   ridge: (contents, file, backend) => RidgeDecoder.fromBundle(contents, file, backend),
 };
 
