@@ -37,10 +37,10 @@ describe('special functions', () => {
   });
 
   it('gamma distribution', () => {
-    expect(gammaCdf(1, 2)).toBeCloseTo(1 - Math.exp(-2), 13);
+    expect(gammaCdf(1, 2)).toBeCloseTo(1 - Math.exp(-2), 12);
     const poisson = [0, 1, 2, 3, 4, 5].reduce((sum, n) => sum + 4 ** n / Math.exp(logGamma(n + 1)), 0);
-    expect(gammaCdf(6, 4)).toBeCloseTo(1 - Math.exp(-4) * poisson, 13);
-    expect(gammaCdf(0.5, 2.25)).toBeCloseTo(erf(1.5), 13);
+    expect(gammaCdf(6, 4)).toBeCloseTo(1 - Math.exp(-4) * poisson, 12);
+    expect(gammaCdf(0.5, 2.25)).toBeCloseTo(erf(1.5), 12);
     expect(gammaCdf(6, 200)).toBe(1);
   });
 });

@@ -3,26 +3,26 @@ import type { HrfCurve } from './fields.ts';
 import { gammaCdf } from './special.ts';
 
 /**
- * A double-gamma haemodynamic response (Friston et al. 1998; SPM's `spm_hrf`): a gamma density of mean `delay`, minus
- * `undershoot` times one of mean `undershootDelay`, divided by the area of the difference. `undershoot: 0` is a single
- * gamma (Boynton et al. 1996). Times in seconds.
+ * A double-gamma haemodynamic response (Friston et al. 1998): a gamma density with its mode at `peak` and a standard
+ * deviation of `width`, minus `undershoot` times a later one, divided by the area of the difference. `undershoot: 0` is
+ * a single gamma (Boynton et al. 1996). Times in seconds.
  */
 export interface Hrf {
-  readonly delay: number;
-  /** Variance over mean of the first density. */
-  readonly dispersion: number;
+  readonly peak: number;
+  readonly width: number;
+  /** Area of the undershoot over that of the peak. */
   readonly undershoot: number;
-  readonly undershootDelay: number;
-  readonly undershootDispersion: number;
+  readonly undershootPeak: number;
+  readonly undershootWidth: number;
 }
 
-/** SPM's default: peak at 5 s, undershoot at 15 s of a sixth. */
+/** SPM's default: gamma densities of shape 6 and 16 and scale 1, the second a sixth of the first. */
 export const CANONICAL_HRF: Hrf = {
-  delay: 6,
-  dispersion: 1,
+  peak: 5,
+  width: Math.sqrt(6),
   undershoot: 1 / 6,
-  undershootDelay: 16,
-  undershootDispersion: 1,
+  undershootPeak: 15,
+  undershootWidth: 4,
 };
 
 /** The part of the absolute area that counts as the response; what follows is cut off. */
@@ -33,11 +33,17 @@ const LONGEST = 60;
 
 /** Area of the response until `time`; 1 in the end. */
 export function hrfArea(hrf: Hrf, time: number): number {
-  const { delay, dispersion, undershoot, undershootDelay, undershootDispersion } = hrf;
-  const first = gammaCdf(delay / dispersion, time / dispersion);
-  if (undershoot === 0) return first;
-  const second = gammaCdf(undershootDelay / undershootDispersion, time / undershootDispersion);
-  return (first - undershoot * second) / (1 - undershoot);
+  const first = gammaArea(hrf.peak, hrf.width, time);
+  if (hrf.undershoot === 0) return first;
+  const second = gammaArea(hrf.undershootPeak, hrf.undershootWidth, time);
+  return (first - hrf.undershoot * second) / (1 - hrf.undershoot);
+}
+
+/** Distribution function of the gamma density with this mode and standard deviation. */
+function gammaArea(mode: number, deviation: number, time: number): number {
+  // mode = (shape - 1) scale, deviation² = shape scale².
+  const scale = (Math.sqrt(mode * mode + 4 * deviation * deviation) - mode) / 2;
+  return gammaCdf(mode / scale + 1, time / scale);
 }
 
 /** Seconds within which 99 % of the response's absolute area lie. */
@@ -92,25 +98,22 @@ export function hrfCurve(hrf: Hrf, seconds: number): HrfCurve {
   return { times, values };
 }
 
+/** A response of the family that fits choose from: its undershoot comes 6 s after the peak and is half as wide again. */
+export function familyHrf(peak: number, width: number, undershoot: number): Hrf {
+  return { peak, width, undershoot, undershootPeak: peak + 6, undershootWidth: 1.5 * width };
+}
+
 /**
- * Responses to choose from: means of 4.5 to 8 s, narrow to wide, with and without the undershoot. Measured ones vary
- * about as much between people and areas (Handwerker et al. 2004).
+ * Responses that a fit starts from. Measured ones vary about as much between people and areas (Handwerker et al. 2004);
+ * in early visual cortex they are faster than SPM's.
  */
-export const HRF_LIBRARY: readonly Hrf[] = [4.5, 5, 5.5, 6, 6.5, 7, 7.5, 8].flatMap((delay) =>
-  [0.7, 1, 1.4].flatMap((dispersion) =>
-    [0, 1 / 6, 1 / 3].map((undershoot) => ({
-      delay,
-      dispersion,
-      undershoot,
-      undershootDelay: delay + 10,
-      undershootDispersion: 1,
-    })),
-  ),
-);
+export const HRF_PEAKS: readonly number[] = [2.5, 3, 3.5, 4, 4.5, 5, 5.75, 6.5];
+export const HRF_WIDTHS: readonly number[] = [1.5, 2.25, 3];
+export const HRF_UNDERSHOOTS: readonly number[] = [0, 0.15, 0.3, 0.45];
 
 /** Throws INVALID_ARGUMENT for a response that is none. */
 export function checkHrf(hrf: Hrf, field: string): void {
-  for (const key of ['delay', 'dispersion', 'undershootDelay', 'undershootDispersion'] as const) {
+  for (const key of ['peak', 'width', 'undershootPeak', 'undershootWidth'] as const) {
     if (hrf[key] > 0 && Number.isFinite(hrf[key])) continue;
     throw invalid(`${field}.${key}`, 'seconds above 0', `${hrf[key]}`);
   }

@@ -1,0 +1,285 @@
+import type { Backend } from '../../backend.ts';
+import { nextTurn } from '../../data/pause.ts';
+import { throwIfAborted } from '../../error.ts';
+import { add, gemm, maximum, minimum, mul, type OpOptions, sub } from '../../ops/index.ts';
+import type { Tensor } from '../../tensor.ts';
+import { blockMatrix, driftBasis, removeDrift } from './timing.ts';
+
+/** Penalties of one inversion, relative to the mean curvature of the data term. */
+export interface Penalties {
+  /** On the squares of the pixels. */
+  readonly ridge: number;
+  /** On the squares of the differences of successive frames. */
+  readonly smoothTime: number;
+  /** On the squares of the differences of neighbouring pixels. */
+  readonly smoothSpace: number;
+}
+
+export interface InversionSettings {
+  /** Frames are not below 0 (black), or not outside the range 0 to 1. */
+  readonly bounds: 'none' | 'non-negative' | 'range';
+  readonly iterations: number;
+  /** Degree of the polynomial that is projected out of the block; -1: none, the training baseline is kept. */
+  readonly drift: number;
+}
+
+/** The encoding model as the inversion takes it. */
+export interface InversionModel {
+  readonly kernel: Float64Array;
+  /** [voxels, pixels] on the device, and the same products of fields. */
+  readonly projection: Tensor;
+  readonly gram: Tensor;
+  /** Sum of squared differences of neighbouring pixels as a quadratic form, [pixels, pixels]. */
+  readonly neighbours: Tensor;
+  /** Largest eigenvalue of `gram` and mean of its diagonal. */
+  readonly largest: number;
+  readonly mean: number;
+}
+
+/** Iterations between two turns of the event loop. */
+const ITERATIONS_A_TURN = 20;
+/** The largest eigenvalue is approached from below: steps are shorter by this factor. */
+const SAFETY = 1.05;
+const POWER_ITERATIONS = 40;
+
+/** Makes a model of its two matrices; `dispose` frees them. */
+export async function inversionModel(
+  backend: Backend,
+  kernel: Float64Array,
+  projection: Float32Array,
+  gram: Float32Array,
+  [height, width]: readonly [number, number],
+  options: OpOptions,
+): Promise<InversionModel & { dispose(): void }> {
+  const pixels = height * width;
+  const held = backend.scope(() => ({
+    projection: backend.tensor(projection, [projection.length / pixels, pixels]),
+    gram: backend.tensor(gram, [pixels, pixels]),
+    neighbours: backend.tensor(pixelRoughness(height, width), [pixels, pixels]),
+  }));
+  const dispose = () => {
+    held.neighbours.dispose();
+    held.projection.dispose();
+    held.gram.dispose();
+  };
+  try {
+    let trace = 0;
+    for (let p = 0; p < pixels; p++) trace += gram[p * pixels + p]!;
+    const largest = await largestEigenvalueOf(held.gram, options);
+    return { kernel, ...held, largest, mean: trace / pixels, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** DᵀD of the differences between pixels that share an edge. */
+function pixelRoughness(height: number, width: number): Float32Array {
+  const pixels = height * width;
+  const form = new Float32Array(pixels * pixels);
+  const join = (a: number, b: number) => {
+    form[a * pixels + a]! += 1;
+    form[b * pixels + b]! += 1;
+    form[a * pixels + b]! -= 1;
+    form[b * pixels + a]! -= 1;
+  };
+  for (let p = 0; p < pixels; p++) {
+    if (p % width < width - 1) join(p, p + 1);
+    if (p + width < pixels) join(p, p + width);
+  }
+  return form;
+}
+
+/** By power iteration, of a symmetric matrix without negative eigenvalues. */
+async function largestEigenvalueOf(matrix: Tensor, options: OpOptions): Promise<number> {
+  const size = matrix.shape[0]!;
+  let vector = new Float32Array(size).fill(1 / Math.sqrt(size));
+  let eigenvalue = 0;
+  for (let i = 0; i < POWER_ITERATIONS; i++) {
+    const [image] = (await matrix.backend.compute(() => [
+      gemm(matrix.backend.tensor(vector, [1, size]), matrix, options),
+    ])) as [Float32Array];
+    eigenvalue = Math.sqrt(image.reduce((sum, value) => sum + value * value, 0));
+    if (!(eigenvalue > 0)) return 0;
+    vector = image.map((value) => value / eigenvalue);
+  }
+  return eigenvalue;
+}
+
+/** Matrices of one block in time, in float64. */
+interface TimeSystem {
+  readonly frames: number;
+  readonly lead: number;
+  /** Hᵀ M H, [frames, frames]; M takes the drift away. */
+  readonly gram: Float64Array;
+  /** Hᵀ M, [frames, volumes]. */
+  readonly adjoint: Float64Array;
+  /** Dᵀ D of differences between successive frames. */
+  readonly roughness: Float64Array;
+  readonly largest: number;
+  readonly mean: number;
+}
+
+function timeSystem(volumes: number, kernel: Float64Array, drift: number): TimeSystem {
+  const { matrix, lead } = blockMatrix(volumes, kernel);
+  const frames = lead + volumes;
+  const projected = Float64Array.from(matrix);
+  if (drift >= 0) removeDrift(projected, frames, driftBasis(new Array<string>(volumes).fill(''), drift));
+  const gram = new Float64Array(frames * frames);
+  const adjoint = new Float64Array(frames * volumes);
+  for (let t = 0; t < volumes; t++) {
+    for (let i = 0; i < frames; i++) {
+      adjoint[i * volumes + t] = projected[t * frames + i]!;
+      const value = projected[t * frames + i]!;
+      if (value === 0) continue;
+      for (let j = 0; j < frames; j++) gram[i * frames + j]! += value * projected[t * frames + j]!;
+    }
+  }
+  const roughness = new Float64Array(frames * frames);
+  for (let i = 0; i + 1 < frames; i++) {
+    roughness[i * frames + i]! += 1;
+    roughness[(i + 1) * frames + i + 1]! += 1;
+    roughness[i * frames + i + 1]! -= 1;
+    roughness[(i + 1) * frames + i]! -= 1;
+  }
+  let trace = 0;
+  for (let i = lead; i < frames; i++) trace += gram[i * frames + i]!;
+  return {
+    frames,
+    lead,
+    gram,
+    adjoint,
+    roughness,
+    largest: largestOnHost(gram, frames),
+    mean: trace / volumes,
+  };
+}
+
+function largestOnHost(matrix: Float64Array, size: number): number {
+  let vector = new Float64Array(size).fill(1 / Math.sqrt(size));
+  let eigenvalue = 0;
+  for (let i = 0; i < POWER_ITERATIONS; i++) {
+    const image = new Float64Array(size);
+    for (let r = 0; r < size; r++) {
+      for (let c = 0; c < size; c++) image[r]! += matrix[r * size + c]! * vector[c]!;
+    }
+    eigenvalue = Math.sqrt(image.reduce((sum, value) => sum + value * value, 0));
+    if (!(eigenvalue > 0)) return 0;
+    vector = image.map((value) => value / eigenvalue);
+  }
+  return eigenvalue;
+}
+
+/**
+ * Frames of one block whose predicted responses fit best: the minimum over S of
+ *
+ *   ½ Σ-weighted ‖M (Y - H S Wᵀ)‖² + ½ ridge ‖S‖² + ½ smoothTime ‖D S‖² + ½ smoothSpace ‖S Gᵀ‖²
+ *
+ * within the bounds, where H is the convolution in time (with the frames before the block as further unknowns), W the
+ * receptive fields, D the differences of successive frames and G those of neighbouring pixels. Accelerated projected gradients (Nesterov; FISTA, Beck
+ * & Teboulle 2009) with a fixed number of iterations. Space and time are apart, so a step costs two matrix products:
+ * HᵀMH S WᵀΣ⁻¹W. Several penalties are solved side by side.
+ *
+ * @param responses [volumes, voxels], baseline subtracted
+ * @returns [volumes, pixels] for each of the penalties
+ */
+export async function invertBlock(
+  model: InversionModel,
+  responses: Float32Array,
+  penalties: readonly Penalties[],
+  settings: InversionSettings,
+  options: OpOptions,
+): Promise<Float32Array[]> {
+  const { projection, gram } = model;
+  const { backend } = gram;
+  const [voxels, pixels] = projection.shape as [number, number];
+  const volumes = responses.length / voxels;
+  const time = timeSystem(volumes, model.kernel, settings.drift);
+  const { frames, lead } = time;
+  const count = penalties.length;
+  const width = count * pixels;
+  const unit = model.mean * time.mean;
+  const perColumn = (of: (penalty: Penalties) => number) => {
+    const values = new Float32Array(width);
+    penalties.forEach((penalty, k) => {
+      values.fill(of(penalty), k * pixels, (k + 1) * pixels);
+    });
+    return backend.tensor(values, [1, width]);
+  };
+  // Curvatures of the penalised problem, from above.
+  const curvature = ({ ridge, smoothTime, smoothSpace }: Penalties) =>
+    SAFETY * model.largest * time.largest + unit * (ridge + 4 * smoothTime + 8 * smoothSpace) || 1;
+  // A strongly convex problem has a best momentum, which the schedule of FISTA grows up to.
+  const limit = (penalty: Penalties) => {
+    const root = Math.sqrt((unit * penalty.ridge) / curvature(penalty));
+    return (1 - root) / (1 + root);
+  };
+  const held = backend.scope(() => {
+    const square = (values: Float64Array) => backend.tensor(Float32Array.from(values), [frames, frames]);
+    const seen = gemm(backend.tensor(responses, [volumes, voxels]), projection, options);
+    const adjoint = backend.tensor(Float32Array.from(time.adjoint), [frames, volumes]);
+    const target = gemm(adjoint, seen, options);
+    // The same right side for every penalty.
+    const copies = new Float32Array(pixels * width);
+    for (let k = 0; k < count; k++) {
+      for (let p = 0; p < pixels; p++) copies[p * width + k * pixels + p] = 1;
+    }
+    const step = perColumn((penalty) => 1 / curvature(penalty));
+    return {
+      timeGram: square(time.gram),
+      roughness: square(time.roughness),
+      target: mul(gemm(target, backend.tensor(copies, [pixels, width]), options), step, options),
+      step,
+      shrink: perColumn((penalty) => (unit * penalty.ridge) / curvature(penalty)),
+      smoothTime: perColumn((penalty) => (unit * penalty.smoothTime) / curvature(penalty)),
+      smoothSpace: perColumn((penalty) => (unit * penalty.smoothSpace) / curvature(penalty)),
+      limit: perColumn(limit),
+    };
+  });
+  const inTime = penalties.some(({ smoothTime }) => smoothTime > 0);
+  const inSpace = penalties.some(({ smoothSpace }) => smoothSpace > 0);
+  let x = backend.zeros([frames, width]);
+  let v = backend.zeros([frames, width]);
+  try {
+    for (let i = 0, t = 1; i < settings.iterations; i++) {
+      throwIfAborted(options.signal, 'the inversion');
+      const next = (1 + Math.sqrt(1 + 4 * t * t)) / 2;
+      const [newX, newV] = backend.scope(() => {
+        const convolved = gemm(held.timeGram, v, options).reshape(frames * count, pixels);
+        const data = gemm(convolved, gram, options).reshape(frames, width);
+        let gradient = sub(mul(data, held.step, options), held.target, options);
+        gradient = add(gradient, mul(v, held.shrink, options), options);
+        if (inTime) {
+          const rough = gemm(held.roughness, v, options);
+          gradient = add(gradient, mul(rough, held.smoothTime, options), options);
+        }
+        if (inSpace) {
+          const flat = v.reshape(frames * count, pixels);
+          const rough = gemm(flat, model.neighbours, options).reshape(frames, width);
+          gradient = add(gradient, mul(rough, held.smoothSpace, options), options);
+        }
+        let moved = sub(v, gradient, options);
+        if (settings.bounds !== 'none') moved = maximum(moved, 0, options);
+        if (settings.bounds === 'range') moved = minimum(moved, 1, options);
+        const momentum = minimum(held.limit, (t - 1) / next, options);
+        return [moved, add(moved, mul(sub(moved, x, options), momentum, options), options)] as const;
+      });
+      x.dispose();
+      v.dispose();
+      [x, v] = [newX, newV];
+      t = next;
+      if (i % ITERATIONS_A_TURN === ITERATIONS_A_TURN - 1) await nextTurn();
+    }
+    const all = (await x.download()) as Float32Array;
+    return penalties.map((_, k) => {
+      const block = new Float32Array(volumes * pixels);
+      for (let t = 0; t < volumes; t++) {
+        const at = (lead + t) * width + k * pixels;
+        block.set(all.subarray(at, at + pixels), t * pixels);
+      }
+      return block;
+    });
+  } finally {
+    for (const tensor of [x, v, ...Object.values(held)]) tensor.dispose();
+  }
+}
