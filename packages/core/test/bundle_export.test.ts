@@ -277,6 +277,19 @@ describe('a bundle to share', () => {
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'tensors.voxel_mean.meaning' });
   });
 
+  it('is looked through in linear time, whatever its texts hold', async () => {
+    const long = ['a', '~', '/', '.', 'sub', '@a', '\\\\a', 'patient ', '2024-'].map((text) =>
+      text.repeat(2e5),
+    );
+    const folder = await changed(({ report }) => ({ report: { ...report, long: long.slice(0, 1) } }));
+    expect((await exported(folder, { ...SHARE, dataTerms: 'CC0' })).model.report.long).toHaveLength(1);
+    for (const text of long.slice(1)) {
+      const one = await changed(({ report }) => ({ report: { ...report, text } }));
+      const outcome = await refused(one, { ...SHARE, dataTerms: 'CC0' });
+      if (outcome !== 'exported') expect(outcome).toMatchObject({ field: 'report.text' });
+    }
+  }, 120_000);
+
   it('may name licences, versions, units and the stated pseudonym', async () => {
     const folder = await changed(ledger('s/run, 1/2 of 20 sets, and/or sub-07, v1.2, 1e-5, 12345678 voxels'));
     const terms = 'https://creativecommons.org/licenses/by/4.0/ or data@lab.example';

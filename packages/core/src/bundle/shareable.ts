@@ -5,13 +5,13 @@ import type { BundleContents, FittedStep } from './contents.ts';
 /** Labels that name nobody and no day. */
 const PLAIN_LABEL = /^(?:run|sweep|block|fold|scan)?[-_ ]?\d{1,3}$/i;
 
-/** What free text must not hold. Names of people cannot be recognised: what a text says is its writer's to check. */
+/** What free text must not hold; each pattern takes linear time. Names of people cannot be recognised: what a text says is its writer's to check. */
 const IDENTIFYING: readonly (readonly [pattern: RegExp, what: string])[] = [
   [/(?<![\w/.:])(?:\/[\w.@~+-]+){2,}/, 'an absolute path'],
   [/file:\/\//i, 'an absolute path'],
   [/\b[A-Za-z]:[\\/]|\\\\[\w.-]+\\/, 'an absolute path'],
   [/(?<![\w/])~[\w.-]*\//, 'a home folder'],
-  [/[\w.+-]+@[\w-]+\.\w/, 'an e-mail address'],
+  [/(?<![\w.+-])[\w.+-]+@[\w-]+\.\w/, 'an e-mail address'],
   [/\bsub-[A-Za-z0-9]+/, 'a subject id'],
   [/\b(?:subj(?:ect)?|participant|patient)[\s_-]*[A-Za-z]{0,3}\d+/i, 'a subject id'],
   [/\b(?:19|20)\d\d([-/.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])\b/, 'a date'],
@@ -69,7 +69,7 @@ export function refuseIdentifying(
 ): void {
   const { input, output, config, report, ledger, tensors } = contents;
   const meanings = Object.fromEntries(tensors.map(({ name, meaning }) => [name, { meaning }]));
-  const telling = labels.filter((label) => label.length > 2 && !PLAIN_LABEL.test(label));
+  const telling = [...new Set(labels)].filter((label) => label.length > 2 && !PLAIN_LABEL.test(label));
   const { pseudonym } = statements;
   const check = (text: string, field: string) => {
     // The name that a person was given for sharing may be said.
@@ -88,10 +88,11 @@ export function refuseIdentifying(
 
 /** As words of their own: the run `left` is not meant by `left-out`. */
 function standsIn(words: string, text: string): boolean {
-  const at = text.indexOf(words);
-  if (at < 0) return false;
-  const beside = `${text[at - 1] ?? ' '}${text[at + words.length] ?? ' '}`;
-  return !/[\w-]/.test(beside) || standsIn(words, text.slice(at + 1));
+  for (let at = text.indexOf(words); at >= 0; at = text.indexOf(words, at + 1)) {
+    const beside = `${text[at - 1] ?? ' '}${text[at + words.length] ?? ' '}`;
+    if (!/[\w-]/.test(beside)) return true;
+  }
+  return false;
 }
 
 function identifying(file: string, field: string, what: string, text: string): F2iError {
