@@ -166,8 +166,11 @@ function pictureName({ trials, stimulusName }: ResultItem): string {
   return name ? `${trial}_${name}` : trial;
 }
 
-export function enlarged(picture: Picture): Picture {
-  const factor = Math.max(1, Math.ceil(SMALLEST_SIDE / Math.min(picture.height, picture.width)));
+/** Each pixel as a square of pixels; without a factor so many that small pictures can be looked at. */
+export function enlarged(
+  picture: Picture,
+  factor = Math.max(1, Math.ceil(SMALLEST_SIDE / Math.min(picture.height, picture.width))),
+): Picture {
   const { height, width, channels } = picture;
   const data = new Float32Array(height * width * channels * factor ** 2);
   for (let i = 0; i < data.length; i++) {

@@ -3,11 +3,12 @@
 /** `94.9 %` */
 export const percent = (share: number, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
-/** Three digits after the point; a true minus sign. */
+/** Three digits after the point. */
 export const score = (value: number | undefined, digits = 3) =>
   value === undefined ? 'n/a' : minus(value.toFixed(digits));
 
-export const minus = (text: string) => text.replace(/^-/, '\u2212');
+/** With a true minus sign; zero has none. */
+export const minus = (text: string) => text.replace(/^-(?=0*\.?0*$)/, '').replace(/^-/, '\u2212');
 
 /** Three digits that count: `5.5e+3`, `0.042`, `17.2`. */
 export const short = (value: number) => minus(String(Number(value.toPrecision(3))));

@@ -47,8 +47,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
  * left out: a name could disguise what follows it.
  */
 function escaped(text: string): string {
-  return redactHome(text)
-    .replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
-    .replace(/(?![\n\t])\p{Cc}/gu, '\ufffd')
-    .replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+  return (
+    redactHome(text)
+      // A number stays with its sign.
+      .replace(/(?<=\d) (?=%)|(?<=\bp) (?==)|(?<=\b[pr] =) /g, '\u00a0')
+      .replace(/[\u202a-\u202e\u2066-\u2069]/g, '')
+      .replace(/(?![\n\t])\p{Cc}/gu, '\ufffd')
+      .replace(/[&<>"']/g, (character) => ENTITIES[character]!)
+  );
 }

@@ -1,8 +1,8 @@
-import type { Json } from '@fmri2image/core';
+import type { Json, MetricResult } from '@fmri2image/core';
 import type { FoldRecord } from '../pipeline/folds.ts';
 import { trainedTrials } from '../pipeline/training.ts';
 import { type ReportData, runsOf, scoredItems } from './data.ts';
-import { counted, listed, score, short } from './format.ts';
+import { counted, listed, pValue, score, short } from './format.ts';
 import { Citations, type Reference } from './references.ts';
 
 /** What was done, in sentences ready for a paper, and what they cite. */
@@ -18,6 +18,7 @@ export function methodsOf(data: ReportData): Methods {
     [...dataSentences(data), ...preparationSentences(data.folds)],
     decoderSentences(data, citations),
     scoreSentences(data, citations),
+    resultSentences(data),
   ]
     .map((sentences) => sentences.join(' '))
     .filter((text) => text !== '');
@@ -158,6 +159,18 @@ function record(value: Json | undefined): { readonly [key: string]: Json } | und
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
 }
 
+function resultSentences({ evaluation }: ReportData): string[] {
+  const { twoWay, frameCorrelation } = evaluation;
+  const controls = ({ nearestTraining, meanPicture }: MetricResult) =>
+    [
+      ...(meanPicture === undefined ? [] : [`mean picture ${score(meanPicture)}`]),
+      ...(nearestTraining === undefined ? [] : [`nearest training picture ${score(nearestTraining)}`]),
+    ].join(', ');
+  const one = (name: string, metric: MetricResult) =>
+    `${name} was ${score(metric.score)} (95 % interval ${score(metric.interval[0])} to ${score(metric.interval[1])}, p = ${pValue(metric.p)}; ${[controls(metric), `chance ${metric.chance}`].filter(Boolean).join(', ')})`;
+  return [`${one('Two-way identification', twoWay)}; ${one('frame correlation', frameCorrelation)}.`];
+}
+
 function scoreSentences(data: ReportData, citations: Citations): string[] {
   const { evaluation, study, ceiling } = data;
   const { permutation, bootstrap, trials, stimuli } = evaluation;
@@ -176,7 +189,7 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
         ? `circular shifts of the reconstructions within ${counted(runsOf(data).filter(({ places }) => places.length > 0).length, 'run')}`
         : 'orders of the reconstructions within runs';
     sentences.push(
-      `P-values are one-sided, from ${permutation.exact ? 'all' : 'random'} ${permutation.permutations} ${what}${permutation.exact ? '' : ` ${citations.cite('phipson')}`}${permutation.crossFitted ? '; their spread was widened by √2, as runs that are held out in turn train each other’s decoders' : ''}.`,
+      `P-values are one-sided, from ${permutation.exact ? `all ${permutation.permutations}` : `${permutation.permutations} random`} ${what}${permutation.exact ? '' : ` ${citations.cite('phipson')}`}${permutation.crossFitted ? '; their spread was widened by √2, as runs that are held out in turn train each other’s decoders' : ''}.`,
     );
   }
   const { nearestTraining, meanPicture } = evaluation.twoWay;
@@ -192,7 +205,6 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
   } else if (study.continuous) {
     sentences.push('No noise ceiling could be estimated: nothing was shown twice.');
   }
-  const { score: twoWay } = evaluation.twoWay;
-  sentences.push(`Computed by fmri2image ${data.reported.version}; two-way identification ${score(twoWay)}.`);
+  sentences.push(`All analyses were run with fmri2image ${data.reported.version}.`);
   return sentences;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ReportData } from './data.ts';
-import { type Html, html, Html as Markup } from './html.ts';
+import { Html, html } from './html.ts';
 import { SECTIONS } from './sections/index.ts';
 import { STYLE } from './style.ts';
 
@@ -12,7 +12,7 @@ export function renderPage(data: ReportData, title: string): string {
   const sections = SECTIONS.filter(({ applies }) => applies?.(data) ?? true);
   const digest = createHash('sha256').update(STYLE).digest('base64');
   const policy = `default-src 'none'; img-src data:; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`;
-  const contents = sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`);
+  const contents = sections.map(({ id, short }) => html`<li><a href="#${id}">${short}</a></li>`);
   const bodies = sections.map(
     (section) =>
       html`<section id="${section.id}" aria-labelledby="${section.id}-title"${kind(section.id)}>
@@ -31,7 +31,7 @@ ${section.body(data)}
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="fmri2image ${data.reported.version}">
 <title>${title}: reconstructed pictures</title>
-<style>${new Markup(STYLE)}</style>
+<style>${new Html(STYLE)}</style>
 </head>
 <body>
 <a class="skip" href="#main">Skip to the results</a>

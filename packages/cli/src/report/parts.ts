@@ -24,14 +24,16 @@ export interface TableColumn {
 export function table(
   caption: string,
   columns: readonly TableColumn[],
-  rows: readonly { readonly cells: readonly Content[]; readonly ours?: boolean }[],
+  rows: readonly { readonly cells: readonly Content[] }[],
 ): Html {
   const kind = (i: number) => (columns[i]?.number ? html` class="n"` : html``);
+  // Beside text, the first column may break its lines; beside numbers it need not.
+  const named = columns.some(({ number }) => number) ? html` class="name"` : '';
   const head = columns.map(({ title }, i) => html`<th scope="col"${kind(i)}>${title}</th>`);
-  const body = rows.map(({ cells, ours }) => {
+  const body = rows.map(({ cells }) => {
     const [first, ...rest] = cells;
     const others = rest.map((cell, i) => html`<td${kind(i + 1)}>${cell}</td>`);
-    return html`<tr${ours ? html` class="ours"` : ''}><th scope="row">${first}</th>${others}</tr>`;
+    return html`<tr><th scope="row"${named}>${first}</th>${others}</tr>`;
   });
   return scrolling(
     caption,

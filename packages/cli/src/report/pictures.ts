@@ -1,4 +1,5 @@
 import { Picture, type Rows, resizePicture } from '@fmri2image/core';
+import { enlarged } from '../pipeline/results.ts';
 
 /** Longest side of a picture in the page, in pixels; larger ones are shrunk. */
 const LONGEST_SIDE = 160;
@@ -43,50 +44,46 @@ function resized(picture: Picture, factor: number): Picture {
 }
 
 const GAP = 2;
-const LINE = 2;
+const MARK = 2;
 /** Width of a frame of a film strip, about, in pixels. */
-const FRAME = 36;
+const FRAME = 40;
 
 /**
- * Frames of one run side by side as time goes by: what was shown above what was reconstructed, a line below those that
- * are scored.
+ * Frames side by side as time goes by: what was shown above what was reconstructed, a white mark below those that are
+ * scored.
  *
  * @param rows one or two stacks of pictures of one shape, [n, height, width, ...]
- * @param marked frames with a line below
+ * @param marked frames with a mark below
  */
 export function filmStrip(rows: readonly Rows[], marked: readonly boolean[]): Picture {
   const [count = 0, height = 0, width = 0, channels = 1] = rows[0]!.shape;
-  const enlarge = Math.max(1, Math.round(FRAME / width));
-  const shrink = Math.min(1, FRAME / width);
-  const cell = {
-    width: Math.max(1, Math.round(width * enlarge * shrink)),
-    height: Math.max(1, Math.round(height * enlarge * shrink)),
+  const factor = width > FRAME ? FRAME / width : Math.max(1, Math.round(FRAME / width));
+  const cell = { width: Math.round(width * factor), height: Math.max(1, Math.round(height * factor)) };
+  const sheet = {
+    width: count * (cell.width + GAP) - GAP,
+    height: rows.length * (cell.height + GAP) + MARK,
   };
-  const sheetWidth = count * (cell.width + GAP) - GAP;
-  const sheetHeight = rows.length * (cell.height + GAP) + LINE;
-  // Mid grey between the frames: it is seen beside black and white.
-  const data = new Float32Array(sheetHeight * sheetWidth * channels).fill(0.5);
+  // Mid grey between the frames: both black and white stand out from it.
+  const data = new Float32Array(sheet.height * sheet.width * channels).fill(0.5);
+  const fill = (top: number, left: number, size: { height: number; width: number }, value: Value) => {
+    for (let y = 0; y < size.height; y++) {
+      for (let x = 0; x < size.width; x++) {
+        const at = ((top + y) * sheet.width + left + x) * channels;
+        for (let c = 0; c < channels; c++) data[at + c] = value(y, x, c);
+      }
+    }
+  };
   for (let frame = 0; frame < count; frame++) {
     const left = frame * (cell.width + GAP);
     for (const [r, row] of rows.entries()) {
       const picture = pictureOf(row, frame);
-      const small = shrink < 1 ? resized(picture, shrink) : picture;
-      for (let y = 0; y < cell.height; y++) {
-        for (let x = 0; x < cell.width; x++) {
-          const [fromY, fromX] = [Math.floor(y / enlarge), Math.floor(x / enlarge)];
-          const from = Math.min(small.height - 1, fromY) * small.width + Math.min(small.width - 1, fromX);
-          const to = (r * (cell.height + GAP) + y) * sheetWidth + left + x;
-          for (let c = 0; c < channels; c++) {
-            data[to * channels + c] = small.data[from * channels + c]!;
-          }
-        }
-      }
+      const scaled = factor < 1 ? resized(picture, factor) : enlarged(picture, factor);
+      const value = (y: number, x: number, c: number) => scaled.data[(y * scaled.width + x) * channels + c]!;
+      fill(r * (cell.height + GAP), left, cell, value);
     }
-    const ink = marked[frame] ? 1 : 0.5;
-    for (let y = sheetHeight - LINE; y < sheetHeight; y++) {
-      const start = (y * sheetWidth + left) * channels;
-      data.fill(ink, start, start + cell.width * channels);
-    }
+    if (marked[frame]) fill(sheet.height - MARK, left, { height: MARK, width: cell.width }, () => 1);
   }
-  return new Picture(data, [sheetHeight, sheetWidth, channels], [0, 1]);
+  return new Picture(data, [sheet.height, sheet.width, channels], [0, 1]);
 }
+
+type Value = (y: number, x: number, channel: number) => number;

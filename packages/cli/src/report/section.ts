@@ -6,6 +6,8 @@ export interface Section {
   /** Anchor in the page. */
   readonly id: string;
   readonly title: string;
+  /** In the list of contents. */
+  readonly short: string;
   /** Whether there is anything to say; always when absent. */
   readonly applies?: (data: ReportData) => boolean;
   readonly body: (data: ReportData) => Html;

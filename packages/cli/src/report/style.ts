@@ -45,7 +45,7 @@ section{background:var(--card);border:1px solid var(--rule);border-radius:10px;p
 .cards span{display:block;color:var(--muted);font-size:.88rem}
 .notes{background:var(--warn);border-color:var(--warn-edge)}
 .notes ul{margin:.3rem 0;padding-left:1.2rem}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(27rem,100%),1fr));gap:1.2rem 1.6rem;align-items:start}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(27rem,100%),1fr));gap:1.2rem 1.6rem;align-items:start}
 figure{margin:.6rem 0;min-width:0;break-inside:avoid}
 figcaption{margin-top:.35rem;max-width:46rem}
 svg{display:block;max-width:100%;height:auto}
@@ -57,8 +57,8 @@ caption{text-align:left;padding-bottom:.4rem}
 th,td{text-align:left;padding:.32rem .9rem .32rem 0;border-bottom:1px solid var(--rule);vertical-align:top}
 thead th{color:var(--muted);font-weight:600;font-size:.84rem;white-space:nowrap}
 tbody th{font-weight:400}
+tbody th.name{white-space:nowrap}
 td.n,th.n{text-align:right;white-space:nowrap}
-tr.ours th,tr.ours td{font-weight:600}
 dl{display:grid;grid-template-columns:minmax(8rem,max-content) 1fr;gap:.3rem 1.2rem;margin:.6rem 0;font-size:.94rem}
 dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}
 code,pre{font:0.86em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
@@ -72,7 +72,7 @@ pre{white-space:pre-wrap;margin:0}
 .small img,.strip img{image-rendering:pixelated}
 .pictures span{display:block;color:var(--muted);font-size:.76rem;line-height:1.3;margin-top:.15rem}
 .label{margin:.3rem 0 0;font-size:.86rem;line-height:1.35;max-width:none;overflow-wrap:anywhere}
-.strip img{display:block;height:auto}
+.strip img{display:block;height:auto;margin-bottom:.5rem;max-width:none}
 .saw-yes{color:var(--mark);font-weight:600}.saw-unknown{font-weight:600}
 .methods{background:var(--tint);border-radius:8px;padding:.6rem 1.1rem;user-select:all}
 .references{padding-left:1.1rem;font-size:.92rem}

@@ -23,7 +23,7 @@ export async function drawAlphas({ folds }: Pick<ReportData, 'folds'>): Promise<
       field: 'alpha',
       type: 'quantitative',
       scale: { type: 'log', nice: false, padding: 12 },
-      axis: { format: '.0e', title: 'ridge penalty (alpha)', tickCount: 6, values: decades(values) },
+      axis: { format: '~s', title: 'ridge penalty (alpha)', values: decades(values) },
     },
     y: {
       field: 'fold',
@@ -39,7 +39,7 @@ export async function drawAlphas({ folds }: Pick<ReportData, 'folds'>): Promise<
       height: Math.max(60, names.length * 30),
       data: { values },
       layer: [
-        { mark: { type: 'point', shape: 'stroke', size: 40, color: COLOUR.control, opacity: 0.6 }, encoding },
+        { mark: { type: 'tick', thickness: 1.5, size: 9, color: COLOUR.control, opacity: 0.7 }, encoding },
         {
           transform: [{ filter: 'datum.targets > 0' }],
           mark: { type: 'point', filled: true, color: COLOUR.ours, opacity: 0.85 },

@@ -15,7 +15,12 @@ export async function drawCeiling({ ceiling }: Pick<ReportData, 'ceiling'>): Pro
   const x = {
     type: 'quantitative',
     scale: { domain: [0, 1], nice: false },
-    title: 'share of the variance of one response that the stimulus explains',
+    axis: {
+      title: 'share of the variance of one response that the stimulus explains',
+      tickCount: 6,
+      format: '.0%',
+      grid: false,
+    },
   };
   const description = `Noise ceiling of ${counted(shares.length, 'voxel')} for single trials: median ${percent(middle)}.`;
   return [
@@ -27,7 +32,7 @@ export async function drawCeiling({ ceiling }: Pick<ReportData, 'ceiling'>): Pro
           data: { values },
           mark: { type: 'bar', color: COLOUR.other, binSpacing: 1, opacity: 0.8 },
           encoding: {
-            x: { ...x, field: 'from', bin: { binned: true, step: 1 / BINS }, axis: { format: '.0%' } },
+            x: { ...x, field: 'from', bin: { binned: true } },
             x2: { field: 'to' },
             y: { field: 'count', type: 'quantitative', title: 'voxels', axis: { tickCount: 4 } },
           },
@@ -35,12 +40,12 @@ export async function drawCeiling({ ceiling }: Pick<ReportData, 'ceiling'>): Pro
         {
           data: { values: [{ at: middle, text: `median ${percent(middle, 0)}` }] },
           mark: { type: 'rule', strokeDash: [4, 3], strokeWidth: 1.5, color: COLOUR.ink },
-          encoding: { x: { ...x, field: 'at', axis: { format: '.0%' } } },
+          encoding: { x: { ...x, field: 'at' } },
         },
         {
           data: { values: [{ at: middle, text: `median ${percent(middle, 0)}` }] },
           mark: { type: 'text', y: 2, baseline: 'top', align: 'left', dx: 5, color: COLOUR.ink },
-          encoding: { x: { ...x, field: 'at', axis: { format: '.0%' } }, text: { field: 'text' } },
+          encoding: { x: { ...x, field: 'at' }, text: { field: 'text' } },
         },
       ],
     }),

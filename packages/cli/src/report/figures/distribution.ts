@@ -46,7 +46,11 @@ function spread(
     { at: middle, text: `median ${minus(middle.toFixed(3))}`, role: 'median' },
     { at: metric.chance, text: 'chance', role: 'chance' },
   ];
-  const x = { type: 'quantitative', scale: { domain: [low, range[1]], nice: false }, title } as const;
+  const x = {
+    type: 'quantitative',
+    scale: { domain: [low, range[1]], nice: false },
+    axis: { title, tickCount: 6, grid: false },
+  } as const;
   const colour = {
     field: 'role',
     type: 'nominal',
@@ -63,7 +67,7 @@ function spread(
         data: { values },
         mark: { type: 'bar', color: COLOUR.ours, binSpacing: 1, opacity: 0.85 },
         encoding: {
-          x: { ...x, field: 'from', bin: { binned: true, step: (range[1] - low) / BINS } },
+          x: { ...x, field: 'from', bin: { binned: true } },
           x2: { field: 'to' },
           y: {
             field: 'count',

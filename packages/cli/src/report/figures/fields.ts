@@ -137,7 +137,7 @@ function fits({ fields }: FittedMaps): Promise<Figure> {
   const x = {
     type: 'quantitative',
     scale: { domain: [low, 1], nice: false },
-    title: 'correlation of prediction and training response',
+    axis: { title: 'correlation of prediction and training response', tickCount: 6, grid: false },
   };
   return draw('fit', description, {
     width: 400,
@@ -147,7 +147,7 @@ function fits({ fields }: FittedMaps): Promise<Figure> {
         data: { values },
         mark: { type: 'bar', color: COLOUR.ours, binSpacing: 1, opacity: 0.85 },
         encoding: {
-          x: { ...x, field: 'from', bin: { binned: true, step: (1 - low) / bins } },
+          x: { ...x, field: 'from', bin: { binned: true } },
           x2: { field: 'to' },
           y: {
             field: 'count',

@@ -28,7 +28,7 @@ function nullOf(name: string, title: string, metric: MetricResult): Promise<Figu
   const x = {
     type: 'quantitative',
     scale: { domain: range, nice: false },
-    title: `${title}, mean over trials`,
+    axis: { title: `${title}, mean over trials`, tickCount: 6, grid: false },
   };
   const right = metric.score > (range[0] + range[1]) / 2;
   const side = { align: right ? 'right' : 'left', dx: right ? -5 : 5 };
@@ -41,7 +41,7 @@ function nullOf(name: string, title: string, metric: MetricResult): Promise<Figu
         data: { values },
         mark: { type: 'bar', color: COLOUR.control, binSpacing: 1, opacity: 0.75 },
         encoding: {
-          x: { ...x, field: 'from', bin: { binned: true, step: (range[1] - range[0]) / BINS } },
+          x: { ...x, field: 'from', bin: { binned: true } },
           x2: { field: 'to' },
           y: {
             field: 'count',

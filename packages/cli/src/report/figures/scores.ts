@@ -36,17 +36,24 @@ function rowsOf(metric: MetricResult, decoder: string): Row[] {
   ];
 }
 
+const WIDTH = 250;
+
 function beside(name: string, title: string, metric: MetricResult, decoder: string): Promise<Figure> {
   const rows = rowsOf(metric, decoder);
   const spoken = rows.map((row) => `${row.name} ${score(row.value)}`).join(', ');
   const values = rows.map((row) => ({ ...row, label: minus(row.value.toFixed(3)) }));
   const lowest = Math.min(metric.chance, ...rows.map((row) => row.low ?? row.value));
   const domain = [Math.min(metric.chance === 0.5 ? 0.4 : -0.1, Math.floor(lowest * 10) / 10), 1];
-  const x = { field: 'value', type: 'quantitative', scale: { domain, nice: false }, title };
+  const x = {
+    field: 'value',
+    type: 'quantitative',
+    scale: { domain, nice: false },
+    axis: { title, tickCount: 6 },
+  };
   const y = {
     field: 'name',
     type: 'nominal',
-    sort: null,
+    sort: rows.map((row) => row.name),
     axis: { title: null, labelColor: COLOUR.ink, labelFontSize: 12, minExtent: 104, maxExtent: 104 },
   };
   const colour = {
@@ -56,8 +63,8 @@ function beside(name: string, title: string, metric: MetricResult, decoder: stri
     scale: { domain: ['ours', 'control', 'limit'], range: [COLOUR.ours, COLOUR.control, COLOUR.other] },
   };
   return draw(name, `${title}: ${spoken}; chance ${metric.chance}.`, {
-    width: 300,
-    height: rows.length * 30,
+    width: WIDTH,
+    height: rows.length * 26,
     data: { values },
     layer: [
       {
@@ -77,8 +84,9 @@ function beside(name: string, title: string, metric: MetricResult, decoder: stri
       },
       { mark: { type: 'point', filled: true, size: 90, opacity: 1 }, encoding: { x, y, color: colour } },
       {
-        mark: { type: 'text', dy: -11, fontSize: 11, color: COLOUR.ink },
-        encoding: { x, y, text: { field: 'label' } },
+        // A column of its own: beside the points, numbers and lines would cross.
+        mark: { type: 'text', x: WIDTH + 14, align: 'left', fontSize: 12, color: COLOUR.ink },
+        encoding: { y, text: { field: 'label' } },
       },
     ],
   });

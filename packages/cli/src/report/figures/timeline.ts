@@ -51,8 +51,8 @@ export async function drawTimelines(
     x: {
       field: 'seconds',
       type: 'quantitative',
-      title: 'seconds from the start of the run',
-      scale: { nice: false },
+      axis: { title: 'seconds from the start of the run', tickCount: 10 },
+      scale: { nice: false, zero: true },
     },
     y: {
       field: 'score',

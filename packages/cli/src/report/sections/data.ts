@@ -1,3 +1,4 @@
+import { termsOf } from '../../terms.ts';
 import { type ReportData, scoredItems } from '../data.ts';
 import { counted, listed, short } from '../format.ts';
 import { html } from '../html.ts';
@@ -8,8 +9,11 @@ import type { Section } from '../section.ts';
 export const dataSection: Section = {
   id: 'data',
   title: 'Data',
+  short: 'Data',
   body: (data) => {
-    const { study, folds } = data;
+    const { study, folds, results } = data;
+    // Of the data that the decoder was fitted on, where they are known; those of the study itself otherwise.
+    const terms = termsOf(results.terms ?? {}, study);
     const [rows, voxels] = study.voxels.shape;
     const items = scoredItems(data);
     const runs = study.runs.map(({ name, start, end }) => `${name} (${end - start})`);
@@ -19,7 +23,7 @@ export const dataSection: Section = {
     return html`${facts([
       ['study', study.name],
       ['description', study.description],
-      ['subject', study.pseudonym],
+      ['subject', study.pseudonym ?? terms.pseudonym],
       [
         'responses',
         `${rows} ${study.rows === 'volumes' ? 'volumes' : 'trials'} of ${voxels} voxels: ${study.selection.description}`,
@@ -47,8 +51,8 @@ export const dataSection: Section = {
         study.visualField &&
           `${short(study.visualField.widthDegrees)}° × ${short(study.visualField.heightDegrees)}°`,
       ],
-      ['data terms', study.dataTerms ?? 'not stated'],
-      ['consent', study.consentReference],
+      ['data terms', terms.dataTerms ?? 'not stated'],
+      ['consent', terms.consentReference],
     ])}`;
   },
 };

@@ -11,6 +11,7 @@ import type { Section } from '../section.ts';
 export const decoderSection: Section = {
   id: 'decoder',
   title: 'What each decoder chose',
+  short: 'Choices',
   applies: ({ folds }) => folds.length > 0,
   body: (data) => html`${choices(data)}
 <div class="plots">${plot(data, 'alphas', 'Penalties that cross-validation chose (blue, area by the number of targets) among those on offer (ticks).')}</div>`,

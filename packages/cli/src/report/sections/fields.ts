@@ -8,6 +8,7 @@ import type { Section } from '../section.ts';
 export const fieldsSection: Section = {
   id: 'fields',
   title: 'Receptive fields',
+  short: 'Receptive fields',
   applies: isRetinotopic,
   body: (data) => {
     const { folds } = data;

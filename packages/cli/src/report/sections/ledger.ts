@@ -9,6 +9,7 @@ const SAW = { yes: 'yes', no: 'no', unknown: 'unknown' } as const;
 export const ledgerSection: Section = {
   id: 'ledger',
   title: 'Ledger: what was fitted on what',
+  short: 'Ledger',
   body: ({ folds, study }) => {
     if (folds.length === 0) {
       return html`<p>Unknown: the reconstructions do not say how their decoder was fitted. Whether it saw the test data is unknown, too.</p>`;

@@ -6,6 +6,7 @@ import type { Section } from '../section.ts';
 export const methodsSection: Section = {
   id: 'methods',
   title: 'Methods, ready to copy',
+  short: 'Methods',
   body: (data) => {
     const { paragraphs, references } = methodsOf(data);
     return html`<p class="muted">Written from the records of this analysis; a click selects it all. Please check it against what you know of the recording.</p>

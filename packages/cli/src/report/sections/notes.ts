@@ -5,6 +5,7 @@ import type { Section } from '../section.ts';
 export const notesSection: Section = {
   id: 'notes',
   title: 'Read this first',
+  short: 'Notes',
   applies: ({ notes }) => notes.length > 0,
   body: ({ notes }) => html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
 };

@@ -11,6 +11,7 @@ import type { Section } from '../section.ts';
 export const picturesSection: Section = {
   id: 'pictures',
   title: 'Reconstructions beside what was shown',
+  short: 'Pictures',
   applies: hasPictures,
   body: (data) => {
     const { percentiles, random, seed, showStimuli, study, evaluation } = data;
@@ -47,42 +48,45 @@ function pair(data: ReportData, { place, percentile }: Example, withNearest: boo
 ${shown ? picture(shown, `Shown in trial ${trial}: ${name}`, 'shown') : ''}
 ${picture(reconstructed, `Reconstructed from trial ${trial}, correlation ${r}`, 'reconstructed')}
 ${nearest ? picture(nearest, `Nearest training picture: ${study.stimuli!.names[near!] ?? near}`, 'nearest training') : ''}
-</div><p class="label">${percentile === undefined ? '' : html`<strong>percentile ${percentile}</strong>, `}r = ${r}<br><span class="muted">trial ${trial}, ${name}, ${item.run}</span></p></li>`;
+</div><p class="label">${percentile === undefined ? '' : html`<strong>percentile ${percentile}</strong>, `}r = ${r}<br><span class="muted">trial ${trial}, ${name}, run ${item.run}</span></p></li>`;
 }
 
 const picture = ({ uri, width, height }: Inline, alt: string, caption: string): Html =>
   html`<div><img src="${uri}" alt="${alt}" width="${width}" height="${height}"><span aria-hidden="true">${caption}</span></div>`;
 
-/** Frames of a strip, at most. */
-const MOST_FRAMES = 120;
-/** Width of a frame on the page, about, in pixels. */
-const FRAME_WIDTH = 20;
+/** Frames of a run, at most, and of one line. */
+const MOST_FRAMES = 132;
+const FRAMES_IN_LINE = 22;
 
 /** Whole runs, frame by frame. */
 function strips(data: ReportData): Html {
-  const { study, results, showStimuli, evaluation } = data;
-  const scored = new Set(evaluation.scored);
+  const { showStimuli } = data;
   const runs = runsOf(data).map(({ run, items }) => {
     const every = Math.ceil(items.length / MOST_FRAMES);
     const frames = items.filter((_, i) => i % every === 0);
-    const rows: Rows[] = [takeRows(results.values, frames)];
-    if (showStimuli) rows.unshift(truthOf(study, results, frames));
-    const strip = inline(
-      filmStrip(
-        rows,
-        frames.map((index) => scored.has(index)),
-      ),
-    );
-    const width = frames.length * FRAME_WIDTH;
-    const what = showStimuli ? 'shown above, reconstructed below' : 'reconstructed';
-    const alt = `${run}: ${frames.length} frames from left to right, ${what}`;
-    const thinned = every === 1 ? '' : `; every ${every}th frame`;
-    return html`<figure class="strip"><figcaption>${run} (${counted(items.length, 'frame')}${thinned})</figcaption>${scrolling(
-      `Frames of ${run}`,
-      html`<img src="${strip.uri}" alt="${alt}" width="${width}" height="${Math.round((strip.height / strip.width) * width)}">`,
+    const lines = Array.from({ length: Math.ceil(frames.length / FRAMES_IN_LINE) }, (_, line) => {
+      const from = line * FRAMES_IN_LINE;
+      return strip(data, run, frames.slice(from, from + FRAMES_IN_LINE), from + 1);
+    });
+    const thinned = every === 1 ? '' : `; every ${every}th is shown`;
+    return html`<figure class="strip"><figcaption>run ${run} (${counted(items.length, 'frame')}${thinned})</figcaption>${scrolling(
+      `Frames of run ${run}`,
+      lines,
     )}</figure>`;
   });
   return html`<h3>Whole runs</h3>
-<p class="muted">${showStimuli ? 'Above what was shown, below what was reconstructed' : 'What was reconstructed'}, from left to right as time goes by. A white line marks the frames that are scored.</p>
+<p class="muted">${showStimuli ? 'Above what was shown, below what was reconstructed' : 'What was reconstructed'}, from left to right as time goes by, on the same scale of brightness. A white line marks the frames that are scored.</p>
 ${runs}`;
+}
+
+function strip(data: ReportData, run: string, frames: readonly number[], first: number): Html {
+  const { study, results, showStimuli, evaluation } = data;
+  const scored = new Set(evaluation.scored);
+  const rows: Rows[] = [takeRows(results.values, frames)];
+  if (showStimuli) rows.unshift(truthOf(study, results, frames));
+  const marked = frames.map((index) => scored.has(index));
+  const { uri, width, height } = inline(filmStrip(rows, marked));
+  const what = showStimuli ? 'shown above, reconstructed below' : 'reconstructed';
+  const alt = `Run ${run}, frames ${first} to ${first + frames.length - 1} of those in this strip, ${what}`;
+  return html`<img src="${uri}" alt="${alt}" width="${width}" height="${height}">`;
 }

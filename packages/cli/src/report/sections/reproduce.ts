@@ -7,6 +7,7 @@ import type { Section } from '../section.ts';
 export const reproduceSection: Section = {
   id: 'reproduce',
   title: 'How to get the same again',
+  short: 'Reproduce',
   body: (data) => {
     const { made, reported, seed } = data;
     const together = made.runId === reported.runId;

@@ -8,6 +8,7 @@ import type { Section } from '../section.ts';
 export const runsSection: Section = {
   id: 'runs',
   title: 'Run by run',
+  short: 'Runs',
   body: (data) => {
     const timeline = plot(
       data,

@@ -9,6 +9,7 @@ import type { Section } from '../section.ts';
 export const scoresSection: Section = {
   id: 'scores',
   title: 'Scores beside their controls',
+  short: 'Scores',
   body: (data) => html`${scoresTable(data)}
 <div class="plots">
 ${plot(data, 'scores-identification', 'Two-way identification of the decoder (line: 95 % interval) and of its controls (shuffled: from the mean to the value that 5 % of rearrangements exceed).')}
@@ -41,7 +42,6 @@ function scoresTable({ evaluation, made }: ReportData): Html {
     { title: 'trials', number: true },
   ];
   const rows = metrics.map(({ name, metric }) => ({
-    ours: true,
     cells: [
       name.trim(),
       score(metric.score),
@@ -55,11 +55,7 @@ function scoresTable({ evaluation, made }: ReportData): Html {
       metric.perTrial.length,
     ],
   }));
-  return table(
-    'Mean scores over trials',
-    columns,
-    rows.map((row) => ({ ...row, ours: false })),
-  );
+  return table('Mean scores over trials', columns, rows);
 }
 
 function explanations({ evaluation }: ReportData): Html {

@@ -8,6 +8,7 @@ import type { Section } from '../section.ts';
 export const summarySection: Section = {
   id: 'summary',
   title: 'Summary',
+  short: 'Summary',
   body: (data) => {
     const { twoWay, frameCorrelation } = data.evaluation;
     return html`<p class="lead">${headline(data)}</p>
@@ -31,17 +32,22 @@ export function headline(data: ReportData): string {
   const { evaluation, results, study } = data;
   const { twoWay, permutation } = evaluation;
   const items = scoredItems(data);
-  const noun = results.kind === 'picture' ? 'Pictures' : 'Stimuli';
   const trials = items.reduce((sum, item) => sum + item.trials.length, 0);
   const averaged = trials > items.length;
   const unseen = items.every(({ seen }) => seen === 'no');
   const whose = unseen ? 'held-out ' : '';
+  const noun = results.kind === 'picture' ? 'pictures' : 'stimuli';
   const what = averaged
-    ? `${items.length} ${whose}stimuli (${trials} trials, averaged)`
-    : `${items.length} ${whose}${study.continuous ? 'frames' : 'trials'}`;
+    ? `The ${noun} of ${items.length} ${whose}stimuli (${trials} trials, averaged)`
+    : study.continuous
+      ? `${items.length} ${whose}frames`
+      : `The ${noun} of ${items.length} ${whose}trials`;
   const test = permutation.reason === undefined ? `p = ${pValue(twoWay.p)}` : 'no permutation test possible';
-  return `${noun} of ${what} are identified in ${percent(twoWay.score)} of pairs, from brain responses alone (two-way, chance 50 %, ${test}).`;
+  return `${what} of ${study.name} are identified from brain responses in ${percent(twoWay.score)} of pairs (two-way; chance 50 %, ${test}).`;
 }
+
+/** Correlation of pictures above which one is hardly new beside the other. */
+const NEAR_COPY = 0.95;
 
 /** How the score stands to its controls, in words. */
 function verdict({ evaluation }: ReportData): string {
@@ -51,16 +57,22 @@ function verdict({ evaluation }: ReportData): string {
   if (low <= twoWay.chance) {
     sentences.push('The interval includes chance: these reconstructions do not tell pictures apart.');
   }
-  const { nearestTraining, meanPicture } = frameCorrelation;
+  const { nearestTraining, bestTraining, meanPicture } = frameCorrelation;
   if (nearestTraining !== undefined) {
     const beats = frameCorrelation.interval[0] > nearestTraining && low > twoWay.nearestTraining!;
+    const beyondAll = bestTraining !== undefined && frameCorrelation.interval[0] > bestTraining;
     const loses = frameCorrelation.score < nearestTraining && twoWay.score < twoWay.nearestTraining!;
     sentences.push(
       beats
-        ? `Looking up the most similar training picture would do worse (${percent(twoWay.nearestTraining!)}, correlation ${score(nearestTraining, 2)}): the reconstructions show more than a choice among known pictures.`
+        ? `Looking up the most similar training picture would do worse (${percent(twoWay.nearestTraining!)}, correlation ${score(nearestTraining, 2)})${beyondAll ? `, and even the best choice among the training pictures would correlate less (${score(bestTraining, 2)})` : ''}: the reconstructions show more than a choice among known pictures.`
         : loses
           ? `Looking up the most similar training picture would do better (${percent(twoWay.nearestTraining!)}, correlation ${score(nearestTraining, 2)}): nothing here goes beyond choosing among known pictures.`
           : `Looking up the most similar training picture would do about as well (${percent(twoWay.nearestTraining!)}, correlation ${score(nearestTraining, 2)}).`,
+    );
+  }
+  if (bestTraining !== undefined && bestTraining > NEAR_COPY) {
+    sentences.push(
+      `Mind that the training pictures hold near copies of the scored ones (the best choice among them correlates ${score(bestTraining, 2)} with what was shown): whether the decoder would do as well for new pictures, these data do not say.`,
     );
   }
   if (meanPicture !== undefined) {
