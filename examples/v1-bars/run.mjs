@@ -1,10 +1,11 @@
 // Real V1 responses to moving bars, from the raw files to pictures and scores, through the command line: each sweep of
-// the bar is decoded by ridge that was fitted on the other three.
+// the bar is decoded by a decoder that was fitted on the other three. Ridge and the retinotopic decoder side by side.
 //
-//   npm run example:v1-bars -- [--json] [--data FOLDER] [--output FOLDER] [--device cpu|reference] [--threads N]
+//   npm run example:v1-bars -- [--decoder ridge|retinotopic|both] [--json] [--data FOLDER] [--output FOLDER]
+//                              [--device cpu|reference] [--threads N]
 //
 // With --json the last line is one JSON object: { results: [{ decoder, twoWay, frameCorrelation, permutationP, device,
-// seconds }] }.
+// seconds }] }. With both decoders each writes a folder of its name into the output.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -15,6 +16,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(here, '..', '..');
 const { values } = parseArgs({
   options: {
+    decoder: { type: 'string', default: 'both' },
     json: { type: 'boolean', default: false },
     data: { type: 'string' },
     output: { type: 'string' },
@@ -29,23 +31,35 @@ if (!existsSync(data)) {
   process.exit(1);
 }
 
-const args = ['evaluate', here, '--data', data, '--leave-one-out', 'run', '--alpha-for', 'all'];
-const output = values.output ?? path.join(root, '.f2i', 'v1-bars');
-args.push('--device', values.device, '--output', output);
-// The default folder is the example's own.
-if (values.output === undefined) args.push('--force');
-if (values.threads) args.push('--threads', values.threads);
-const started = performance.now();
-const { status, stdout } = spawnSync(
-  process.execPath,
-  [path.join(root, 'packages', 'cli', 'dist', 'main.js'), ...args, ...(values.json ? ['--json'] : [])],
-  { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 },
-);
-if (status !== 0) process.exit(status ?? 70);
-if (!values.json) {
-  process.stdout.write(stdout);
-} else {
-  const { decoder, twoWay, frameCorrelation, permutationP, device, evaluation } = JSON.parse(stdout);
+const known = ['ridge', 'retinotopic'];
+const decoders = values.decoder === 'both' ? known : [values.decoder];
+if (!known.includes(decoders[0])) {
+  console.error(`v1-bars: --decoder is ridge, retinotopic or both; found ${values.decoder}`);
+  process.exit(2);
+}
+const folder = values.output ?? path.join(root, '.f2i', 'v1-bars');
+const results = [];
+for (const decoder of decoders) {
+  const output = decoders.length === 1 ? folder : path.join(folder, decoder);
+  const args = ['evaluate', here, '--data', data, '--leave-one-out', 'run', '--decoder', decoder];
+  if (decoder === 'ridge') args.push('--alpha-for', 'all');
+  args.push('--device', values.device, '--output', output);
+  // The default folder is the example's own.
+  if (values.output === undefined) args.push('--force');
+  if (values.threads) args.push('--threads', values.threads);
+  if (values.json) args.push('--json');
+  const started = performance.now();
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [path.join(root, 'packages', 'cli', 'dist', 'main.js'), ...args],
+    { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 },
+  );
+  if (status !== 0) process.exit(status ?? 70);
+  if (!values.json) {
+    process.stdout.write(decoders.length === 1 ? stdout : `${decoder}\n${stdout}\n`);
+    continue;
+  }
+  const { twoWay, frameCorrelation, permutationP, device, evaluation } = JSON.parse(stdout);
   const seconds = (performance.now() - started) / 1e3;
   const controls = {
     chance: evaluation.twoWay.chance,
@@ -53,11 +67,11 @@ if (!values.json) {
     shuffled: evaluation.twoWay.shuffled.mean,
   };
   const result = { decoder, twoWay, frameCorrelation, permutationP, device, seconds };
-  console.log(
-    JSON.stringify({
-      results: [
-        { ...result, frames: evaluation.trials, controls, pictures: path.join(output, 'pictures.png') },
-      ],
-    }),
-  );
+  results.push({
+    ...result,
+    frames: evaluation.trials,
+    controls,
+    pictures: path.join(output, 'pictures.png'),
+  });
 }
+if (values.json) console.log(JSON.stringify({ results }));

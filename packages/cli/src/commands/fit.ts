@@ -1,11 +1,10 @@
-import { prepareStudy, saveBundle } from '@fmri2image/core';
+import { saveBundle } from '@fmri2image/core';
 import { writeFolderAtomic } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, withDevice, withStudy } from '../options.ts';
 import { prepareOutput } from '../output.ts';
-import { chooseDelays } from '../pipeline/delays.ts';
-import { fitRidgeDecoder, preparationOf } from '../pipeline/fit.ts';
+import { fitDecoder } from '../pipeline/fitDecoder.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
 import { trainingRecord } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
@@ -22,9 +21,9 @@ interface Options extends DeviceOptions, FitFlags, Terms {
 export function fitCommand(program: Command): void {
   const command = program
     .command('fit')
-    .summary('fit a ridge decoder to a study and save it as a bundle')
+    .summary('fit a decoder to a study and save it as a bundle')
     .description(
-      'Fits ridge regression from voxels to the study’s pictures (or features) on its training trials: those of split "train", or all where the study states no splits.',
+      'Fits a decoder from voxels to the study’s pictures (or features) on its training trials: those of split "train", or all where the study states no splits. Ridge regression for any study; retinotopic, through receptive fields, where the stimulus never stops.',
     )
     .requiredOption('-o, --output <folder>', 'the bundle to write')
     .option('--leave-out <runs>', 'runs to leave out of the training, separated by commas', textList)
@@ -55,15 +54,8 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
   // Whether other trials will be tested on is known only where some are held out.
   const heldOut = split !== undefined || options.leaveOut !== undefined;
   const read = performance.now();
-  const settings = await chooseDelays(
-    study,
-    trials,
-    fitSettings(options, heldOut ? 'no' : 'unknown'),
-    context,
-  );
-
-  const steps = preparationOf(study, settings);
-  const decoder = await fitRidgeDecoder(study, prepareStudy(study, steps), steps, trials, settings, context);
+  const settings = fitSettings(options, heldOut ? 'no' : 'unknown');
+  const { decoder } = await fitDecoder(study, trials, settings, context);
   const fitted = performance.now();
   const contents = decoder.toBundle();
   const training = trainingRecord(study, trials);
@@ -76,7 +68,7 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
     },
     { ...output, signal, onRepair: console.warn },
   );
-  const { report } = decoder.model;
+  const { report } = contents;
   const seconds = { read: (read - started) / 1e3, fit: (fitted - read) / 1e3 };
   for (const warning of decoder.warnings) console.warn(`note: ${warning}`);
   console.result({
@@ -88,7 +80,7 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
     device: backend.info.description,
   });
   console.print(
-    `fitted ridge on ${trials.length} trials of ${decoder.voxels} voxels in ${seconds.fit.toFixed(2)} s (${backend.info.description})`,
+    `fitted ${decoder.kind} on ${trials.length} trials of ${decoder.voxels} voxels in ${seconds.fit.toFixed(2)} s (${backend.info.description})`,
   );
   console.print(`bundle ${options.output} (${hash.slice(0, 12)})`);
   decoder.dispose();

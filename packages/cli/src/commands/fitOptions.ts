@@ -1,11 +1,13 @@
 import { ALPHA_SCORES, type AlphaScore, type RidgeForm } from '@fmri2image/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { numberList, wholeNumber } from '../options.ts';
-import type { FitSettings } from '../pipeline/fit.ts';
+import { numberList, usage, wholeNumber } from '../options.ts';
+import { DECODER_KINDS, type DecoderKind, type FitSettings } from '../pipeline/fit.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
+import { type RetinotopicFlags, retinotopicSettings, withRetinotopic } from './retinotopicOptions.ts';
 
-/** Options of commands that fit ridge. */
-export interface FitFlags {
+/** Options of commands that fit a decoder. */
+export interface FitFlags extends RetinotopicFlags {
+  decoder: DecoderKind;
   alphas?: number[];
   alphaFor: 'each' | 'all';
   score: AlphaScore;
@@ -17,7 +19,46 @@ export interface FitFlags {
   standardize: boolean;
 }
 
+/** Options that one decoder alone understands, by their names in `FitFlags`. */
+const RIDGE_ONLY = ['alphas', 'alphaFor', 'score', 'delays', 'storage', 'standardize'];
+
 export function withFit(command: Command): Command {
+  const shared = command
+    .addOption(new Option('--decoder <kind>', 'what to fit').choices([...DECODER_KINDS]).default('ridge'))
+    .option(
+      '--folds <k>',
+      'choose settings by k folds of successive trials (default: leave one group out)',
+      wholeNumber,
+    )
+    .addOption(
+      new Option('--group-by <label>', 'what stays together when settings are chosen')
+        .choices([...GROUPINGS])
+        .default('run'),
+    )
+    .option(
+      '--detrend <seconds>',
+      'remove drifts slower than this from each run; 0: none (default: 128 for separate trials, none for continuous stimuli)',
+      cutoff,
+    );
+  const before = new Set(shared.options);
+  const all = withRetinotopic(withRidge(shared));
+  const ofOne = all.options.filter((option) => !before.has(option));
+  // What only the other decoder understands is not passed over in silence.
+  return all.hook('preAction', () => {
+    const { decoder } = all.opts<FitFlags>();
+    const foreign = ofOne.filter(
+      (option) =>
+        RIDGE_ONLY.includes(option.attributeName()) === (decoder === 'retinotopic') &&
+        all.getOptionValueSource(option.attributeName()) === 'cli',
+    );
+    if (foreign.length === 0) return;
+    const names = foreign.map(({ long }) => long).join(', ');
+    const other = decoder === 'ridge' ? 'retinotopic' : 'ridge';
+    throw usage(`${names} ${foreign.length === 1 ? 'belongs' : 'belong'} to --decoder ${other}`);
+  });
+}
+
+function withRidge(command: Command): Command {
   return command
     .option(
       '--alphas <list>',
@@ -33,24 +74,9 @@ export function withFit(command: Command): Command {
       new Option('--score <name>', 'what chooses penalties').choices([...ALPHA_SCORES]).default('r2'),
     )
     .option(
-      '--folds <k>',
-      'choose penalties by k folds of successive trials (default: leave one group out)',
-      wholeNumber,
-    )
-    .addOption(
-      new Option('--group-by <label>', 'what stays together when penalties are chosen')
-        .choices([...GROUPINGS])
-        .default('run'),
-    )
-    .option(
       '--delays <seconds>',
       'when responses to a stimulus are read: "3.5,5,6.5"; sets to choose from by cross-validation are separated by ";" (default: 3.5,5,6.5,8 for separate trials, a choice of 7 for continuous stimuli)',
       delaySets,
-    )
-    .option(
-      '--detrend <seconds>',
-      'remove drifts slower than this from each run; 0: none (default: 128 for separate trials, none for continuous stimuli)',
-      cutoff,
     )
     .addOption(
       new Option('--storage <form>', 'keep weights of voxels (primal) or of training trials (dual)')
@@ -61,8 +87,10 @@ export function withFit(command: Command): Command {
 }
 
 export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): FitSettings {
-  const { alphaFor, alphas, score, folds, groupBy, delays, detrend, storage, standardize } = flags;
+  const { decoder, alphaFor, alphas, score, folds, groupBy, delays, detrend, storage, standardize } = flags;
   return {
+    decoder,
+    retinotopic: retinotopicSettings(flags),
     alphas,
     perTarget: alphaFor === 'each',
     score,

@@ -10,6 +10,7 @@ import {
   leaveOneGroupOut,
   type PreparationStep,
   type PreparedStudy,
+  type RetinotopicDecoderOptions,
   RidgeDecoder,
   type RidgeForm,
   type Rows,
@@ -23,8 +24,16 @@ import {
 import type { Console } from '../console.ts';
 import { type Grouping, labelsOf } from './select.ts';
 
-/** Settings of a ridge fit, as the command line states them. */
+/** Decoders that the command line fits. */
+export const DECODER_KINDS = ['ridge', 'retinotopic'] as const;
+export type DecoderKind = (typeof DECODER_KINDS)[number];
+
+/** Settings of a fit, as the command line states them. */
 export interface FitSettings {
+  /** Ridge when absent. */
+  readonly decoder?: DecoderKind | undefined;
+  /** Of the retinotopic decoder. */
+  readonly retinotopic?: RetinotopicDecoderOptions | undefined;
   readonly alphas?: readonly number[] | undefined;
   readonly perTarget: boolean;
   readonly score: AlphaScore;
@@ -137,7 +146,7 @@ export async function fitRidgeDecoder(
  * Folds that choose the penalty: whole groups held out, or k blocks of successive trials. Repeats of a stimulus are
  * never on both sides.
  */
-function innerFolds(trials: readonly Trial[], { folds, groupBy }: FitSettings): Split[] {
+export function innerFolds(trials: readonly Trial[], { folds, groupBy }: FitSettings): Split[] {
   const stimuli = trials.map((trial) => trial.stimulus!);
   const groups = labelsOf(trials, groupBy);
   if (folds === undefined && new Set(groups).size > 1) {

@@ -1,7 +1,6 @@
 import {
   type Backend,
   leaveOneGroupOut,
-  prepareStudy,
   type Rows,
   type Split,
   type Study,
@@ -10,8 +9,8 @@ import {
 import type { Console } from '../console.ts';
 import { usage } from '../options.ts';
 import { termsOf } from '../terms.ts';
-import { chooseDelays } from './delays.ts';
-import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from './fit.ts';
+import { type FitSettings, meanTarget } from './fit.ts';
+import { fitDecoder } from './fitDecoder.ts';
 import { type FoldRecord, foldRecord } from './folds.ts';
 import { FoldWarnings } from './foldWarnings.ts';
 import { reconstructTrials } from './reconstruct.ts';
@@ -76,10 +75,7 @@ async function reconstructHeldOut(
     if (shared > 0) {
       warnings.add(split.name, `${shared} training trials that show held-out ${pictures} were left out`);
     }
-    const chosen = await chooseDelays(study, training, settings, context);
-    const steps = preparationOf(study, chosen);
-    const prepared = prepareStudy(study, steps);
-    const decoder = await fitRidgeDecoder(study, prepared, steps, training, chosen, context);
+    const { decoder, prepared } = await fitDecoder(study, training, settings, context);
     try {
       const held = await reconstructTrials(study, prepared, decoder, [...split.test], context, {
         seen: () => 'no',

@@ -34,6 +34,8 @@ const run = z.strictObject({
   /** First and last row of `voxels` (inclusive), counted from `indexBase`. */
   first: z.int().nonnegative(),
   last: z.int().nonnegative(),
+  /** The recording goes on from the run before: both are stretches (sweeps, blocks) of one scan. */
+  continues: z.boolean().optional(),
   session: label.optional(),
   group: label.optional(),
   split: z.string().min(1).optional(),

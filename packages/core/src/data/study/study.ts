@@ -25,6 +25,8 @@ export interface StudyRun {
   /** Rows [start, end) of `Study.voxels`. */
   readonly start: number;
   readonly end: number;
+  /** Its recording goes on from the run before; otherwise it is one of its own. */
+  readonly continues?: boolean | undefined;
   readonly session?: string | undefined;
   readonly group?: string | undefined;
   readonly split?: string | undefined;

@@ -49,6 +49,12 @@ export function studyRuns(manifest: StudyManifest, rowsOfFile: readonly number[]
   }));
   runs.forEach((run, i) => {
     const before = runs[i - 1];
+    if (run.continues && !before) {
+      throw new F2iError('FORMAT', `run "${run.name}" is the first: there is none that it could continue`, {
+        file,
+        field: `runs.${i}.continues`,
+      });
+    }
     if (run.start < 0 || run.end <= run.start || run.end > rows || (before && run.start < before.end)) {
       const message = `run "${run.name}" does not lie within the data, in ascending order`;
       throw new F2iError('FORMAT', message + otherIndexBase(runs, rows, manifest.indexBase), {

@@ -1,0 +1,94 @@
+import { PRF_MODELS, type PrfModel, type RetinotopicDecoderOptions } from '@fmri2image/core';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { numberList, wholeNumber } from '../options.ts';
+
+/** Options of the retinotopic decoder; docs/retinotopic.md explains them. */
+export interface RetinotopicFlags {
+  prf?: PrfModel;
+  hrf?: 'fitted' | 'canonical';
+  guard?: number;
+  voxelThreshold?: number;
+  maximumVoxels?: number;
+  signed?: boolean;
+  bounds?: RetinotopicDecoderOptions['bounds'];
+  noiseCorrelation?: number[];
+  ridgePenalty?: number[];
+  smoothTime?: number[];
+  smoothSpace?: number[];
+}
+
+const BOUNDS = ['none', 'non-negative', 'range'] as const;
+
+export function withRetinotopic(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--prf <model>', 'retinotopic: model of receptive fields (default: gaussian)').choices([
+        ...PRF_MODELS,
+      ]),
+    )
+    .addOption(
+      new Option('--hrf <choice>', 'retinotopic: response function (default: fitted)').choices([
+        'fitted',
+        'canonical',
+      ]),
+    )
+    .option(
+      '--guard <seconds>',
+      'retinotopic: leave out training volumes so soon after frames that are not training (default: 12)',
+      atLeastZero,
+    )
+    .option(
+      '--voxel-threshold <r>',
+      'retinotopic: least training correlation of a voxel (default: 0.5)',
+      atLeastZero,
+    )
+    .option('--maximum-voxels <n>', 'retinotopic: use the n best ones at most', wholeNumber)
+    .option('--signed', 'retinotopic: voxels may also respond negatively')
+    .addOption(
+      new Option('--bounds <range>', 'retinotopic: of pixels (default: non-negative)').choices([...BOUNDS]),
+    )
+    .option(
+      '--noise-correlation <list>',
+      'retinotopic: share of correlated noise to choose from, 0 up to 1',
+      zeroOrMore,
+    )
+    .option('--ridge-penalty <list>', 'retinotopic: penalties on pixels to choose from', zeroOrMore)
+    .option('--smooth-time <list>', 'retinotopic: penalties on differences of successive frames', zeroOrMore)
+    .option(
+      '--smooth-space <list>',
+      'retinotopic: penalties on differences of neighbouring pixels',
+      zeroOrMore,
+    );
+}
+
+export function retinotopicSettings(flags: RetinotopicFlags): RetinotopicDecoderOptions {
+  const { prf, hrf, guard, voxelThreshold, maximumVoxels, signed, bounds } = flags;
+  const { noiseCorrelation, ridgePenalty, smoothTime, smoothSpace } = flags;
+  return {
+    prf,
+    hrf,
+    guardSeconds: guard,
+    threshold: voxelThreshold,
+    maximumVoxels,
+    signed,
+    bounds,
+    noiseCorrelation,
+    ridge: ridgePenalty,
+    smoothTime,
+    smoothSpace,
+  };
+}
+
+function atLeastZero(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
+    throw new InvalidArgumentError('expected a number from 0');
+  }
+  return value;
+}
+
+function zeroOrMore(text: string): number[] {
+  const values = numberList(text);
+  if (values.some((value) => value < 0)) throw new InvalidArgumentError('expected numbers from 0');
+  return values;
+}
