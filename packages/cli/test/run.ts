@@ -19,8 +19,13 @@ export interface Outcome {
 export function start(
   args: readonly string[],
   cwd?: string,
+  env?: Readonly<Record<string, string>>,
 ): { child: ChildProcess; done: Promise<Outcome> } {
-  const child = spawn(process.execPath, [main, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [stdout, stderr] = ['', ''];
   child.stdout!.on('data', (piece) => {
     stdout += piece;
@@ -35,7 +40,8 @@ export function start(
   return { child, done };
 }
 
-export const run = (args: readonly string[], cwd?: string) => start(args, cwd).done;
+export const run = (args: readonly string[], cwd?: string, env?: Readonly<Record<string, string>>) =>
+  start(args, cwd, env).done;
 
 /** A folder that goes when the tests of the file are done. */
 export function temporaryFolder(): string {

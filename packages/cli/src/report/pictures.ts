@@ -61,7 +61,7 @@ export function filmStrip(rows: readonly Rows[], marked: readonly boolean[]): Pi
   const cell = { width: Math.round(width * factor), height: Math.max(1, Math.round(height * factor)) };
   const sheet = {
     width: count * (cell.width + GAP) - GAP,
-    height: rows.length * (cell.height + GAP) + MARK,
+    height: rows.length * (cell.height + GAP) + MARK + GAP,
   };
   // Mid grey between the frames: both black and white stand out from it.
   const data = new Float32Array(sheet.height * sheet.width * channels).fill(0.5);
@@ -81,7 +81,7 @@ export function filmStrip(rows: readonly Rows[], marked: readonly boolean[]): Pi
       const value = (y: number, x: number, c: number) => scaled.data[(y * scaled.width + x) * channels + c]!;
       fill(r * (cell.height + GAP), left, cell, value);
     }
-    if (marked[frame]) fill(sheet.height - MARK, left, { height: MARK, width: cell.width }, () => 1);
+    if (marked[frame]) fill(sheet.height - MARK - GAP, left, { height: MARK, width: cell.width }, () => 1);
   }
   return new Picture(data, [sheet.height, sheet.width, channels], [0, 1]);
 }

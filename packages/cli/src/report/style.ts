@@ -84,7 +84,7 @@ footer{color:var(--muted);font-size:.86rem;padding:.6rem 0 2.4rem}
 :root{color-scheme:light;${variables(COLOUR)}--page:#fff;--card:#fff;--tint:#f3f5f7;--warn:#fff;font-size:12px}
 nav,.skip{display:none}.wide{max-width:none;padding:0}
 section{border:0;border-top:1px solid var(--rule);border-radius:0;padding:.9rem 0;margin:0}
-h2,h3{break-after:avoid}.scroll{overflow:visible}.scroll svg,.strip img{max-width:100%!important;height:auto}
+h2,h3{break-after:avoid}.scroll{overflow:visible}.scroll svg{max-width:100%}.strip .scroll{zoom:.72}
 a{color:inherit;text-decoration:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }

@@ -54,7 +54,7 @@ ${nearest ? picture(nearest, `Nearest training picture: ${study.stimuli!.names[n
 const picture = ({ uri, width, height }: Inline, alt: string, caption: string): Html =>
   html`<div><img src="${uri}" alt="${alt}" width="${width}" height="${height}"><span aria-hidden="true">${caption}</span></div>`;
 
-/** Frames of a run, at most, and of one line. */
+/** Frames of a run and of one line, at most; lines are equally long. */
 const MOST_FRAMES = 132;
 const FRAMES_IN_LINE = 22;
 
@@ -64,9 +64,11 @@ function strips(data: ReportData): Html {
   const runs = runsOf(data).map(({ run, items }) => {
     const every = Math.ceil(items.length / MOST_FRAMES);
     const frames = items.filter((_, i) => i % every === 0);
-    const lines = Array.from({ length: Math.ceil(frames.length / FRAMES_IN_LINE) }, (_, line) => {
-      const from = line * FRAMES_IN_LINE;
-      return strip(data, run, frames.slice(from, from + FRAMES_IN_LINE), from + 1);
+    const count = Math.ceil(frames.length / FRAMES_IN_LINE);
+    const length = Math.ceil(frames.length / count);
+    const lines = Array.from({ length: count }, (_, line) => {
+      const from = line * length;
+      return strip(data, run, frames.slice(from, from + length), from + 1);
     });
     const thinned = every === 1 ? '' : `; every ${every}th is shown`;
     return html`<figure class="strip"><figcaption>run ${run} (${counted(items.length, 'frame')}${thinned})</figcaption>${scrolling(

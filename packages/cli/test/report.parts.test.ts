@@ -1,0 +1,284 @@
+import { createRandom, type Study } from '@fmri2image/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { datasetDescription, derivativeNameNote, label, subjectEntity } from '../src/bids.ts';
+import { type FoldRecord, foldSchema, foldToJson } from '../src/pipeline/folds.ts';
+import { fieldsTable, readFieldsTable } from '../src/pipeline/receptiveFields.ts';
+import { redactHome } from '../src/redact.ts';
+import { atPercentiles, atRandom, PERCENTILES } from '../src/report/examples.ts';
+import { histogram } from '../src/report/figures/distribution.ts';
+import { drawFields } from '../src/report/figures/fields.ts';
+import { drawScores } from '../src/report/figures/scores.ts';
+import { minus, pValue, ranges, score } from '../src/report/format.ts';
+import { html } from '../src/report/html.ts';
+import { mergedLedger } from '../src/report/ledger.ts';
+import { draw } from '../src/report/plot.ts';
+
+describe('html', () => {
+  it('escapes what comes from files, and nests markup of its own', () => {
+    const name = `<img src=x onerror='alert("1")'>&amp;`;
+    const item = html`<b title="${name}">${name}</b>`;
+    expect(html`<p>${[item, ' ', 3, false, undefined]}</p>`.text).toBe(
+      '<p><b title="&lt;img src=x onerror=&#39;alert(&quot;1&quot;)&#39;&gt;&amp;amp;">' +
+        '&lt;img src=x onerror=&#39;alert(&quot;1&quot;)&#39;&gt;&amp;amp;</b> 3</p>',
+    );
+  });
+
+  it('shows control characters, and drops marks that turn the direction of text', () => {
+    expect(html`${'a\u0000b\u001b[31mc'}`.text).toBe('a\ufffdb\ufffd[31mc');
+    expect(html`${'gnp\u202egnp.exe'}`.text).toBe('gnpgnp.exe');
+  });
+});
+
+describe('redactHome', () => {
+  const { HOME } = process.env;
+  beforeEach(() => {
+    process.env.HOME = '/home/ann.e';
+  });
+  afterEach(() => {
+    process.env.HOME = HOME;
+  });
+
+  it.each([
+    ['/home/ann.e', '~'],
+    ['--data=/home/ann.e/fmri', '--data=~/fmri'],
+    ['"/home/ann.e", /home/ann.e/x:/home/ann.e', '"~", ~/x:~'],
+    ['/home/ann.eva/x', '/home/ann.eva/x'],
+    ['/home/ann-e/x', '/home/ann-e/x'],
+    ['/home/annxe/x', '/home/annxe/x'],
+    ['/mnt/home/ann.e/x', '/mnt/home/ann.e/x'],
+    ['read from /home/ann.e.', 'read from ~.'],
+  ])('%s becomes %s', (text, expected) => expect(redactHome(text)).toBe(expected));
+
+  it('works in what is escaped', () => {
+    process.env.HOME = '/home/a&b';
+    expect(html`${'/home/a&b/study'}`.text).toBe('~/study');
+  });
+});
+
+describe('format', () => {
+  it('writes numbers as papers do', () => {
+    expect([score(-0.1234), score(-0.0001), score(undefined)]).toEqual(['\u22120.123', '0.000', 'n/a']);
+    expect(minus('-0')).toBe('0');
+    expect([pValue(0.0504), pValue(0.00123), pValue(null)]).toEqual(['0.050', '0.0012', 'n/a']);
+    expect(ranges([1, 2, 3, 5, 7, 8])).toBe('1 to 3, 5, 7, 8');
+  });
+});
+
+describe('examples', () => {
+  it('stand at fixed percentiles, the worst and the best among them', () => {
+    const scores = createRandom(1).shuffle(Array.from({ length: 101 }, (_, i) => i / 100));
+    const examples = atPercentiles(scores);
+    expect(examples.map(({ percentile }) => percentile)).toEqual([...PERCENTILES]);
+    for (const { percentile, place } of examples) expect(scores[place]).toBe(percentile! / 100);
+  });
+
+  it('take equal scores in the order of the study, and each trial once', () => {
+    expect(atPercentiles([0.5, 0.5, 0.5]).map(({ place }) => place)).toEqual([0, 1, 2]);
+    expect(atPercentiles([0.2])).toEqual([{ percentile: 0, place: 0 }]);
+  });
+
+  it('are drawn by the seed, without replacement', () => {
+    const drawn = atRandom(100, 7).map(({ place }) => place);
+    expect(drawn).toEqual(atRandom(100, 7).map(({ place }) => place));
+    expect(drawn).not.toEqual(atRandom(100, 8).map(({ place }) => place));
+    expect(new Set(drawn).size).toBe(12);
+    expect(drawn).toEqual(drawn.toSorted((a, b) => a - b));
+    expect(atRandom(5, 7).map(({ place }) => place)).toEqual([0, 1, 2, 3, 4]);
+    const counts = new Array<number>(20).fill(0);
+    for (let seed = 0; seed < 500; seed++) for (const { place } of atRandom(20, seed)) counts[place]!++;
+    for (const count of counts) expect(Math.abs(count - 300)).toBeLessThan(60);
+  });
+});
+
+describe('histogram', () => {
+  it('counts each value once, borders above', () => {
+    const bins = histogram([0, 0.2, 0.39, 0.4, 1, 1], [0, 1], 5);
+    expect(bins.map(({ count }) => count)).toEqual([1, 2, 1, 0, 2]);
+  });
+});
+
+const study = {
+  name: 'sweeps',
+  trials: ['a', 'a', 'b', 'b', 'c', 'c'].map((run) => ({ run })),
+} as unknown as Study;
+
+/** A fold that holds out one run. */
+function foldOf(heldOut: string, first: number, delays: string): FoldRecord {
+  const runs = ['a', 'b', 'c'].filter((run) => run !== heldOut);
+  const trials = [0, 1, 2, 3, 4, 5].filter((trial) => trial < first || trial > first + 1);
+  return {
+    heldOut: `run ${heldOut}`,
+    decoder: 'ridge',
+    voxels: 10,
+    preprocess: [],
+    training: { study: 'sweeps', trials: trials.map((trial) => [trial, trial]), stimuli: [] },
+    config: {},
+    report: {},
+    ledger: [
+      { step: 'drift', runs: ['a', 'b', 'c'], sawTest: 'yes', note: 'each run by itself' },
+      { step: `delays of ${delays} s`, runs, sawTest: 'no' },
+      { step: 'weights', runs, sawTest: 'no' },
+      { step: 'imported betas', runs: [], sawTest: 'unknown' },
+    ],
+  };
+}
+
+describe('the ledger', () => {
+  it('merges equal steps of the folds, and tells apart what differs', () => {
+    const folds = [foldOf('a', 0, '4'), foldOf('b', 2, '4'), foldOf('c', 4, '5.3')];
+    expect(mergedLedger(folds, study)).toEqual([
+      { step: 'drift', runs: 'all 3 runs', sawTest: 'yes', note: 'each run by itself', folds: 'all 3' },
+      expect.objectContaining({ step: 'delays of 4 s', folds: 'run a and run b' }),
+      expect.objectContaining({ step: 'weights', runs: 'the training runs: all but those held out' }),
+      expect.objectContaining({ step: 'imported betas', runs: 'not stated', sawTest: 'unknown' }),
+      expect.objectContaining({ step: 'delays of 5.3 s', folds: 'run c' }),
+    ]);
+  });
+
+  it('does not call runs "training runs" that a step went beyond', () => {
+    const [fold] = [foldOf('a', 0, '4')];
+    const leaky = { ...fold!, ledger: [{ step: 'z', runs: ['a', 'c'], sawTest: 'yes' as const }] };
+    expect(mergedLedger([leaky], study)[0]!.runs).toBe('a and c');
+  });
+});
+
+/** Receptive fields on a grid, larger outside. */
+function maps(exponent: boolean): NonNullable<FoldRecord['maps']> {
+  const random = createRandom(3);
+  const n = 60;
+  const x = Float32Array.from({ length: n }, () => 6 * random.normal());
+  const y = Float32Array.from({ length: n }, () => 3 * random.normal());
+  return {
+    fields: {
+      unit: 'degrees',
+      extent: { left: -9, right: 9, top: 5, bottom: -5 },
+      voxel: Int32Array.from({ length: n }, (_, i) => 3 * i),
+      x,
+      y,
+      size: x.map((value, i) => 0.5 + 0.2 * Math.hypot(value, y[i]!)),
+      amplitude: x.map(() => 1 + random.uniform()),
+      correlation: x.map(() => 0.5 + 0.4 * random.uniform()),
+      ...(exponent && { exponent: x.map(() => 0.5) }),
+    },
+    hrf: {
+      times: Float32Array.from({ length: 50 }, (_, i) => i / 2),
+      values: Float32Array.from({ length: 50 }, (_, i) => (i / 2) ** 5 * Math.exp(-i / 2)),
+    },
+  };
+}
+
+describe('receptive fields', () => {
+  it('come back from their table, by fold', () => {
+    const folds: FoldRecord[] = [
+      { ...foldOf('a', 0, '4'), maps: maps(true) },
+      { ...foldOf('b', 2, '4'), maps: undefined },
+      { ...foldOf('c', 4, '4'), maps: maps(false) },
+    ];
+    const json = folds.map((fold) => foldSchema.parse(JSON.parse(JSON.stringify(foldToJson(fold)))));
+    const back = readFieldsTable(fieldsTable(folds)!, 'receptive-fields.tsv', json);
+    expect(back[0]).toEqual(folds[0]!.maps!.fields);
+    expect(back[1]).toBeUndefined();
+    expect(back[2]).toEqual(folds[2]!.maps!.fields);
+    expect(fieldsTable([folds[1]!])).toBeUndefined();
+  });
+
+  it('are refused where a line is damaged, by its number', () => {
+    const folds = [{ ...foldOf('a', 0, '4'), maps: maps(false) }];
+    const lines = fieldsTable(folds)!.split('\n');
+    const json = folds.map(foldToJson);
+    lines[3] = lines[3]!.replace('\t', '\tx');
+    expect(() => readFieldsTable(lines.join('\n'), 'fields.tsv', json)).toThrow(/fields\.tsv.*line 4.*"x/);
+    const header = lines[0]!.replace('size', 'sigma');
+    expect(() => readFieldsTable(header, 'fields.tsv', json)).toThrow(/expected size/);
+  });
+
+  it('are drawn where they lie', async () => {
+    const figures = await drawFields({ folds: [{ ...foldOf('a', 0, '4'), maps: maps(false) }] });
+    expect(figures.map(({ name }) => name)).toEqual(['receptive-fields', 'size-eccentricity', 'fit', 'hrf']);
+    const [map, , , hrf] = figures;
+    // A circle and a dot for each voxel, clipped to the pictures' edges.
+    expect(map!.svg.match(/<path[^>]*transform="translate\(/g)!.length).toBeGreaterThanOrEqual(120);
+    expect(map!.svg).toContain('clipPath');
+    expect(hrf!.description).toMatch(/peaks 5 s after/);
+    expect(hrf!.svg).toContain('peak at 5.0 s');
+  });
+});
+
+describe('plots', () => {
+  const metric = {
+    score: 0.9,
+    interval: [0.85, 0.95],
+    chance: 0.5,
+    meanPicture: 0.5,
+    nearestTraining: 0.8,
+    bestTraining: 0.97,
+    shuffled: { mean: 0.501, p95: 0.6 },
+    p: 0.001,
+    perTrial: [],
+  };
+  const data = { evaluation: { twoWay: metric, frameCorrelation: metric }, made: { decoder: 'ridge' } };
+
+  it('are the same each time, each with ids of its own', async () => {
+    const once = await drawScores(data as never);
+    const again = await drawScores(data as never);
+    expect(again.map(({ svg }) => svg)).toEqual(once.map(({ svg }) => svg));
+    const clipped = { mark: { type: 'point', clip: true }, data: { values: [{ a: 1 }] } };
+    const [one, two] = [await draw('one', 'One', clipped), await draw('two', 'Two', clipped)];
+    expect(one.svg).toContain('id="one-1"');
+    expect(one.svg).toContain('url(#one-1)');
+    expect(two.svg).not.toContain('one-1');
+  });
+
+  it('say in words what they show, and carry no scripts, styles or roles of parts', async () => {
+    const [{ svg, inline, description }] = (await drawScores(data as never)) as [never];
+    expect(description).toMatch(
+      /ridge 0\.900, nearest training 0\.800, mean picture 0\.500, shuffled 0\.501/,
+    );
+    expect((svg as string).match(/role="/g)).toHaveLength(1);
+    expect(svg).not.toMatch(/<script|style=|xlink|on[a-z]+=/);
+    expect(String(inline)).not.toContain('fill="white"');
+  });
+
+  it('escape hostile names', async () => {
+    const hostile = '<script>alert(1)</script>"';
+    const { svg, inline } = await draw('x', hostile, {
+      data: { values: [{ name: hostile, value: 1 }] },
+      mark: 'bar',
+      encoding: { y: { field: 'name', type: 'nominal' }, x: { field: 'value', type: 'quantitative' } },
+    });
+    expect(svg).toContain('&lt;script');
+    expect(`${svg}${inline}`).not.toContain('<script');
+  });
+});
+
+describe('BIDS', () => {
+  it('describes a derivative', () => {
+    const described = datasetDescription({ name: 'bars', dataTerms: 'MIT' } as Study, 'Scores');
+    expect(described).toMatchObject({
+      Name: 'Scores of bars',
+      DatasetType: 'derivative',
+      License: 'MIT',
+      GeneratedBy: [{ Name: 'fmri2image' }],
+      SourceDatasets: [{ Name: 'bars' }],
+    });
+  });
+
+  it('asks for its name in folders of derivatives alone', () => {
+    expect(derivativeNameNote('/data/derivatives/report')).toMatch(/fmri2image-report/);
+    expect(derivativeNameNote('/data/derivatives/fMRI2image-v1')).toBeUndefined();
+    expect(derivativeNameNote('/data/report')).toBeUndefined();
+  });
+
+  it('makes labels of names', () => {
+    expect([subjectEntity('sub-01'), subjectEntity('P 7'), subjectEntity(undefined)]).toEqual([
+      'sub-01',
+      'sub-P7',
+      undefined,
+    ]);
+    expect([label('beach scene-2.png'), label('../../etc'), label('...')]).toEqual([
+      'beachscene2',
+      'etc',
+      'unnamed',
+    ]);
+  });
+});
