@@ -7,7 +7,11 @@ import { viteWgsl } from './wgsl.ts';
 
 const missing = missingForChromium();
 const required = webIsRequired();
-const common = { testTimeout: 300_000, provide: { required, missing: missing ?? '' } };
+const common = {
+  testTimeout: 300_000,
+  provide: { required, missing: missing ?? '' },
+  globalSetup: ['test/bundle_server.ts'],
+};
 const base = { ...shared, plugins: [viteWgsl] };
 // The driver in software, unless the machine names its own.
 if (!process.env.VK_ICD_FILENAMES && existsSync(SWIFTSHADER)) process.env.VK_ICD_FILENAMES = SWIFTSHADER;
@@ -21,6 +25,7 @@ export default defineConfig({
           ...common,
           name: 'dawn',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/**/*.browser.test.ts'],
           setupFiles: ['test/dawn.setup.ts'],
         },
       },

@@ -177,11 +177,11 @@ describe('a decoder in a worker', () => {
 
   it('says when the worker is of another version', async () => {
     const worker = start();
-    const answer = new Promise<{ message: { error: { message: string } } }>((resolve) => {
-      worker.once('message', resolve);
+    const answer = new Promise<{ error: { message: string } }>((resolve) => {
+      worker.on('message', ({ message }) => message.type === 'failed' && resolve(message));
     });
     worker.postMessage({ f2i: 99, message: { type: 'load', request: 'r' } });
-    expect((await answer).message.error.message).toMatch(/another version.*expected protocol 1, found 99/);
+    expect((await answer).error.message).toMatch(/another version.*expected protocol 1, found 99/);
   });
 });
 
@@ -265,6 +265,23 @@ describe('cancellation', () => {
     const loading = errorOf(open(port1, kept, { signal: controller.signal }));
     controller.abort();
     expect((await loading).code).toBe('CANCELLED');
+  });
+
+  it('waits for a worker that begins to listen late, and loads once', async () => {
+    const { port1, port2 } = new MessageChannel();
+    ports.push(port1, port2);
+    let loads = 0;
+    const late = open(port1);
+    // Browsers drop what comes before anybody listens; Node keeps it, so that it comes twice.
+    serveDecoders(port2, async (_, options) => {
+      loads++;
+      return loadLocally(keptBundle(kept), { ...options, openBackend: async () => createReferenceBackend() });
+    });
+    const remote = await late;
+    expect(await remote.predict(betas)).toBeInstanceOf(Float32Array);
+    for (let i = 0; i < 10; i++) await remote.stats();
+    expect(loads).toBe(1);
+    await remote.dispose();
   });
 
   it('frees a decoder whose loading was cancelled too late', async () => {

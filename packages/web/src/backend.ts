@@ -1,4 +1,5 @@
 import { type Backend, type DeviceName, F2iError, ReferenceBackend } from '@fmri2image/core';
+import { whyUnavailable } from './device.ts';
 import { createWebBackend, type WebBackendOptions } from './webgpu.ts';
 
 export interface BackendOptions extends Omit<WebBackendOptions, 'device'> {
@@ -10,7 +11,8 @@ export interface BackendOptions extends Omit<WebBackendOptions, 'device'> {
 }
 
 /**
- * Opens a device. `auto` (the default) takes WebGPU, and never falls to the slow reference by itself.
+ * Opens a device. `auto` (the default) takes WebGPU, and never falls to the slow reference by itself. Where the
+ * reference is asked for because there is no WebGPU, `backend.info.rejected` says why there is none.
  *
  * @throws F2iError UNSUPPORTED, with what is missing, if the device is not available
  * @example const backend = await createBackend();
@@ -30,7 +32,7 @@ export async function createBackend({ device = 'auto', ...rest }: BackendOptions
         );
       });
     case 'reference':
-      return new ReferenceBackend(rest.memoryLimit ? { memoryLimit: rest.memoryLimit } : {});
+      return createReference(rest);
     case 'cpu':
     case 'cuda':
       throw new F2iError('UNSUPPORTED', `${device} is a device of @fmri2image/node`);
@@ -41,4 +43,15 @@ export async function createBackend({ device = 'auto', ...rest }: BackendOptions
         found: String(device),
       });
   }
+}
+
+async function createReference({
+  memoryLimit,
+  ...rest
+}: Omit<WebBackendOptions, 'device'>): Promise<Backend> {
+  const reason = await whyUnavailable(rest);
+  return new ReferenceBackend({
+    ...(memoryLimit && { memoryLimit }),
+    rejected: reason === undefined ? [] : [{ device: 'webgpu', reason }],
+  });
 }

@@ -33,6 +33,28 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
       gpu: options.gpu,
     };
   }
+  const { gpu, adapter } = await findAdapter(options);
+  const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
+  try {
+    const device = await adapter.requestDevice({ label: 'fmri2image', requiredLimits });
+    return { device, ...describe(adapter.info), owned: true, gpu };
+  } catch (cause) {
+    throw new F2iError('UNSUPPORTED', `the adapter refused a device: ${String(cause)}`, {
+      backend: 'webgpu',
+      cause,
+    });
+  }
+}
+
+/** Why there is no WebGPU here, without opening a device; undefined where there is. */
+export async function whyUnavailable(options: DeviceOptions): Promise<string | undefined> {
+  return findAdapter(options).then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+}
+
+async function findAdapter(options: DeviceOptions): Promise<{ gpu: GPU; adapter: GPUAdapter }> {
   const gpu = options.gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (!gpu) {
     throw unavailable(
@@ -49,16 +71,7 @@ export async function openDevice(options: DeviceOptions): Promise<OpenedDevice> 
       'a GPU and a driver that the browser accepts (chrome://gpu lists the reasons)',
     );
   }
-  const requiredLimits = Object.fromEntries(RAISED.map((name) => [name, adapter.limits[name]]));
-  try {
-    const device = await adapter.requestDevice({ label: 'fmri2image', requiredLimits });
-    return { device, ...describe(adapter.info), owned: true, gpu };
-  } catch (cause) {
-    throw new F2iError('UNSUPPORTED', `the adapter refused a device: ${String(cause)}`, {
-      backend: 'webgpu',
-      cause,
-    });
-  }
+  return { gpu, adapter };
 }
 
 function unavailable(message: string, expected: string): F2iError {

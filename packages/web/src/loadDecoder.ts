@@ -42,7 +42,7 @@ export async function loadDecoder(
     if (kept) throw staysHere(kept);
     return loadInWorker(sendable(source), { worker, settings, signal, onProgress });
   }
-  return loadLocally(folderOf(source), {
+  return loadLocally(folderOf(source, signal), {
     signal,
     onProgress,
     backend,
@@ -50,8 +50,8 @@ export async function loadDecoder(
   });
 }
 
-function folderOf(source: DecoderSource): Folder {
-  if (typeof source === 'string' || source instanceof URL) return urlFolder(absoluteUrl(source));
+function folderOf(source: DecoderSource, signal: AbortSignal | undefined): Folder {
+  if (typeof source === 'string' || source instanceof URL) return urlFolder(absoluteUrl(source), signal);
   if (isDirectoryHandle(source)) return handleFolder(source);
   return isFolder(source) ? source : filesFolder(checkFiles(source));
 }

@@ -35,14 +35,18 @@ export function absoluteUrl(source: string | URL): string {
   return url.href;
 }
 
-/** The files of a folder on a server. It cannot be listed; files are fetched when they are opened. */
-export function urlFolder(address: string): Folder {
+/**
+ * The files of a folder on a server. It cannot be listed; files are fetched when they are opened.
+ *
+ * @param signal ends what opening waits for
+ */
+export function urlFolder(address: string, signal?: AbortSignal): Folder {
   return {
     name: address,
     async list() {
       throw new F2iError('UNSUPPORTED', 'a folder on a server cannot be listed', { file: address });
     },
-    open: (path) => urlSource(addressOf(address, relativePath(path, address))),
+    open: (path) => urlSource(addressOf(address, relativePath(path, address)), signal),
   };
 }
 

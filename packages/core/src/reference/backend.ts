@@ -4,6 +4,7 @@ import {
   type DeviceName,
   type OpCall,
   type Operand,
+  type RejectedDevice,
   type Storage,
 } from '../backend.ts';
 import { fromNumbers, toNumbers } from '../convert.ts';
@@ -19,6 +20,8 @@ import { Queue } from './queue.ts';
 export interface ReferenceOptions {
   /** Ceiling of the memory of tensors, in bytes; none by default. */
   memoryLimit?: number;
+  /** Devices that were tried before, or are known to be missing. */
+  rejected?: readonly RejectedDevice[];
   /** The kernel of each op by stem, when not the reference's own: for tests that need a wrong or incomplete backend. */
   kernels?: ReadonlyMap<string, ReferenceKernel>;
 }
@@ -38,12 +41,7 @@ interface ReferenceStorage extends Storage {
  */
 export class ReferenceBackend extends Backend {
   readonly name: DeviceName = 'reference';
-  readonly info: BackendInfo = {
-    device: 'reference',
-    description: 'float64 reference in JavaScript, one thread',
-    rejected: [],
-    threads: 1,
-  };
+  readonly info: BackendInfo;
   readonly lost: Promise<F2iError> = new Promise(() => {});
 
   readonly #queue = new Queue();
@@ -53,8 +51,11 @@ export class ReferenceBackend extends Backend {
   #peakBytes = 0;
   #failure: F2iError | undefined;
 
-  constructor({ memoryLimit = Infinity, kernels = referenceKernels }: ReferenceOptions = {}) {
+  constructor(options: ReferenceOptions = {}) {
     super();
+    const { memoryLimit = Infinity, kernels = referenceKernels, rejected = [] } = options;
+    const description = 'float64 reference in JavaScript, one thread';
+    this.info = { device: 'reference', description, rejected, threads: 1 };
     this.#kernels = kernels;
     this.#memoryLimit = memoryLimit;
   }

@@ -38,11 +38,14 @@ const connections = new WeakMap<WorkerLike, Connection>();
 export class Connection {
   readonly #port: Port;
   readonly #waits = new Map<Id, Wait>();
+  /** Loads of which the worker has said nothing: it may not have listened yet. */
+  readonly #unanswered = new Map<Id, ToWorker>();
   readonly #decoders = new Map<Id, (error: F2iError) => void>();
   readonly #stop: () => void;
   /** Tells this connection's names from those of another copy of this module. */
   readonly #session = Math.random().toString(36).slice(2);
   #last = 0;
+  #held = false;
   #lost: F2iError | undefined;
 
   static to(worker: WorkerLike): Connection {
@@ -61,8 +64,15 @@ export class Connection {
       this.#end(why);
     };
     this.#stop = port.listen({ message: (data) => this.#receive(data, end), end });
-    const lock = `fmri2image-worker-${this.#session}`;
-    if (hasLocks()) this.post({ type: 'hold', lock });
+    this.#hold();
+  }
+
+  get #lock(): string {
+    return `fmri2image-worker-${this.#session}`;
+  }
+
+  #hold(): void {
+    if (hasLocks()) this.post({ type: 'hold', lock: this.#lock });
   }
 
   get lost(): F2iError | undefined {
@@ -81,8 +91,10 @@ export class Connection {
       return id;
     }
     this.#waits.set(id, wait);
+    const message = { ...request, request: id, decoder: wait.decoder } as ToWorker;
     try {
-      this.post({ ...request, request: id, decoder: wait.decoder } as ToWorker, transfer);
+      this.post(message, transfer);
+      if (message.type === 'load') this.#unanswered.set(id, message);
     } catch (cause) {
       this.#waits.delete(id);
       const why = cause instanceof Error ? cause.message : String(cause);
@@ -93,6 +105,7 @@ export class Connection {
 
   /** Ends a wait from this side. */
   abort(request: Id): void {
+    this.#unanswered.delete(request);
     if (this.#waits.delete(request)) this.post({ type: 'abort', request });
   }
 
@@ -115,8 +128,14 @@ export class Connection {
     const content = contentOf<FromWorker>(data);
     if (content?.version !== PROTOCOL) return;
     const { message } = content;
+    if (message.type === 'ready') {
+      if (!this.#held) this.#hold();
+      for (const unanswered of this.#unanswered.values()) this.post(unanswered);
+      return;
+    }
     if (message.type === 'held') {
-      awaitLock(`fmri2image-worker-${this.#session}`, () => end('it was closed'));
+      this.#held = true;
+      awaitLock(this.#lock, () => end('it was closed'));
       return;
     }
     if (message.type === 'lost') {
@@ -124,6 +143,7 @@ export class Connection {
       this.#decoders.get(message.decoder)?.(error);
       return;
     }
+    this.#unanswered.delete(message.request);
     const wait = this.#waits.get(message.request);
     if (!wait) return;
     switch (message.type) {

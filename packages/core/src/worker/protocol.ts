@@ -55,6 +55,8 @@ export type ToWorker =
   | { readonly type: 'refusal'; readonly call: Id; readonly error: ErrorMessage };
 
 export type FromWorker =
+  /** From now on the worker listens: what was sent before may have been dropped, and is sent again. */
+  | { readonly type: 'ready' }
   | { readonly type: 'held' }
   | { readonly type: 'progress'; readonly request: Id; readonly progress: LoadProgress }
   | { readonly type: 'value'; readonly request: Id; readonly value: unknown }

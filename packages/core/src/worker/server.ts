@@ -54,6 +54,8 @@ class Server {
   readonly #load: LoadInWorker;
   readonly #decoders = new Map<Id, LoadedDecoder>();
   readonly #running = new Map<Id, Running>();
+  /** Loads that have arrived: they may come twice. */
+  readonly #loads = new Set<Id>();
   /** What the application was asked. */
   readonly #calls = new Map<Id, { resolve(value: unknown): void; reject(error: unknown): void }>();
   readonly #stop: () => void;
@@ -67,6 +69,7 @@ class Server {
       // Nobody is left to answer.
       end: () => void this.end(),
     });
+    this.#post({ type: 'ready' });
   }
 
   async end(): Promise<void> {
@@ -91,6 +94,8 @@ class Server {
         holdLock(message.lock, () => this.#post({ type: 'held' }));
         break;
       case 'load':
+        if (this.#loads.has(message.request)) break;
+        this.#loads.add(message.request);
         this.#run(message, (running) => this.#loadDecoder(message, running));
         break;
       case 'predict':
