@@ -108,6 +108,8 @@ describe('conversion to primal weights', () => {
     expect(changes).toEqual(['training responses replaced by weights of voxels']);
     expect(model.ledger.at(-1)).toMatchObject({
       step: expect.stringMatching(/weights of voxels/),
+      runs: parent.ledger.at(-1)!.runs,
+      sawTest: 'no',
       note: expect.stringContaining(parent.contentHash),
     });
     expect(model.report.export).toEqual([{ parent: parent.contentHash, changes: [...changes] }]);
@@ -163,6 +165,16 @@ describe('conversion to primal weights', () => {
     await expect(prepareExport(opened, dual, { primal: true }, { backend: single })).rejects.toThrow(
       /float64/,
     );
+  });
+
+  it('does not forget that test data were seen, nor the seed', async () => {
+    const folder = await changed(({ ledger }) => ({
+      seed: 12,
+      ledger: ledger.map((step) => ({ ...step, sawTest: 'yes' })),
+    }));
+    const { model } = await exported(folder, { primal: true });
+    expect(model.seed).toBe(12);
+    expect(model.ledger.at(-1)!.sawTest).toBe('yes');
   });
 
   it('leaves a primal bundle as it is', async () => {
@@ -398,6 +410,7 @@ describe('the difference of two bundles', () => {
     const { folder } = await exported(dual, { primal: true });
     const found = diffBundles(await readBundle(dual), await readBundle(folder));
     expect(found.verdict).toBe('different');
+    expect(found.fields.filter(({ field }) => field.startsWith('tensors'))).toEqual([]);
     expect(found.tensors).toEqual([
       { name: 'dual_weights', before: 'f64 [24, 20]' },
       { name: 'training_voxels', before: 'f32 [24, 24]' },

@@ -57,7 +57,8 @@ const APPLIED = [
 export function diffBundles(before: OpenedBundle, after: OpenedBundle): BundleDifference {
   if (before.model.contentHash === after.model.contentHash)
     return { verdict: 'identical', fields: [], tensors: [] };
-  const fields = changes(described(before), described(after), '');
+  const shared = Object.keys(before.model.tensors).filter((name) => Object.hasOwn(after.model.tensors, name));
+  const fields = changes(described(before, shared), described(after, shared), '');
   const tensors = tensorDifferences(before.contents.tensors, after.contents.tensors);
   const matters = ({ field }: Change) =>
     APPLIED.some((part) => field === part || field.startsWith(`${part}.`));
@@ -65,10 +66,10 @@ export function diffBundles(before: OpenedBundle, after: OpenedBundle): BundleDi
   return { verdict: equal ? 'same numbers' : 'different', fields, tensors };
 }
 
-/** model.json without the checksums, which follow from the rest, and with the meanings of tensors alone. */
-function described({ model }: OpenedBundle): Json {
+/** model.json without the checksums, which follow from the rest, and of tensors that both have the meanings alone. */
+function described({ model }: OpenedBundle, shared: readonly string[]): Json {
   const { contentHash: _, files: __, tensors, ...rest } = model;
-  const meanings = Object.entries(tensors).map(([name, { meaning }]) => [name, { meaning }]);
+  const meanings = shared.map((name) => [name, { meaning: tensors[name]!.meaning }]);
   return { ...rest, tensors: Object.fromEntries(meanings) } as Json;
 }
 

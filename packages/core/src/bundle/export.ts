@@ -2,7 +2,7 @@ import type { Backend } from '../backend.ts';
 import type { Folder } from '../data/source.ts';
 import { primalRidge } from '../decoders/ridge/primal.ts';
 import { F2iError } from '../error.ts';
-import type { BundleContents } from './contents.ts';
+import type { BundleContents, FittedStep } from './contents.ts';
 import { decoderOf, type OpenedBundle } from './open.ts';
 import type { SaveOptions } from './save.ts';
 import { FORMAT_VERSION, MODEL_FILE } from './schema.ts';
@@ -75,7 +75,7 @@ export async function prepareExport(
     const converted = (await convert?.(contents, file, { backend, signal, limitBytes })) ?? contents;
     if (converted !== contents) {
       changes.push('training responses replaced by weights of voxels');
-      contents = { ...converted, ledger: [...converted.ledger, conversionStep(model.contentHash)] };
+      contents = { ...converted, ledger: [...converted.ledger, conversionStep(model)] };
     }
   }
   const input = { ...contents.input, selection: stated(options.selection, contents.input.selection) };
@@ -120,12 +120,14 @@ export async function prepareExport(
 const stated = (option: Statement, before: string | undefined) =>
   option === undefined ? before : (option ?? undefined);
 
-function conversionStep(parent: string): BundleContents['ledger'][number] {
+/** Nothing new is seen; what the weights had seen, they still have. */
+function conversionStep({ contentHash, ledger }: OpenedBundle['model']): FittedStep {
+  const { runs = [], sawTest = 'unknown' } = ledger.at(-1) ?? {};
   return {
     step: 'ridge weights of voxels from those of training trials',
-    runs: [],
-    sawTest: 'no',
-    note: `a product in float64 of what bundle ${parent} holds; nothing was fitted`,
+    runs,
+    sawTest,
+    note: `a product in float64 of what bundle ${contentHash} holds; nothing was fitted`,
   };
 }
 

@@ -87,7 +87,8 @@ export async function primalRidge(
       x.dispose();
     }
   }
-  return modelToBundle({ ...model, storage: 'primal', weights, trainingVoxels: undefined });
+  const primal = modelToBundle({ ...model, storage: 'primal', weights, trainingVoxels: undefined });
+  return { ...primal, seed: contents.seed };
 }
 
 const mebibytes = (bytes: number) => `${Number((bytes / 2 ** 20).toPrecision(3))} MiB`;
