@@ -2,6 +2,7 @@
 //   npm run page                       build, serve, print the address
 //   npm run page -- --port 8080
 //   npm run page -- --build [FOLDER]   build only
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -26,8 +27,18 @@ function readArguments() {
   }
 }
 
+/** A folder that is built into is emptied first: only the page itself, or nothing, may be in it. */
+function refuseForeign(target) {
+  if (!existsSync(target) || readdirSync(target).length === 0) return;
+  const index = path.join(target, 'index.html');
+  if (existsSync(index) && readFileSync(index, 'utf8').includes('<title>fmri2image:')) return;
+  console.error(`${target} exists and is not the page: name an empty folder`);
+  process.exit(1);
+}
+
 const { folder, only, port } = readArguments();
 const outDir = folder ? path.resolve(folder) : path.join(root, 'packages', 'web', 'page', 'dist');
+if (folder) refuseForeign(outDir);
 const { module } = await runnerImport(path.join(root, 'packages', 'web', 'page', 'build.ts'), {
   resolve: { conditions: ['f2i-source', 'module', 'import', 'default'] },
   logLevel: 'warn',

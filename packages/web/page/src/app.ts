@@ -1,4 +1,5 @@
 import { F2iError, type Picture, Picture as PictureOf, type Rows, readBundle } from '@fmri2image/core';
+import { browserCodec } from './codec.ts';
 import { Engine } from './engine.ts';
 import { fetchFiles } from './fetch.ts';
 import {
@@ -6,6 +7,7 @@ import {
   MODEL,
   type NamedFile,
   nameOf,
+  STUDY,
   setName,
   sortFiles,
   sourceOf,
@@ -60,13 +62,16 @@ export class App {
   // What is open
 
   async openFiles(files: readonly NamedFile[]): Promise<void> {
-    const sorted = sortFiles(files);
     if (files.length === 0) return;
+    this.#dispatch({ type: 'dismissAll' });
+    const sorted = sortFiles(files);
     if (sorted.bundle.length > 0) await this.#openBundle(sorted.bundle, setName(sorted.bundle));
     if (sorted.study.length > 0) {
-      await this.#openResponses(setName(files), (signal) =>
-        readStudy(folderOfFiles(sorted.study, setName(files)), signal),
-      );
+      const name = setName(files.filter(({ path }) => nameOf(path) === STUDY));
+      await this.#openResponses(name, (signal) => {
+        const data = folderOfFiles(sorted.data, 'data');
+        return readStudy(folderOfFiles(sorted.study, name), signal, { data, codec: browserCodec });
+      });
     } else if (sorted.responses.length > 0) {
       const wanted = this.state.bundle?.model.input.voxels;
       await this.#openResponses(sorted.responses.map(({ path }) => nameOf(path)).join(', '), (signal) =>
@@ -89,6 +94,7 @@ export class App {
 
   /** A simulated person: bundle, responses and pictures lie beside the page. */
   async openDemo(): Promise<void> {
+    this.#dispatch({ type: 'dismissAll' });
     const opening = { what: 'demo', name: 'the demo' } as const;
     const bundle = await this.#fetch(opening, 'demo/bundle', [MODEL, WEIGHTS]);
     const study = bundle && (await this.#fetch(opening, 'demo/responses', DEMO_FILES));
@@ -250,11 +256,14 @@ export class App {
   #prepareAgain(): void {
     const { bundle } = this.state;
     if (!this.#opened || !bundle) return;
+    let responses: Responses | undefined;
     try {
-      const responses = prepare(this.#opened, bundle.model);
+      responses = prepare(this.#opened, bundle.model);
       this.#takeResponses(responses);
       checkVoxels(responses, bundle.model.input.voxels, bundle.name);
     } catch (error) {
+      // Responses of another number of voxels stay: a third bundle may be theirs.
+      if (!responses) this.#dispatch({ type: 'responses', responses: undefined });
       this.#tell('The responses that are open are not for this decoder', error);
     }
   }
@@ -293,9 +302,14 @@ export class App {
 
   /** After a lost device: opens another, and makes the pictures that are missing. */
   async resume(): Promise<void> {
-    if (this.state.phase !== 'lost' || !(await this.#openDecoder())) return;
+    if (this.state.phase !== 'lost') return;
+    this.#dispatch({ type: 'dismissAll' });
+    if (!(await this.#openDecoder())) {
+      // The GPU may be gone for good: then the page says so, and offers the reference backend.
+      this.#dispatch({ type: 'device', device: await findWebGpu() });
+      return;
+    }
     this.#dispatch({ type: 'resume' });
-    for (const { id, kind } of this.state.notices) if (kind === 'error') this.dismiss(id);
     if (this.#isRunning()) await this.#compute();
   }
 
@@ -341,7 +355,8 @@ export class App {
         });
         await nextFrame();
         since = performance.now();
-        if (!this.#isRunning()) return;
+        // Another run may have begun meanwhile.
+        if (this.state.run !== run || !this.#isRunning()) return;
       }
       this.#dispatch({ type: 'end', run, how: 'done' });
     } catch (error) {

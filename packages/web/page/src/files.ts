@@ -8,7 +8,7 @@ export interface NamedFile {
 
 export const MODEL = 'model.json';
 export const WEIGHTS = 'weights.safetensors';
-const STUDY = 'study.json';
+export const STUDY = 'study.json';
 
 /** What was picked, told apart by names alone. */
 export interface Sorted {
@@ -16,6 +16,8 @@ export interface Sorted {
   readonly bundle: readonly NamedFile[];
   /** A study folder: everything below the folder of its `study.json`. */
   readonly study: readonly NamedFile[];
+  /** Files beside a study: what its `data:` paths mean. */
+  readonly data: readonly NamedFile[];
   /** Other files: responses, and perhaps a mask. */
   readonly responses: readonly NamedFile[];
 }
@@ -25,12 +27,14 @@ export function sortFiles(files: readonly NamedFile[]): Sorted {
   const bundle = visible.filter(({ path }) => [MODEL, WEIGHTS].includes(nameOf(path)));
   const rest = visible.filter((file) => !bundle.includes(file));
   const manifest = rest.find(({ path }) => nameOf(path) === STUDY);
-  if (!manifest) return { bundle, study: [], responses: rest };
+  if (!manifest) return { bundle, study: [], data: [], responses: rest };
   const root = folderOf(manifest.path);
   const study = rest.flatMap((file) =>
     file.path.startsWith(root) ? [{ path: file.path.slice(root.length), blob: file.blob }] : [],
   );
-  return { bundle, study, responses: [] };
+  const beside = root === '' ? rest : rest.filter(({ path }) => !path.startsWith(root));
+  const data = beside.map(({ path, blob }) => ({ path: path.slice(path.indexOf('/') + 1), blob }));
+  return { bundle, study, data, responses: [] };
 }
 
 export const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);

@@ -46,4 +46,7 @@ addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });
 
+/** For a look from the browser's console: what the device holds. */
+Object.assign(globalThis, { fmri2image: { stats: () => app.stats() } });
+
 void app.begin(new URLSearchParams(location.search));

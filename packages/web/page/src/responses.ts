@@ -7,6 +7,7 @@ import {
   loadStudy,
   openNifti,
   openNpz,
+  type PictureCodec,
   type PreparationStep,
   prepareStudy,
   type Rows,
@@ -224,9 +225,18 @@ function checkFinite(
   });
 }
 
-/** Reads a study folder. A picture `mean-training-picture.npy` beside the manifest is the brain-free control. */
-export async function readStudy(folder: Folder, signal: AbortSignal): Promise<Opened> {
-  const study = await loadStudy(folder, 'study.json', { signal });
+/**
+ * Reads a study folder. A picture `mean-training-picture.npy` beside the manifest is the brain-free control.
+ *
+ * @param data what the manifest's paths that begin with `data:` mean
+ * @param codec for stimuli that are not PNG
+ */
+export async function readStudy(
+  folder: Folder,
+  signal: AbortSignal,
+  { data, codec }: { data?: Folder | undefined; codec?: PictureCodec | undefined } = {},
+): Promise<Opened> {
+  const study = await loadStudy(folder, 'study.json', { data, codec, signal });
   return { kind: 'study', name: study.name, study, meanPicture: await meanPictureOf(folder, study, signal) };
 }
 
@@ -272,30 +282,59 @@ export function prepare(opened: Opened, model: BundleModel | undefined): Respons
   const { study, meanPicture } = opened;
   const steps = model ? stepsOf(model) : defaultPreparation(study);
   const prepared = prepareStudy(study, steps);
-  const all = study.trials.map((_, row) => row);
-  const test = all.filter((row) => study.trials[row]!.split === 'test');
+  const { trials, note } = unseenTrials(study, model);
   const pictures = study.stimuli?.kind === 'pictures' ? study.stimuli.values : undefined;
   const stimulusOf = study.trials.map(({ stimulus }) => stimulus ?? -1);
   return {
     name: study.name,
     betas: prepared.voxels,
     runs: prepared.runs,
-    trials: test.length > 0 ? test : all,
+    trials,
     labels: study.trials.map(({ label }, row) => [`Trial ${row + 1}`, label].filter(Boolean).join(' · ')),
     truth:
       pictures && stimulusOf.every((stimulus) => stimulus >= 0)
-        ? { pictures, stimulusOf, meanPicture }
+        ? { pictures, stimulusOf, meanPicture, scored: new Set(study.scored) }
         : undefined,
     simulated: study.name.startsWith('simulated'),
     notes: [
       ...(study.description ? [study.description] : []),
-      ...(test.length > 0 && test.length < all.length
-        ? [`${test.length} test trials; the ${all.length - test.length} others are left out`]
-        : []),
+      ...(note ? [note] : []),
       ...study.repairs,
       ...study.warnings,
     ],
   };
+}
+
+/** Trials of split `test`, without those that the decoder was fitted on: scores of the others would say nothing. */
+function unseenTrials(study: Study, model: BundleModel | undefined): { trials: number[]; note?: string } {
+  const all = study.trials.map((_, row) => row);
+  const inTest = all.filter((row) => study.trials[row]!.split === 'test');
+  const chosen = inTest.length > 0 ? inTest : all;
+  const fitted = model ? trainingTrials(model, study) : [];
+  const unseen = chosen.filter((row) => !fitted.some(([first, last]) => row >= first && row <= last));
+  if (unseen.length === 0) {
+    return {
+      trials: chosen,
+      note: 'the decoder was fitted on these trials: their scores say nothing of new ones',
+    };
+  }
+  const left = all.length - unseen.length;
+  return left > 0
+    ? {
+        trials: unseen,
+        note: `${unseen.length} trials that the decoder was not fitted on; ${left} others are left out`,
+      }
+    : { trials: unseen };
+}
+
+/** First and last rows of the stretches that a fit by the command line was made on, if it was of this study. */
+function trainingTrials({ report }: BundleModel, study: Study): (readonly [number, number])[] {
+  const training = report.training as { study?: unknown; trials?: unknown } | null | undefined;
+  if (training?.study !== study.name || !Array.isArray(training.trials)) return [];
+  return training.trials.filter(
+    (range): range is [number, number] =>
+      Array.isArray(range) && range.length === 2 && range.every((row) => typeof row === 'number'),
+  );
 }
 
 /** The preparation that the bundle asks for; skipping a step that is unknown here would mislead. */

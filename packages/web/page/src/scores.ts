@@ -12,6 +12,8 @@ export interface Truth {
   readonly stimulusOf: readonly number[];
   /** The mean training picture [1, ...]: the brain-free control. */
   readonly meanPicture?: Pictures | undefined;
+  /** Rows that are scored: a study may leave out empty pictures, say. All when absent. */
+  readonly scored?: ReadonlySet<number> | undefined;
 }
 
 /**
@@ -31,17 +33,18 @@ export class Scorer {
   constructor(truth: Truth, wanted: readonly number[]) {
     const { pictures, stimulusOf, meanPicture } = truth;
     this.#truth = truth;
-    this.#wanted = wanted;
+    this.#wanted = truth.scored ? wanted.filter((row) => truth.scored!.has(row)) : wanted;
     this.#length = pictures.data.length / pictures.shape[0]!;
-    for (const stimulus of new Set(wanted.map((row) => stimulusOf[row]!))) {
+    for (const stimulus of new Set(this.#wanted.map((row) => stimulusOf[row]!))) {
       this.#stimuli.set(stimulus, unit(rowOf(pictures, stimulus).data));
     }
     this.#meanPicture = meanPicture?.data.length === this.#length ? unit(meanPicture.data) : undefined;
   }
 
-  /** @returns undefined where no other stimulus competes, or where stimuli are of another size */
+  /** @returns undefined for rows that are not scored, where no other stimulus competes, or where stimuli are of another size */
   score(trial: number, values: Float32Array): PictureScore | undefined {
-    const { stimulusOf } = this.#truth;
+    const { stimulusOf, scored } = this.#truth;
+    if (scored && !scored.has(trial)) return undefined;
     const own = stimulusOf[trial]!;
     const others = this.#wanted.flatMap((row) => (stimulusOf[row] === own ? [] : stimulusOf[row]!));
     const stimulus = this.#stimuli.get(own);

@@ -90,10 +90,12 @@ export type Event =
   | { readonly type: 'opening'; readonly opening: Opening }
   | { readonly type: 'bundle'; readonly bundle: BundleFacts }
   | { readonly type: 'decoder'; readonly decoder: DecoderFacts }
-  | { readonly type: 'responses'; readonly responses: ResponsesFacts }
+  /** Without responses: those that are open cannot be prepared for the bundle. */
+  | { readonly type: 'responses'; readonly responses: ResponsesFacts | undefined }
   | { readonly type: 'settled' }
   | { readonly type: 'notice'; readonly notice: Notice }
   | { readonly type: 'dismiss'; readonly id: number }
+  | { readonly type: 'dismissAll' }
   | { readonly type: 'start'; readonly trials: readonly number[] }
   | { readonly type: 'picture'; readonly run: number; readonly picture: PictureFacts }
   | { readonly type: 'elapsed'; readonly run: number; readonly milliseconds: number }
@@ -133,12 +135,17 @@ export function reduce(state: State, event: Event): State {
       return settle({ ...state, ...noRun, bundle: event.bundle, decoder: undefined, run: state.run + 1 });
     case 'decoder':
       return { ...state, decoder: event.decoder };
-    case 'responses':
-      return settle({ ...state, ...noRun, responses: event.responses, run: state.run + 1 });
+    case 'responses': {
+      const next = { ...state, ...noRun, responses: event.responses, run: state.run + 1 };
+      // A lost device stays lost, whatever is opened for it.
+      return state.phase === 'lost' ? next : settle(next);
+    }
     case 'notice':
       return { ...state, notices: [...state.notices, event.notice] };
     case 'dismiss':
       return { ...state, notices: state.notices.filter(({ id }) => id !== event.id) };
+    case 'dismissAll':
+      return state.notices.length > 0 ? { ...state, notices: [] } : state;
     case 'start':
       if (!canStart(state)) return state;
       return {

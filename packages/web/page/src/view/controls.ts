@@ -23,7 +23,7 @@ export class Controls {
   readonly #line = h('span', { id: 'line' });
   readonly #simulated = tag('info', 'simulated person');
   readonly #bar = h('progress', { id: 'run-bar', 'aria-label': 'Pictures reconstructed' });
-  #counts = '';
+  #offered: readonly number[] | undefined;
 
   constructor(
     private readonly container: HTMLElement,
@@ -53,7 +53,7 @@ export class Controls {
     const running = phase === 'running';
     const focused = this.container.contains(document.activeElement);
     this.container.hidden = !bundle && !responses;
-    this.#offerCounts(responses?.trials.length ?? 0);
+    this.#offerCounts(responses?.trials);
     this.#start.hidden = running || phase === 'lost';
     this.#start.disabled = !canStart(state);
     this.#start.textContent = wanted.length > 0 ? 'Start again' : 'Reconstruct';
@@ -64,7 +64,9 @@ export class Controls {
     this.#saveAll.hidden = running || pictures.length === 0;
     this.#bar.hidden = wanted.length === 0;
     this.#bar.max = Math.max(1, wanted.length);
-    this.#bar.value = pictures.length;
+    // Some decoders answer only when all is computed: until then the bar says that it is at work.
+    if (running && pictures.length === 0) this.#bar.removeAttribute('value');
+    else this.#bar.value = pictures.length;
     setText(this.#line, lineOf(state));
     this.#simulated.hidden = !responses?.simulated;
     // The button that had the focus may be gone: its successor takes it.
@@ -73,9 +75,11 @@ export class Controls {
     }
   }
 
-  #offerCounts(total: number): void {
-    if (String(total) === this.#counts) return;
-    this.#counts = String(total);
+  /** Once for each set of responses; what is chosen then is the person's. */
+  #offerCounts(trials: readonly number[] | undefined): void {
+    if (trials === this.#offered) return;
+    this.#offered = trials;
+    const total = trials?.length ?? 0;
     const steps = [12, 48, MANY, 1000].filter((step) => step < total);
     const chosen = Math.min(total, MANY);
     this.#count.replaceChildren(
@@ -92,7 +96,7 @@ export function lineOf(state: State): string {
   const on = decoder ? ` on ${decoder.device}` : '';
   switch (phase) {
     case 'running':
-      return `${of} …`;
+      return pictures.length === 0 ? `Computing ${counted(wanted.length, 'picture')} …` : `${of} …`;
     case 'done':
       return `${counted(pictures.length, 'picture')} in ${(elapsed / 1e3).toFixed(1)} s${on}`;
     case 'cancelled':

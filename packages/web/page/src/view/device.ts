@@ -17,9 +17,10 @@ export function renderDevice(element: HTMLElement, { device, decoder, backend }:
 
 /** What takes the place of pictures while there are none: what to do next, or what is missing. */
 export function emptyMessage(state: State, chooseReference: () => void): HTMLElement | undefined {
-  if (state.wanted.length > 0) return undefined;
-  if (state.device.kind === 'missing' && state.backend === 'webgpu')
+  if (state.device.kind === 'missing' && state.backend === 'webgpu') {
     return withoutWebGpu(state, chooseReference);
+  }
+  if (state.wanted.length > 0) return undefined;
   if (state.bundle || state.responses || state.opening) return undefined;
   return h(
     'ol',
