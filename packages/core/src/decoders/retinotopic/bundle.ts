@@ -28,6 +28,7 @@ const configSchema = z.strictObject({
   signed: z.boolean(),
   threshold: finite.min(0).max(1),
   noiseCorrelation: finite.min(0).lt(1),
+  varianceShrinkage: finite.min(0).max(1),
   ridge: finite.positive(),
   smoothTime: finite.min(0),
   smoothSpace: finite.min(0),

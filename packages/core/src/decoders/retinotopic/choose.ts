@@ -2,109 +2,158 @@ import { throwIfAborted } from '../../error.ts';
 import { gather, type OpOptions } from '../../ops/index.ts';
 import type { Fold } from '../ridge/types.ts';
 import { type Encoding, type EncodingData, type EncodingSettings, fitEncoding } from './encoding.ts';
+import type { Hrf } from './hrf.ts';
 import { type InversionSettings, inversionModel, invertBlock, type Penalties } from './inversion.ts';
-import { weighVoxels } from './noise.ts';
+import { type NoiseModel, weighVoxels } from './noise.ts';
 import type { VolumePosition } from './timing.ts';
 
-/** What is chosen by cross-validation. */
-export interface Regularisation extends Penalties {
-  readonly noiseCorrelation: number;
+/** How an encoding model is inverted. */
+export type Regularisation = Penalties & NoiseModel;
+
+/** Training volumes that folds divide; also here, to compare and to invert. */
+export interface TrainingSeries extends EncodingData {
+  readonly host: {
+    /** [n, v] */
+    readonly voxels: Float32Array;
+    /** [n, pixels] */
+    readonly frames: Float32Array;
+  };
 }
 
-export interface RegularisationChoice {
-  readonly best: Regularisation;
-  readonly candidates: readonly Regularisation[];
-  /** Mean correlation of held-out frames with their reconstructions, of each candidate. */
+export interface FoldProblem {
+  readonly data: TrainingSeries;
+  readonly encoding: EncodingSettings;
+  readonly inversion: InversionSettings;
+  readonly folds: readonly Fold[];
+}
+
+/** Scores of candidates in folds. */
+export interface FoldScores {
+  /** Mean correlation of held-out frames with their reconstructions, [folds][candidates]. */
+  readonly table: readonly Float64Array[];
+  /** Mean over folds, weighted. */
   readonly scores: readonly number[];
-  /** The same of the best one, in each fold. */
-  readonly foldScores: readonly number[];
+  readonly best: number;
 }
 
 /** Frames count whose variance over pixels is at least this part of the largest. */
 const LEAST_CONTRAST = 0.1;
 
-/** Host copies of what `EncodingData` holds on the device. */
-export interface HostSeries {
-  /** [n, v] */
-  readonly voxels: Float32Array;
-  /** [n, pixels] */
-  readonly frames: Float32Array;
-}
-
 /**
- * Chooses how the encoding model is inverted: each fold fits receptive fields on its training volumes alone,
- * reconstructs the held-out ones, and the candidate whose frames correlate best with the true ones wins. Blank
- * and nearly blank frames do not count.
+ * Scores ways to invert: each fold fits receptive fields on its training volumes alone and reconstructs the held-out
+ * ones. A score is the correlation of frames with their reconstructions; blank and nearly blank frames do not count.
+ *
+ * A fold may leave too little to train on (sweeps along one axis only, say): what no candidate can reconstruct says
+ * nothing about them. So folds weigh as many frames as they hold, times the score of their best candidate.
  */
-export async function chooseRegularisation(
-  data: EncodingData,
-  host: HostSeries,
-  encoding: EncodingSettings,
-  inversion: InversionSettings,
+export async function scoreFolds(
+  { data, encoding, inversion, folds }: FoldProblem,
+  hrf: Hrf,
   candidates: readonly Regularisation[],
-  folds: readonly Fold[],
-  options: OpOptions & { onFold?: ((done: number, total: number) => void) | undefined },
-): Promise<RegularisationChoice> {
-  const { backend } = data.voxels;
-  const sums = folds.map(() => new Float64Array(candidates.length));
-  const counts = folds.map(() => 0);
+  options: OpOptions & { onFold?: ((done: number) => void) | undefined },
+): Promise<FoldScores> {
+  const { frames } = data.host;
   const pixels = data.frames.shape[1]!;
   const variances = data.positions.map((_, row) =>
-    variance(host.frames.subarray(row * pixels, (row + 1) * pixels)),
+    variance(frames.subarray(row * pixels, (row + 1) * pixels)),
   );
   const least = LEAST_CONTRAST * variances.reduce((most, value) => Math.max(most, value), 0);
+  const table: Float64Array[] = [];
+  const weights: number[] = [];
   for (const [f, { train, test }] of folds.entries()) {
     throwIfAborted(options.signal, 'cross-validation');
-    options.onFold?.(f, folds.length);
-    const rows = Int32Array.from(train);
-    const some = backend.scope(() => ({
-      voxels: gather(data.voxels, { ...options, rows }),
-      frames: gather(data.frames, { ...options, rows }),
-    }));
-    let fitted: Encoding;
-    try {
-      const positions = Array.from(rows, (row) => data.positions[row]!);
-      fitted = await fitEncoding({ ...data, ...some, positions }, encoding, options);
-    } finally {
-      some.voxels.dispose();
-      some.frames.dispose();
-    }
-    const blocks = blocksOf(Int32Array.from(test), data.positions);
-    for (const correlated of new Set(candidates.map(({ noiseCorrelation }) => noiseCorrelation))) {
-      const which = candidates.flatMap((candidate, i) =>
-        candidate.noiseCorrelation === correlated ? [i] : [],
-      );
-      const { fields, residuals, voxel, kernel } = fitted;
-      const weighting = await weighVoxels(backend, fields, residuals, voxel.length, correlated, options);
-      const model = await inversionModel(
-        backend,
-        kernel,
-        weighting.projection,
-        weighting.gram,
-        data.size,
-        options,
-      );
-      try {
-        for (const block of blocks) {
-          const responses = responsesOf(host.voxels, data.voxels.shape[1]!, block, fitted);
-          const penalties = which.map((i) => candidates[i]!);
-          const results = await invertBlock(model, responses, penalties, inversion, options);
-          for (const [k, result] of results.entries()) {
-            const { sum, count } = frameCorrelations(result, host.frames, block, least);
-            sums[f]![which[k]!]! += sum;
-            if (which[k] === 0) counts[f]! += count;
-          }
+    options.onFold?.(f);
+    const fitted = await fitRows(data, Int32Array.from(train), hrf, encoding, options);
+    const rows = Int32Array.from(test);
+    const counted = rows.filter((row) => variances[row]! > least);
+    const sums = new Float64Array(candidates.length);
+    for (const which of sameNoise(candidates)) {
+      const penalties = which.map((i) => candidates[i]!);
+      const results = await reconstructRows(data, rows, fitted, penalties, inversion, options);
+      for (const [k, found] of results.entries()) {
+        for (const row of counted) {
+          const [from, to] = [row * pixels, (row + 1) * pixels];
+          sums[which[k]!]! += correlation(frames.subarray(from, to), found.get(row)!);
         }
-      } finally {
-        model.dispose();
       }
     }
+    const means = sums.map((sum) => (counted.length > 0 ? sum / counted.length : 0));
+    table.push(means);
+    weights.push(counted.length * Math.max(0, ...means));
   }
-  const frames = counts.reduce((total, count) => total + count, 0);
-  const scores = candidates.map((_, i) => sums.reduce((total, sum) => total + sum[i]!, 0) / (frames || 1));
-  const best = scores.indexOf(Math.max(...scores));
-  const foldScores = sums.map((sum, f) => sum[best]! / (counts[f]! || 1));
-  return { best: candidates[best]!, candidates, scores, foldScores };
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const scores = candidates.map((_, i) =>
+    table.reduce((sum, row, f) => sum + (total > 0 ? weights[f]! / total : 1 / table.length) * row[i]!, 0),
+  );
+  return { table, scores, best: scores.indexOf(Math.max(...scores)) };
+}
+
+/** Fits some rows alone: nothing else of the series is seen. */
+async function fitRows(
+  data: EncodingData,
+  rows: Int32Array,
+  hrf: Hrf,
+  encoding: EncodingSettings,
+  options: OpOptions,
+): Promise<Encoding> {
+  const some = data.voxels.backend.scope(() => ({
+    voxels: gather(data.voxels, { ...options, rows }),
+    frames: gather(data.frames, { ...options, rows }),
+  }));
+  try {
+    const positions = Array.from(rows, (row) => data.positions[row]!);
+    return await fitEncoding({ ...data, ...some, positions }, hrf, encoding, options);
+  } finally {
+    some.voxels.dispose();
+    some.frames.dispose();
+  }
+}
+
+/** Candidates that share a noise model, as lists of indices. */
+function sameNoise(candidates: readonly Regularisation[]): number[][] {
+  const lists = new Map<string, number[]>();
+  for (const [i, { noiseCorrelation, varianceShrinkage }] of candidates.entries()) {
+    const key = `${noiseCorrelation} ${varianceShrinkage}`;
+    lists.set(key, [...(lists.get(key) ?? []), i]);
+  }
+  return [...lists.values()];
+}
+
+/** Frames of held-out rows, block by block, for each of some penalties (of one noise model). */
+async function reconstructRows(
+  data: TrainingSeries,
+  rows: Int32Array,
+  { fields, residuals, voxel, kernel, baseline }: Encoding,
+  candidates: readonly Regularisation[],
+  inversion: InversionSettings,
+  options: OpOptions,
+): Promise<Map<number, Float32Array>[]> {
+  const { backend } = data.voxels;
+  const [v, pixels] = [data.voxels.shape[1]!, data.frames.shape[1]!];
+  const { projection, gram } = await weighVoxels(
+    backend,
+    fields,
+    residuals,
+    voxel.length,
+    candidates[0]!,
+    options,
+  );
+  const model = await inversionModel(backend, kernel, projection, gram, data.size, options);
+  const found = candidates.map(() => new Map<number, Float32Array>());
+  try {
+    for (const block of blocksOf(rows, data.positions)) {
+      const responses = responsesOf(data.host.voxels, v, block, { voxel, baseline });
+      const results = await invertBlock(model, responses, candidates, inversion, options);
+      for (const [k, frames] of results.entries()) {
+        block.forEach((row, t) => {
+          found[k]!.set(row, frames.subarray(t * pixels, (t + 1) * pixels));
+        });
+      }
+    }
+    return found;
+  } finally {
+    model.dispose();
+  }
 }
 
 /** Rows in stretches of successive volumes of one recording. */
@@ -136,19 +185,6 @@ export function responsesOf(
     }
   }
   return out;
-}
-
-/** Correlations of frames with their reconstructions, summed over the true frames that have contrast. */
-function frameCorrelations(found: Float32Array, frames: Float32Array, rows: Int32Array, least: number) {
-  const pixels = found.length / rows.length;
-  let [sum, count] = [0, 0];
-  rows.forEach((row, t) => {
-    const truth = frames.subarray(row * pixels, (row + 1) * pixels);
-    if (!(variance(truth) > least)) return;
-    sum += correlation(truth, found.subarray(t * pixels, (t + 1) * pixels));
-    count++;
-  });
-  return { sum, count };
 }
 
 function variance(values: Float32Array): number {

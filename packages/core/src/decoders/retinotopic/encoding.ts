@@ -2,10 +2,10 @@ import { F2iError } from '../../error.ts';
 import { columnStats, gather, gemm, type OpOptions, standardize } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { VisualExtent } from './fields.ts';
-import { type GridMatch, type GridOverlaps, gridOverlaps, matchGrid, SMALLEST_OVERLAP } from './grid.ts';
+import { type FieldGrid, type GridMatch, gridOverlaps, matchGrid, SMALLEST_OVERLAP } from './grid.ts';
 import { type Hrf, hrfKernel, hrfSeconds } from './hrf.ts';
 import { chooseHrf, type HrfChoice } from './hrfSearch.ts';
-import { FieldPainter, PRF_PARAMETERS, type PrfModel, prfGrid, spatialCount } from './prf.ts';
+import { FieldPainter, PRF_PARAMETERS, type PrfModel, spatialCount } from './prf.ts';
 import { type RefineProblem, refineFields } from './refine.ts';
 import {
   convolutionMatrix,
@@ -23,6 +23,7 @@ export interface EncodingData {
   /** [n, pixels] on the device: what was shown while each volume was acquired. */
   readonly frames: Tensor;
   readonly positions: readonly VolumePosition[];
+  readonly grid: FieldGrid;
   readonly visual: VisualExtent;
   readonly size: readonly [height: number, width: number];
   readonly tr: number;
@@ -30,8 +31,6 @@ export interface EncodingData {
 
 export interface EncodingSettings {
   readonly model: PrfModel;
-  /** A response, or `fitted`: the one with the largest summed r². */
-  readonly hrf: Hrf | 'fitted';
   readonly acquisition: number;
   /** Volumes within so many seconds after frames that are not known are left out. */
   readonly guardSeconds: number;
@@ -61,74 +60,86 @@ export interface Encoding {
   readonly residuals: Float32Array;
   /** Rows of the data that it was fitted on. */
   readonly rows: Int32Array;
-  readonly hrfChoice: HrfChoice;
 }
 
 /** One cell in so many is looked at when the response function is chosen. */
 const HRF_CELL_STEP = 7;
+/** Volumes that a fit needs at least. */
+const LEAST_ROWS = 10;
 /** Voxels of the grid search that are refined: those down to this part of the threshold. */
 const REFINED_PART = 0.85;
 
+/** What both the search for the response and the fit of the fields need, for one set of volumes. */
+interface EncodingProblem {
+  readonly rows: Int32Array;
+  /** [n, cells] */
+  readonly overlaps: Tensor;
+  /** [rows, v], drift removed: standardised on the device, and as they are. */
+  readonly standardised: Tensor;
+  readonly host: Float32Array;
+  /** Mean of each voxel over the rows. */
+  readonly means: Float32Array;
+  /** Frames to rows, [rows, n], drift removed. */
+  convolution(hrf: Hrf): Float32Array;
+}
+
 /**
- * Fits receptive fields: the haemodynamic response with the largest r² summed over voxels, the best cell of a grid for
- * each voxel, refinement of the promising ones, and the choice of voxels by their training correlation.
+ * The haemodynamic response with the largest r², averaged over voxels, each taking its best field of a part of the
+ * grid. One response for all voxels.
  */
-export async function fitEncoding(
+export async function fitHrf(
   data: EncodingData,
   settings: EncodingSettings,
   options: OpOptions,
+): Promise<HrfChoice> {
+  return withProblem(data, settings, options, async ({ overlaps, ...problem }) => {
+    const count = Math.ceil(overlaps.shape[1]! / HRF_CELL_STEP);
+    const cols = Int32Array.from({ length: count }, (_, i) => i * HRF_CELL_STEP);
+    const some = gather(overlaps, { ...options, cols });
+    try {
+      return await chooseHrf(async (hrf) => {
+        const { correlation } = await search({ ...problem, overlaps: some }, hrf, settings.signed, options);
+        return correlation.reduce((sum, r) => sum + Math.max(0, r) ** 2, 0) / correlation.length;
+      });
+    } finally {
+      some.dispose();
+    }
+  });
+}
+
+/**
+ * Fits receptive fields: the best cell of a grid for each voxel, refinement of the promising ones, and the choice of
+ * voxels by their training correlation.
+ */
+export async function fitEncoding(
+  data: EncodingData,
+  hrf: Hrf,
+  settings: EncodingSettings,
+  options: OpOptions,
 ): Promise<Encoding> {
-  const { voxels, frames, positions, tr } = data;
-  const { backend } = voxels;
-  const [n, v] = voxels.shape as [number, number];
-  const { model, acquisition, guardSeconds } = settings;
-  const rows = rowsOutsideGuard(positions, framesWithin(guardSeconds, tr, acquisition));
-  if (rows.length < 10) {
-    throw new F2iError('INVALID_ARGUMENT', 'too few volumes follow frames that are all known', {
-      field: 'guardSeconds',
-      expected: 'at least 10 volumes outside the guard',
-      found: `${rows.length} of ${n} with a guard of ${guardSeconds} s`,
-    });
-  }
-  const recordings = Array.from(rows, (row) => positions[row]!.recording);
-  const drift = driftBasis(recordings, settings.drift);
-  const kernelOf = (hrf: Hrf) => hrfKernel(hrf, { tr, acquisition, seconds: hrfSeconds(hrf) });
-  const convolutionOf = (hrf: Hrf) => {
-    const matrix = convolutionMatrix(positions, rows, kernelOf(hrf));
-    removeDrift(matrix, n, drift);
-    return Float32Array.from(matrix);
-  };
-  const { responses, standardised, host, means } = await prepareResponses(voxels, rows, drift, options);
-  const grid = prfGrid(model, data.visual, ...data.size);
-  const parameters = PRF_PARAMETERS[model].length;
-  let overlaps: GridOverlaps | undefined;
-  try {
-    overlaps = await gridOverlaps(frames, grid, model, data.visual, data.size, options);
-    const hrfChoice = await findHrf(overlaps, standardised, settings, n, convolutionOf, options);
-    const { hrf } = hrfChoice;
-    const convolution = convolutionOf(hrf);
-    const found = await search(overlaps, standardised, convolution, n, settings.signed, options);
-    const promising = best(found.correlation, REFINED_PART * settings.threshold, v);
-    if (promising.length === 0) throw noVoxel(settings.threshold, found.correlation);
+  return withProblem(data, settings, options, async (problem) => {
+    const { rows, host, means } = problem;
+    const { theta: grid } = data.grid;
+    const { backend } = data.voxels;
+    const [n, v] = data.voxels.shape as [number, number];
+    const { model, acquisition, threshold, signed } = settings;
+    const parameters = PRF_PARAMETERS[model].length;
+    const found = await search(problem, hrf, signed, options);
+    const promising = best(found.correlation, REFINED_PART * threshold, v);
+    if (promising.length === 0) throw noVoxel(threshold, found.correlation);
     const start = new Float64Array(promising.length * parameters);
     promising.forEach((voxel, i) => {
       const cell = found.cell[voxel]!;
       start.set(grid.subarray(cell * parameters, (cell + 1) * parameters), i * parameters);
     });
-    const device = backend.tensor(convolution, [rows.length, n]);
+    const convolution = backend.tensor(problem.convolution(hrf), [rows.length, n]);
     try {
-      const problem: RefineProblem = {
-        model,
-        visual: data.visual,
-        size: data.size,
-        frames,
-        convolution: device,
-        signed: settings.signed,
-      };
-      const some = columnsOf(host, v, promising);
-      const refined = await refineFields(problem, start, some, settings.iterations, options);
-      const chosen = best(refined.correlation, settings.threshold, settings.maximumVoxels);
-      if (chosen.length === 0) throw noVoxel(settings.threshold, refined.correlation);
+      const { visual, size, frames } = data;
+      const fields: RefineProblem = { model, visual, size, frames, convolution, signed };
+      const responses = columnsOf(host, v, promising);
+      const refined = await refineFields(fields, start, responses, settings.iterations, options);
+      const chosen = best(refined.correlation, threshold, settings.maximumVoxels);
+      if (chosen.length === 0) throw noVoxel(threshold, refined.correlation);
       const take = (values: Float64Array) => Float64Array.from(chosen, (i) => values[i]!);
       const theta = new Float64Array(chosen.length * parameters);
       chosen.forEach((from, i) => {
@@ -136,27 +147,64 @@ export async function fitEncoding(
       });
       const voxel = Int32Array.from(chosen, (i) => promising[i]!);
       const amplitude = take(refined.amplitude);
-      const linear = await linearFields(problem, theta, amplitude, columnsOf(host, v, voxel), options);
+      const linear = await linearFields(fields, theta, amplitude, columnsOf(host, v, voxel), options);
+      const kernel = kernelOf(hrf, data.tr, acquisition);
       return {
         hrf,
-        kernel: kernelOf(hrf),
+        kernel,
         voxel,
         theta,
         amplitude,
-        baseline: await baselines(data, rows, kernelOf(hrf), linear.fields, voxel, means, options),
+        baseline: await baselines(data, rows, kernel, linear.fields, voxel, means, options),
         correlation: take(refined.correlation),
         fields: linear.fields,
         residuals: linear.residuals,
         rows,
-        hrfChoice,
       };
     } finally {
-      device.dispose();
+      convolution.dispose();
+    }
+  });
+}
+
+const kernelOf = (hrf: Hrf, tr: number, acquisition: number) =>
+  hrfKernel(hrf, { tr, acquisition, seconds: hrfSeconds(hrf) });
+
+/** Prepares a set of volumes, and frees what that took when `body` is done. */
+async function withProblem<T>(
+  data: EncodingData,
+  settings: EncodingSettings,
+  options: OpOptions,
+  body: (problem: EncodingProblem) => Promise<T>,
+): Promise<T> {
+  const { voxels, frames, positions, tr } = data;
+  const n = positions.length;
+  const { acquisition, guardSeconds } = settings;
+  const rows = rowsOutsideGuard(positions, framesWithin(guardSeconds, tr, acquisition));
+  if (rows.length < LEAST_ROWS) {
+    throw new F2iError('INVALID_ARGUMENT', 'too few volumes follow frames that are all known', {
+      field: 'guardSeconds',
+      expected: `at least ${LEAST_ROWS} volumes outside the guard`,
+      found: `${rows.length} of ${n} with a guard of ${guardSeconds} s`,
+    });
+  }
+  const recordings = Array.from(rows, (row) => positions[row]!.recording);
+  const drift = driftBasis(recordings, settings.drift);
+  const overlaps = gridOverlaps(frames, data.grid, options);
+  try {
+    const { standardised, host, means } = await prepareResponses(voxels, rows, drift, options);
+    const convolution = (hrf: Hrf) => {
+      const matrix = convolutionMatrix(positions, rows, kernelOf(hrf, tr, acquisition));
+      removeDrift(matrix, n, drift);
+      return Float32Array.from(matrix);
+    };
+    try {
+      return await body({ rows, overlaps, standardised, host, means, convolution });
+    } finally {
+      standardised.dispose();
     }
   } finally {
-    overlaps?.overlaps.dispose();
-    responses.dispose();
-    standardised.dispose();
+    overlaps.dispose();
   }
 }
 
@@ -179,54 +227,29 @@ async function prepareResponses(
     const { mean, std } = columnStats(responses, options);
     const standardised = standardize(responses, { ...options, mean, std });
     const means = columnStats(used, options).mean;
-    return { responses, standardised, downloads: [responses.download(), means.download()] };
+    return { standardised, downloads: [responses.download(), means.download()] };
   });
   try {
     const [host, means] = (await Promise.all(kept.downloads)) as [Float32Array, Float32Array];
-    return { responses: kept.responses, standardised: kept.standardised, host, means };
+    return { standardised: kept.standardised, host, means };
   } catch (error) {
-    kept.responses.dispose();
     kept.standardised.dispose();
     throw error;
   }
 }
 
 async function search(
-  overlaps: GridOverlaps,
-  standardised: Tensor,
-  convolution: Float32Array,
-  n: number,
+  { overlaps, standardised, convolution }: Pick<EncodingProblem, 'overlaps' | 'standardised' | 'convolution'>,
+  hrf: Hrf,
   signed: boolean,
   options: OpOptions,
 ): Promise<GridMatch> {
-  const matrix = standardised.backend.tensor(convolution, [standardised.shape[0]!, n]);
+  const [rows, frames] = [standardised.shape[0]!, overlaps.shape[0]!];
+  const matrix = standardised.backend.tensor(convolution(hrf), [rows, frames]);
   try {
     return await matchGrid(overlaps, matrix, standardised, { ...options, signed });
   } finally {
     matrix.dispose();
-  }
-}
-
-/** The stated response, or the one that explains most on a part of the grid. */
-async function findHrf(
-  { overlaps, cells }: GridOverlaps,
-  standardised: Tensor,
-  { hrf: stated, signed }: EncodingSettings,
-  n: number,
-  convolutionOf: (hrf: Hrf) => Float32Array,
-  options: OpOptions,
-): Promise<HrfChoice> {
-  if (stated !== 'fitted') return { hrf: stated, candidates: 1, explained: undefined };
-  const count = Math.ceil(cells / HRF_CELL_STEP);
-  const cols = Int32Array.from({ length: count }, (_, i) => i * HRF_CELL_STEP);
-  const some = { overlaps: gather(overlaps, { ...options, cols }), cells: count };
-  try {
-    return await chooseHrf(async (hrf) => {
-      const { correlation } = await search(some, standardised, convolutionOf(hrf), n, signed, options);
-      return correlation.reduce((sum, r) => sum + Math.max(0, r) ** 2, 0) / correlation.length;
-    });
-  } finally {
-    some.overlaps.dispose();
   }
 }
 

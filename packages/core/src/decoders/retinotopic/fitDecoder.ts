@@ -5,11 +5,12 @@ import { F2iError } from '../../error.ts';
 import { columnStats } from '../../ops/index.ts';
 import { rowExtents } from '../../rows.ts';
 import { checkOutput } from '../decoder.ts';
-import { chooseRegularisation, type Regularisation, type RegularisationChoice } from './choose.ts';
-import { type Encoding, type EncodingSettings, fitEncoding } from './encoding.ts';
+import { type FoldProblem, type FoldScores, type Regularisation, scoreFolds } from './choose.ts';
+import { type Encoding, type EncodingSettings, fitEncoding, fitHrf } from './encoding.ts';
 import { pixelExtent, type VisualExtent } from './fields.ts';
 import { planBlocks } from './folds.ts';
-import { CANONICAL_HRF, hrfCurve, hrfSeconds } from './hrf.ts';
+import { type FieldGrid, paintGrid } from './grid.ts';
+import { CANONICAL_HRF, familyHrf, type Hrf, hrfCurve, hrfSeconds } from './hrf.ts';
 import type { RetinotopicModel } from './model.ts';
 import { weighVoxels } from './noise.ts';
 import {
@@ -21,7 +22,7 @@ import {
 import { volumePositions } from './timing.ts';
 
 export interface RetinotopicProgress {
-  readonly phase: 'cross-validate' | 'receptive fields' | 'weigh voxels';
+  readonly phase: 'response' | 'regularisation' | 'receptive fields';
   readonly done: number;
   readonly total: number;
 }
@@ -50,32 +51,36 @@ export async function fitRetinotopicModel(
   const encodingSettings: EncodingSettings = {
     ...settings,
     model: settings.prf,
-    hrf: settings.hrf === 'canonical' ? CANONICAL_HRF : settings.hrf,
     iterations: settings.refinements,
   };
   const device = backend.scope(() => ({
     voxels: backend.tensor(host.voxels, [n, v]),
     frames: backend.tensor(host.frames, [n, pixels]),
   }));
+  let grid: FieldGrid | undefined;
   try {
     await checkVoxels(device.voxels, v, signal);
-    const series = { ...device, positions, visual, size, tr: data.repetitionTime };
-    onProgress?.({ phase: 'receptive fields', done: 0, total: 1 });
-    const encoding = await fitEncoding(series, encodingSettings, { signal });
-    let choice: RegularisationChoice | undefined;
-    if (candidates.length > 1) {
-      // The folds share the response function: fields fitted on few sweeps cannot tell its delay from their position.
-      const fixed = { ...encodingSettings, hrf: encoding.hrf };
-      const folds = planBlocks(options.folds, n, groups);
-      choice = await chooseRegularisation(series, host, fixed, inversion, candidates, folds, {
-        signal,
-        onFold: (done, total) => onProgress?.({ phase: 'cross-validate', done, total }),
-      });
-    }
-    onProgress?.({ phase: 'weigh voxels', done: 0, total: 1 });
-    const chosen = choice?.best ?? candidates[0]!;
+    grid = await paintGrid(backend, settings.prf, visual, size, { signal });
+    const series = { ...device, grid, host, positions, visual, size, tr: data.repetitionTime };
+    const problem: FoldProblem = {
+      data: series,
+      // Refinement changes what is decoded little and takes most of the time.
+      encoding: { ...encodingSettings, iterations: 0 },
+      inversion,
+      folds: planBlocks(options.folds, n, groups),
+    };
+    const report = (phase: RetinotopicProgress['phase']) => (done: number, total: number) =>
+      onProgress?.({ phase, done, total });
+    const hrf = await chooseResponse(problem, settings, candidates, { signal, report: report('response') });
+    const choice = await chooseCandidate(problem, hrf.hrf, candidates, {
+      signal,
+      report: report('regularisation'),
+    });
+    report('receptive fields')(0, 1);
+    const encoding = await fitEncoding(series, hrf.hrf, encodingSettings, { signal });
+    const chosen = choice ? candidates[choice.best]! : candidates[0]!;
     const { fields, residuals, voxel } = encoding;
-    const weighting = await weighVoxels(backend, fields, residuals, voxel.length, chosen.noiseCorrelation, {
+    const weighting = await weighVoxels(backend, fields, residuals, voxel.length, chosen, {
       signal,
     });
     const warnings = warningsOf(encoding, choice, n);
@@ -101,7 +106,7 @@ export async function fitRetinotopicModel(
         ...chosen,
         ...inversion,
       },
-      report: reportOf(encoding, choice, settings, n, warnings),
+      report: reportOf(encoding, hrf, choice, settings, n, warnings),
       warnings,
       ledger: [
         ...(data.ledger ?? []),
@@ -109,6 +114,7 @@ export async function fitRetinotopicModel(
       ],
     };
   } finally {
+    grid?.dispose();
     device.voxels.dispose();
     device.frames.dispose();
   }
@@ -205,30 +211,84 @@ async function checkVoxels(
   }
 }
 
+interface Reported {
+  signal: AbortSignal | undefined;
+  report: (done: number, total: number) => void;
+}
+
+/** The response function, and how it was chosen. */
+interface ResponseChoice {
+  readonly hrf: Hrf;
+  readonly report?: { readonly [key: string]: Json };
+}
+
+/** Delays around that of the largest r² which are compared by what they decode, in seconds. */
+const DELAYS = [0, -0.25, 0.25, -0.5, 0.5];
+
+/**
+ * The response with the largest r² first; then its delay, by cross-validated reconstruction: where the training
+ * stimulus moves along an axis in one direction only, r² cannot tell a later response from a shifted field, but a
+ * held-out sweep in the other direction can.
+ */
+async function chooseResponse(
+  problem: FoldProblem,
+  settings: RetinotopicSettings,
+  candidates: readonly Regularisation[],
+  { signal, report }: Reported,
+): Promise<ResponseChoice> {
+  if (settings.hrf === 'canonical') return { hrf: CANONICAL_HRF };
+  if (settings.hrf !== 'fitted') return { hrf: settings.hrf };
+  report(0, DELAYS.length + 1);
+  const { hrf, candidates: compared, explained } = await fitHrf(problem.data, problem.encoding, { signal });
+  const middle = candidates[Math.floor(candidates.length / 2)]!;
+  const shifted = DELAYS.map((delay) => familyHrf(hrf.peak + delay, hrf.width, hrf.undershoot));
+  const scores: number[] = [];
+  const tables: Float64Array[] = [];
+  for (const [i, candidate] of shifted.entries()) {
+    report(i + 1, DELAYS.length + 1);
+    const { table } = await scoreFolds(problem, candidate, [middle], { signal });
+    tables.push(Float64Array.from(table, ([score]) => score!));
+  }
+  // Folds weigh as in scoreFolds: by what can be reconstructed in them at all.
+  const weights = problem.folds.map((_, f) => Math.max(0, ...tables.map((table) => table[f]!)));
+  for (const table of tables) scores.push(table.reduce((sum, score, f) => sum + weights[f]! * score, 0));
+  const best = scores.indexOf(Math.max(...scores));
+  return {
+    hrf: shifted[best]!,
+    report: { candidates: compared, meanR2: explained, peakOfR2: hrf.peak, delay: DELAYS[best]! },
+  };
+}
+
+async function chooseCandidate(
+  problem: FoldProblem,
+  hrf: Hrf,
+  candidates: readonly Regularisation[],
+  { signal, report }: Reported,
+): Promise<FoldScores | undefined> {
+  if (candidates.length === 1) return undefined;
+  const { length } = problem.folds;
+  return scoreFolds(problem, hrf, candidates, { signal, onFold: (done) => report(done, length) });
+}
+
 /** Every combination of what was stated. */
-function candidatesOf({
-  noiseCorrelation,
-  ridge,
-  smoothTime,
-  smoothSpace,
-}: RetinotopicSettings): Regularisation[] {
-  return noiseCorrelation.flatMap((correlated) =>
-    smoothSpace.flatMap((space) =>
-      smoothTime.flatMap((time) =>
-        ridge.map((penalty) => ({
-          noiseCorrelation: correlated,
-          ridge: penalty,
-          smoothTime: time,
-          smoothSpace: space,
-        })),
-      ),
-    ),
-  );
+function candidatesOf(settings: RetinotopicSettings): Regularisation[] {
+  const { noiseCorrelation, varianceShrinkage, ridge, smoothTime, smoothSpace } = settings;
+  let candidates: Partial<Regularisation>[] = [{}];
+  for (const [name, values] of Object.entries({
+    noiseCorrelation,
+    varianceShrinkage,
+    smoothSpace,
+    smoothTime,
+    ridge,
+  })) {
+    candidates = candidates.flatMap((candidate) => values.map((value) => ({ ...candidate, [name]: value })));
+  }
+  return candidates as Regularisation[];
 }
 
 function fittedSteps(
   { hrf, voxel, rows }: Encoding,
-  choice: RegularisationChoice | undefined,
+  choice: FoldScores | undefined,
   settings: RetinotopicSettings,
   runs: readonly string[],
   sawTest: FittedStep['sawTest'],
@@ -255,8 +315,9 @@ function fittedSteps(
 }
 
 function reportOf(
-  { voxel, rows, correlation, hrfChoice }: Encoding,
-  choice: RegularisationChoice | undefined,
+  { voxel, rows, correlation }: Encoding,
+  { report: response }: ResponseChoice,
+  choice: FoldScores | undefined,
   settings: RetinotopicSettings,
   trials: number,
   warnings: readonly string[],
@@ -267,16 +328,15 @@ function reportOf(
     fittedOn: rows.length,
     voxels: voxel.length,
     medianCorrelation: sorted[Math.floor(sorted.length / 2)]!,
-    ...(hrfChoice.explained !== undefined && {
-      hrf: { candidates: hrfChoice.candidates, meanR2: hrfChoice.explained },
-    }),
+    ...(response && { response }),
     ...(choice && {
       crossValidation: {
         score: 'frame correlation',
         meanScore: Math.max(...choice.scores),
-        foldScores: choice.foldScores.map((score) => Number(score.toFixed(5))),
+        foldScores: choice.table.map((row) => Number(row[choice.best]!.toFixed(5))),
         grid: {
           noiseCorrelation: [...settings.noiseCorrelation],
+          varianceShrinkage: [...settings.varianceShrinkage],
           ridge: [...settings.ridge],
           smoothTime: [...settings.smoothTime],
           smoothSpace: [...settings.smoothSpace],
@@ -288,11 +348,7 @@ function reportOf(
   };
 }
 
-function warningsOf(
-  { voxel, rows }: Encoding,
-  choice: RegularisationChoice | undefined,
-  n: number,
-): string[] {
+function warningsOf({ voxel, rows }: Encoding, choice: FoldScores | undefined, n: number): string[] {
   const warnings: string[] = [];
   if (voxel.length < 20)
     warnings.push(`only ${voxel.length} voxels follow the stimulus well enough to be used`);

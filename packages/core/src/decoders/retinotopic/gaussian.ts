@@ -14,6 +14,8 @@ export const pixelAreas = (count: number): PixelAreas => ({
   byLogSize: new Float64Array(count),
 });
 
+const NORMAL = 1 / Math.sqrt(2 * Math.PI);
+
 /**
  * Integrates a normal density over pixels: a field smaller than a pixel is not missed, as it would be by its values at
  * the pixels' centres.
@@ -30,21 +32,17 @@ export function integrateGaussian(
 ): void {
   const count = out.area.length;
   const sign = Math.sign(step);
-  let before = edge(0);
+  const scale = sign / size;
+  let z = (from - centre) / size;
+  let below = 0.5 * erf(z / Math.SQRT2);
+  let density = NORMAL * Math.exp(-0.5 * z * z);
   for (let i = 0; i < count; i++) {
-    const after = edge(i + 1);
-    out.area[i] = sign * (after.below - before.below);
-    out.byCentre[i] = (-sign * (after.density - before.density)) / size;
-    out.byLogSize[i] = -sign * (after.z * after.density - before.z * before.density);
-    before = after;
-  }
-
-  function edge(i: number) {
-    const z = (from + i * step - centre) / size;
-    return {
-      z,
-      below: 0.5 * (1 + erf(z / Math.SQRT2)),
-      density: Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI),
-    };
+    const nextZ = (from + (i + 1) * step - centre) / size;
+    const nextBelow = 0.5 * erf(nextZ / Math.SQRT2);
+    const nextDensity = NORMAL * Math.exp(-0.5 * nextZ * nextZ);
+    out.area[i] = sign * (nextBelow - below);
+    out.byCentre[i] = scale * (density - nextDensity);
+    out.byLogSize[i] = sign * (z * density - nextZ * nextDensity);
+    [z, below, density] = [nextZ, nextBelow, nextDensity];
   }
 }

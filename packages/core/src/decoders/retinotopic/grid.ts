@@ -1,3 +1,4 @@
+import type { Backend } from '../../backend.ts';
 import { pacer } from '../../data/pause.ts';
 import { throwIfAborted } from '../../error.ts';
 import {
@@ -15,53 +16,68 @@ import {
 } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { VisualExtent } from './fields.ts';
-import { FieldPainter, PRF_PARAMETERS, type PrfModel } from './prf.ts';
+import { FieldPainter, PRF_PARAMETERS, type PrfModel, prfGrid } from './prf.ts';
 
 /** Correlations [voxels, cells] that are held at once, and fields [cells, pixels]. */
 const BLOCK_BYTES = 64 * 2 ** 20;
 /** Overlaps below this are raised to their exponent as this. */
 export const SMALLEST_OVERLAP = 1e-6;
 
-/** Overlaps of the frames with the cells' fields (for `css` raised to their exponents), on the device. */
-export interface GridOverlaps {
-  /** [frames, cells] */
-  readonly overlaps: Tensor;
-  readonly cells: number;
+/** Candidates of receptive fields; their pictures are painted once for all folds of a fit. */
+export interface FieldGrid {
+  readonly model: PrfModel;
+  /** Parameters, [cells, parameters]. */
+  readonly theta: Float64Array;
+  /** [cells, pixels] on the device. */
+  readonly fields: Tensor;
+  /** Exponents of `css`, [1, cells]. */
+  readonly exponents: Tensor | undefined;
+  dispose(): void;
 }
 
-/**
- * @param frames [m, pixels]
- * @param grid [cells, parameters]
- */
-export async function gridOverlaps(
-  frames: Tensor,
-  grid: Float64Array,
+export async function paintGrid(
+  backend: Backend,
   model: PrfModel,
   visual: VisualExtent,
   [height, width]: readonly [number, number],
   options: OpOptions,
-): Promise<GridOverlaps> {
-  const { backend } = frames;
+): Promise<FieldGrid> {
+  const theta = prfGrid(model, visual, height, width);
   const painter = new FieldPainter(model, visual, height, width);
   const count = PRF_PARAMETERS[model].length;
-  const cells = grid.length / count;
-  const exponents = new Float32Array(cells);
-  const fields = new Float32Array(cells * painter.pixels);
+  const cells = theta.length / count;
+  const painted = new Float32Array(cells * painter.pixels);
   const breathe = pacer(options.signal, 'the receptive fields of the grid');
   for (let cell = 0; cell < cells; cell++) {
-    const theta = grid.subarray(cell * count, (cell + 1) * count);
-    painter.paint(theta, fields, cell, 1, 1);
-    if (model === 'css') exponents[cell] = Math.exp(theta[3]!);
+    painter.paint(theta.subarray(cell * count, (cell + 1) * count), painted, cell, 1, 1);
     if (cell % 64 === 0) await breathe();
   }
-  const overlaps = backend.scope(() => {
-    const painted = backend.adopt(fields.buffer, [cells, painter.pixels], 'f32');
-    const linear = gemm(frames, painted, { ...options, transB: true });
-    if (model !== 'css') return linear;
-    const floored = log(maximum(linear, SMALLEST_OVERLAP, options), options);
-    return exp(mul(floored, backend.tensor(exponents, [1, cells]), options), options);
+  const exponents =
+    model === 'css'
+      ? Float32Array.from({ length: cells }, (_, cell) => Math.exp(theta[cell * count + 3]!))
+      : undefined;
+  const fields = backend.adopt(painted.buffer, [cells, painter.pixels], 'f32');
+  const powers = exponents && backend.tensor(exponents, [1, cells]);
+  const dispose = () => {
+    fields.dispose();
+    powers?.dispose();
+  };
+  return { model, theta, fields, exponents: powers, dispose };
+}
+
+/**
+ * Overlaps of frames with the fields of the grid, for `css` raised to their exponents.
+ *
+ * @param frames [m, pixels]
+ * @returns [m, cells]
+ */
+export function gridOverlaps(frames: Tensor, { fields, exponents }: FieldGrid, options: OpOptions): Tensor {
+  return frames.backend.scope(() => {
+    const linear = gemm(frames, fields, { ...options, transB: true });
+    if (!exponents) return linear;
+    const logs = log(maximum(linear, SMALLEST_OVERLAP, options), options);
+    return exp(mul(logs, exponents, options), options);
   });
-  return { overlaps, cells };
 }
 
 export interface GridMatch {
@@ -75,18 +91,20 @@ export interface GridMatch {
  * Finds the cell that correlates best with each voxel: predictions of all cells are one matrix product with the
  * convolution, their correlations with all voxels another.
  *
+ * @param overlaps [m, cells]
  * @param convolution [n, m], drift removed
  * @param responses [n, voxels], standardised
  * @param signed take the largest correlation whatever its sign
  */
 export async function matchGrid(
-  { overlaps, cells }: GridOverlaps,
+  overlaps: Tensor,
   convolution: Tensor,
   responses: Tensor,
   { signed, ...options }: OpOptions & { signed: boolean },
 ): Promise<GridMatch> {
   const { backend } = overlaps;
   const [n, voxels] = responses.shape as [number, number];
+  const cells = overlaps.shape[1]!;
   const cell = new Int32Array(voxels);
   const correlation = new Float32Array(voxels);
   const best = new Float32Array(voxels).fill(Number.NEGATIVE_INFINITY);

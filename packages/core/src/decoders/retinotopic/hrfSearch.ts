@@ -5,7 +5,7 @@ export interface HrfChoice {
   /** How many were compared. */
   readonly candidates: number;
   /** Mean r² over voxels with the chosen one, on a part of the grid. */
-  readonly explained: number | undefined;
+  readonly explained: number;
 }
 
 /** Steps of the search around the best response of the library, in seconds; each is tried in both directions. */

@@ -199,69 +199,68 @@ export async function invertBlock(
   const count = penalties.length;
   const width = count * pixels;
   const unit = model.mean * time.mean;
+  // Curvatures of the penalised problems, from above; all take the shortest of their steps.
+  const penalty = (of: (penalty: Penalties) => number) => unit * Math.max(...penalties.map(of));
+  const curvature =
+    SAFETY * model.largest * time.largest +
+      penalty(({ ridge }) => ridge) +
+      4 * penalty(({ smoothTime }) => smoothTime) +
+      8 * penalty(({ smoothSpace }) => smoothSpace) || 1;
+  const step = 1 / curvature;
+  // A strongly convex problem has a best momentum, which the schedule of FISTA grows up to.
+  const root = Math.sqrt(step * unit * Math.min(...penalties.map(({ ridge }) => ridge)));
+  const limit = (1 - root) / (1 + root);
   const perColumn = (of: (penalty: Penalties) => number) => {
     const values = new Float32Array(width);
     penalties.forEach((penalty, k) => {
-      values.fill(of(penalty), k * pixels, (k + 1) * pixels);
+      values.fill(step * unit * of(penalty), k * pixels, (k + 1) * pixels);
     });
     return backend.tensor(values, [1, width]);
-  };
-  // Curvatures of the penalised problem, from above.
-  const curvature = ({ ridge, smoothTime, smoothSpace }: Penalties) =>
-    SAFETY * model.largest * time.largest + unit * (ridge + 4 * smoothTime + 8 * smoothSpace) || 1;
-  // A strongly convex problem has a best momentum, which the schedule of FISTA grows up to.
-  const limit = (penalty: Penalties) => {
-    const root = Math.sqrt((unit * penalty.ridge) / curvature(penalty));
-    return (1 - root) / (1 + root);
   };
   const held = backend.scope(() => {
     const square = (values: Float64Array) => backend.tensor(Float32Array.from(values), [frames, frames]);
     const seen = gemm(backend.tensor(responses, [volumes, voxels]), projection, options);
     const adjoint = backend.tensor(Float32Array.from(time.adjoint), [frames, volumes]);
-    const target = gemm(adjoint, seen, options);
     // The same right side for every penalty.
     const copies = new Float32Array(pixels * width);
     for (let k = 0; k < count; k++) {
-      for (let p = 0; p < pixels; p++) copies[p * width + k * pixels + p] = 1;
+      for (let p = 0; p < pixels; p++) copies[p * width + k * pixels + p] = step;
     }
-    const step = perColumn((penalty) => 1 / curvature(penalty));
     return {
       timeGram: square(time.gram),
       roughness: square(time.roughness),
-      target: mul(gemm(target, backend.tensor(copies, [pixels, width]), options), step, options),
-      step,
-      shrink: perColumn((penalty) => (unit * penalty.ridge) / curvature(penalty)),
-      smoothTime: perColumn((penalty) => (unit * penalty.smoothTime) / curvature(penalty)),
-      smoothSpace: perColumn((penalty) => (unit * penalty.smoothSpace) / curvature(penalty)),
-      limit: perColumn(limit),
+      target: gemm(gemm(adjoint, seen, options), backend.tensor(copies, [pixels, width]), options),
+      keep: perColumn(({ ridge }) => 1 / step / unit - ridge),
+      smoothTime: perColumn(({ smoothTime }) => smoothTime),
+      smoothSpace: perColumn(({ smoothSpace }) => smoothSpace),
     };
   });
   const inTime = penalties.some(({ smoothTime }) => smoothTime > 0);
   const inSpace = penalties.some(({ smoothSpace }) => smoothSpace > 0);
+  const flat = (tensor: Tensor) => tensor.reshape(frames * count, pixels);
+  const wide = (tensor: Tensor) => tensor.reshape(frames, width);
   let x = backend.zeros([frames, width]);
   let v = backend.zeros([frames, width]);
   try {
     for (let i = 0, t = 1; i < settings.iterations; i++) {
       throwIfAborted(options.signal, 'the inversion');
       const next = (1 + Math.sqrt(1 + 4 * t * t)) / 2;
+      const momentum = Math.min(limit, (t - 1) / next);
       const [newX, newV] = backend.scope(() => {
-        const convolved = gemm(held.timeGram, v, options).reshape(frames * count, pixels);
-        const data = gemm(convolved, gram, options).reshape(frames, width);
-        let gradient = sub(mul(data, held.step, options), held.target, options);
-        gradient = add(gradient, mul(v, held.shrink, options), options);
+        // One gradient step, each term added by the product that makes it.
+        let moved = add(mul(v, held.keep, options), held.target, options);
+        const convolved = flat(gemm(held.timeGram, v, options));
+        moved = wide(gemm(convolved, gram, { ...options, alpha: -step, c: flat(moved) }));
         if (inTime) {
-          const rough = gemm(held.roughness, v, options);
-          gradient = add(gradient, mul(rough, held.smoothTime, options), options);
+          const weighted = mul(v, held.smoothTime, options);
+          moved = gemm(held.roughness, weighted, { ...options, alpha: -1, c: moved });
         }
         if (inSpace) {
-          const flat = v.reshape(frames * count, pixels);
-          const rough = gemm(flat, model.neighbours, options).reshape(frames, width);
-          gradient = add(gradient, mul(rough, held.smoothSpace, options), options);
+          const weighted = flat(mul(v, held.smoothSpace, options));
+          moved = wide(gemm(weighted, model.neighbours, { ...options, alpha: -1, c: flat(moved) }));
         }
-        let moved = sub(v, gradient, options);
         if (settings.bounds !== 'none') moved = maximum(moved, 0, options);
         if (settings.bounds === 'range') moved = minimum(moved, 1, options);
-        const momentum = minimum(held.limit, (t - 1) / next, options);
         return [moved, add(moved, mul(sub(moved, x, options), momentum, options), options)] as const;
       });
       x.dispose();

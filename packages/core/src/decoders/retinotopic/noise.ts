@@ -9,10 +9,19 @@ export interface Weighting {
   readonly gram: Float32Array;
 }
 
+/** How far the residuals are believed when voxels are weighed; both from 0 to 1. */
+export interface NoiseModel {
+  /** Share of the residuals' correlations in the covariance; without 1 itself. */
+  readonly noiseCorrelation: number;
+  /** How far variances are drawn to their geometric mean: 0 takes them as they are, 1 makes all equal. */
+  readonly varianceShrinkage: number;
+}
+
 /**
- * Weighs voxels by their noise. The covariance is the residuals' shrunk towards its diagonal (Ledoit & Wolf 2004):
- * Σ = D^½ [(1 - s) I + s C] D^½ with variances D, correlations C and s = `correlated`, from 0 (independent voxels) up
- * to, but without, 1. There are fewer volumes than voxels, so Σ is inverted through a matrix of volumes (Woodbury):
+ * Weighs voxels by their noise. The covariance is that of the residuals, shrunk twice (after Ledoit & Wolf 2004):
+ * Σ = D^½ [(1 - s) I + s C] D^½ with the correlations C, s = `noiseCorrelation`, and variances D that are drawn to their
+ * geometric mean on a logarithmic scale: an error of the receptive field grows with the response, so that the voxels
+ * with the largest responses deserve less than their residuals say. There are fewer volumes than voxels, so Σ is inverted through a matrix of volumes (Woodbury):
  * with Z = E D^-½, [(1 - s) I + (s / n) ZᵀZ]⁻¹ = [I - Zᵀ (ZZᵀ + n (1 - s) / s I)⁻¹ Z] / (1 - s).
  *
  * @param fields [voxels, pixels]
@@ -23,10 +32,10 @@ export async function weighVoxels(
   fields: Float32Array,
   residuals: Float32Array,
   voxels: number,
-  correlated: number,
+  { noiseCorrelation: correlated, varianceShrinkage }: NoiseModel,
   options: OpOptions,
 ): Promise<Weighting> {
-  const deviation = noiseDeviations(residuals, voxels);
+  const deviation = noiseDeviations(residuals, voxels, varianceShrinkage);
   const n = residuals.length / voxels;
   const pixels = fields.length / voxels;
   const [projection, weighted] = (await backend.compute(() => {
@@ -52,8 +61,8 @@ export async function weighVoxels(
 /** A voxel with less noise than this part of the median is given so much: it would outweigh all others. */
 const LEAST_NOISE = 0.1;
 
-/** Standard deviation of each voxel's residuals, [voxels]. */
-function noiseDeviations(residuals: Float32Array, voxels: number): Float32Array {
+/** Standard deviation of each voxel's residuals, shrunk, [voxels]. */
+function noiseDeviations(residuals: Float32Array, voxels: number, shrinkage: number): Float32Array {
   const sums = new Float64Array(voxels);
   residuals.forEach((value, i) => {
     sums[i % voxels]! += value * value;
@@ -61,5 +70,7 @@ function noiseDeviations(residuals: Float32Array, voxels: number): Float32Array 
   const deviations = sums.map((sum) => Math.sqrt((sum * voxels) / residuals.length));
   const median = Float64Array.from(deviations).sort()[Math.floor(voxels / 2)]!;
   const floor = median > 0 ? LEAST_NOISE * median : 1;
-  return Float32Array.from(deviations, (value) => Math.max(value, floor));
+  const logs = deviations.map((value) => Math.log(Math.max(value, floor)));
+  const mean = logs.reduce((sum, value) => sum + value, 0) / voxels;
+  return Float32Array.from(logs, (value) => Math.exp(value + shrinkage * (mean - value)));
 }

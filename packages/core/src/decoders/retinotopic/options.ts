@@ -62,6 +62,8 @@ export interface RetinotopicDecoderOptions {
   drift?: number | undefined;
   /** Part of the residuals' correlations in the noise covariance, 0 up to 1; several to choose from. */
   noiseCorrelation?: number | readonly number[] | undefined;
+  /** How far noise variances are drawn to their geometric mean, 0 to 1; several to choose from. */
+  varianceShrinkage?: number | readonly number[] | undefined;
   /** Penalty on the squares of pixels, relative to the mean curvature of the data; several to choose from. */
   ridge?: number | readonly number[] | undefined;
   /** Penalty on differences of successive frames, likewise; 0: none. */
@@ -91,6 +93,7 @@ export interface RetinotopicSettings {
   readonly refinements: number;
   readonly drift: number;
   readonly noiseCorrelation: readonly number[];
+  readonly varianceShrinkage: readonly number[];
   readonly ridge: readonly number[];
   readonly smoothTime: readonly number[];
   readonly smoothSpace: readonly number[];
@@ -110,6 +113,7 @@ export const RETINOTOPIC_DEFAULTS: RetinotopicSettings = {
   refinements: 10,
   drift: 0,
   noiseCorrelation: [0, 0.1],
+  varianceShrinkage: [0.5],
   ridge: [0.1, 0.3, 1],
   smoothTime: [0.3, 3],
   smoothSpace: [0.3, 3],
@@ -126,6 +130,7 @@ export function retinotopicSettings(options: RetinotopicDecoderOptions): Retinot
   const settings = {
     ...merged,
     noiseCorrelation: list(merged.noiseCorrelation),
+    varianceShrinkage: list(merged.varianceShrinkage),
     ridge: list(merged.ridge),
     smoothTime: list(merged.smoothTime),
     smoothSpace: list(merged.smoothSpace),
@@ -150,6 +155,7 @@ export function retinotopicSettings(options: RetinotopicDecoderOptions): Retinot
   checkWhole('blockDrift', settings.blockDrift, -1, 5);
   checkWhole('iterations', settings.iterations, 1, 100_000);
   checkGrid('noiseCorrelation', settings.noiseCorrelation, 0, 0.999);
+  checkGrid('varianceShrinkage', settings.varianceShrinkage, 0, 1);
   checkGrid('ridge', settings.ridge, 1e-9, 1e9);
   checkGrid('smoothTime', settings.smoothTime, 0, 1e9);
   checkGrid('smoothSpace', settings.smoothSpace, 0, 1e9);

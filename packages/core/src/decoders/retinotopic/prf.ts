@@ -145,23 +145,26 @@ export class FieldPainter {
     const height = down.area.length;
     integrateGaussian(across, x, size, left, (right - left) / width);
     integrateGaussian(down, y, size, top, (bottom - top) / height);
-    const add = (row: number, j: number, value: number) => {
-      const k = (at + row * stride) * this.pixels + j;
-      out[k] = surround ? out[k]! + value : value;
-    };
-    for (let i = 0, j = 0; i < height; i++) {
+    const { pixels } = this;
+    const first = at * pixels;
+    const next = stride * pixels;
+    // A surround adds to what its centre has written.
+    if (!surround)
+      for (let row = 0; row < rows; row++) out.fill(0, first + row * next, first + row * next + pixels);
+    for (let i = 0, j = first; i < height; i++) {
+      const [area, byCentre, byLogSize] = [down.area[i]!, down.byCentre[i]!, down.byLogSize[i]!];
       for (let c = 0; c < width; c++, j++) {
-        const area = down.area[i]! * across.area[c]!;
-        add(0, j, factor * area);
+        const own = area * across.area[c]!;
+        out[j]! += factor * own;
         if (rows === 1) continue;
-        const byLogSize = down.byLogSize[i]! * across.area[c]! + down.area[i]! * across.byLogSize[c]!;
-        add(1, j, factor * down.area[i]! * across.byCentre[c]!);
-        add(2, j, factor * down.byCentre[i]! * across.area[c]!);
-        add(3, j, factor * byLogSize);
+        const byBoth = byLogSize * across.area[c]! + area * across.byLogSize[c]!;
+        out[j + next]! += factor * area * across.byCentre[c]!;
+        out[j + 2 * next]! += factor * byCentre * across.area[c]!;
+        out[j + 3 * next]! += factor * byBoth;
         if (!surround) continue;
         // By the logarithm of the ratio, and by the surround's volume.
-        out[(at + 4 * stride) * this.pixels + j] = factor * byLogSize;
-        out[(at + 5 * stride) * this.pixels + j] = -area;
+        out[j + 4 * next] = factor * byBoth;
+        out[j + 5 * next] = -own;
       }
     }
   }
