@@ -124,14 +124,14 @@ function foldOf(heldOut: string, first: number, delays: string): FoldRecord {
 }
 
 describe('the ledger', () => {
-  it('merges equal steps of the folds, and tells apart what differs', () => {
-    const folds = [foldOf('a', 0, '4'), foldOf('b', 2, '4'), foldOf('c', 4, '5.3')];
+  it('merges steps of the folds that differ in numbers alone, and tells apart what differs', () => {
+    const folds = [foldOf('a', 0, '4'), foldOf('b', 2, '6.6'), foldOf('c', 4, '4, 5.3')];
     expect(mergedLedger(folds, study)).toEqual([
       { step: 'drift', runs: 'all 3 runs', sawTest: 'yes', note: 'each run by itself', folds: 'all 3' },
-      expect.objectContaining({ step: 'delays of 4 s', folds: 'run a and run b' }),
+      expect.objectContaining({ step: 'delays of 4 to 6.6 s', folds: 'run a and run b' }),
       expect.objectContaining({ step: 'weights', runs: 'the training runs: all but those held out' }),
       expect.objectContaining({ step: 'imported betas', runs: 'not stated', sawTest: 'unknown' }),
-      expect.objectContaining({ step: 'delays of 5.3 s', folds: 'run c' }),
+      expect.objectContaining({ step: 'delays of 4, 5.3 s', folds: 'run c' }),
     ]);
   });
 

@@ -3,7 +3,7 @@ export class FoldWarnings {
   private readonly kinds = new Map<string, { readonly text: string; readonly folds: Set<string> }[]>();
 
   add(fold: string, text: string): void {
-    const kind = text.replace(NUMBER, '#');
+    const kind = withoutNumbers(text);
     const said = this.kinds.get(kind) ?? [];
     this.kinds.set(kind, said);
     const same = said.find((other) => other.text === text);
@@ -26,8 +26,11 @@ export class FoldWarnings {
 
 const NUMBER = /\d+(\.\d+)?(e[+-]?\d+)?/g;
 
+/** What sentences have in common that differ in their numbers alone. */
+export const withoutNumbers = (text: string) => text.replace(NUMBER, '#');
+
 /** Sentences that differ in their numbers alone, as one. */
-function ranged(texts: readonly string[]): string {
+export function ranged(texts: readonly string[]): string {
   const numbers = texts.map((text) => text.match(NUMBER) ?? []);
   let at = 0;
   return texts[0]!.replace(NUMBER, () => {

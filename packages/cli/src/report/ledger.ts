@@ -1,5 +1,6 @@
 import type { SawTest, Study } from '@fmri2image/core';
 import type { FoldRecord } from '../pipeline/folds.ts';
+import { ranged, withoutNumbers } from '../pipeline/foldWarnings.ts';
 import { trainedTrials } from '../pipeline/training.ts';
 import { counted, listed } from './format.ts';
 
@@ -15,27 +16,36 @@ export interface LedgerRow {
 }
 
 /**
- * The fitted steps of all folds, each once: equal steps are merged, and runs that follow the fold ("all but the one
- * held out") are named so. Steps keep the order in which they were fitted.
+ * The fitted steps of all folds, each once: steps that differ in their numbers alone are merged (`choice of 1021 to 1088
+ * voxels`), and runs that follow the fold ("all but those held out") are named so. Steps keep the order in which they
+ * were fitted.
  */
 export function mergedLedger(folds: readonly FoldRecord[], study: Study): LedgerRow[] {
   const rows = new Map<
     string,
-    { step: FoldRecord['ledger'][number]; where: { fold: number; runs: string }[] }
+    {
+      step: FoldRecord['ledger'][number];
+      where: { fold: number; runs: string; step: string; note: string }[];
+    }
   >();
   for (const [f, fold] of folds.entries()) {
     const training = trainingRuns(fold, study);
     for (const step of fold.ledger) {
-      const key = JSON.stringify([step.step, step.sawTest, step.note]);
+      const key = withoutNumbers(JSON.stringify([step.step, step.sawTest, step.note]));
       const entry = rows.get(key) ?? { step, where: [] };
       rows.set(key, entry);
-      entry.where.push({ fold: f, runs: inWords(step.runs, training, fold, study) });
+      entry.where.push({
+        fold: f,
+        runs: inWords(step.runs, training, fold, study),
+        step: step.step,
+        note: step.note ?? '',
+      });
     }
   }
   return [...rows.values()].map(({ step, where }) => ({
-    step: step.step,
+    step: ranged(where.map((one) => one.step)),
     sawTest: step.sawTest,
-    note: step.note,
+    note: step.note === undefined ? undefined : ranged(where.map((one) => one.note)),
     runs: [...new Set(where.map(({ runs }) => runs))].join('; '),
     folds:
       new Set(where.map(({ fold }) => fold)).size === folds.length

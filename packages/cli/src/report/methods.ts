@@ -1,6 +1,7 @@
-import type { Json, MetricResult } from '@fmri2image/core';
+import type { MetricResult } from '@fmri2image/core';
 import type { FoldRecord } from '../pipeline/folds.ts';
 import { trainedTrials } from '../pipeline/training.ts';
+import { CRITERIA, record } from './choices.ts';
 import { type ReportData, runsOf, scoredItems } from './data.ts';
 import { counted, listed, pValue, score, short } from './format.ts';
 import { Citations, type Reference } from './references.ts';
@@ -34,7 +35,7 @@ function dataSentences({ study, folds }: ReportData): string[] {
       : `response amplitudes of ${counted(voxels, 'voxel')} in ${counted(rows, 'trial')}`;
   const used = folds[0]?.maps?.fields.voxel.length;
   const stimulus = study.continuous
-    ? 'The stimulus was continuous: each volume was paired with the frame shown at its onset.'
+    ? 'The stimulus was continuous; each volume has a frame of its own.'
     : `There were ${counted(study.trials.length, 'trial')} of ${stimuliOf(new Set(study.trials.map((trial) => trial.stimulus)).size)}.`;
   return [
     `The data were ${what}.`,
@@ -109,13 +110,6 @@ function ridgeSentences({ folds, results }: ReportData, citations: Citations): s
   return sentences;
 }
 
-/** What chooses penalties, in words. */
-const CRITERIA: Readonly<Record<string, string>> = {
-  negativeSquaredError: 'squared error',
-  r2: 'explained variance',
-  correlation: 'correlation',
-};
-
 /** Delays in the words of the ledger, `4, 5.3 s`, each once. */
 function delaysOf(folds: readonly FoldRecord[]): string[] {
   const found = folds.flatMap(({ ledger }) =>
@@ -125,39 +119,55 @@ function delaysOf(folds: readonly FoldRecord[]): string[] {
 }
 
 function retinotopicSentences({ folds }: ReportData, citations: Citations): string[] {
-  const { maps, config = {} } = folds[0] ?? {};
-  const compressive = maps?.fields.exponent !== undefined;
-  const surround = maps?.fields.surroundSize !== undefined;
-  const model = compressive
+  const { maps, config = {}, report = {} } = folds[0] ?? {};
+  const model = maps?.fields.exponent
     ? `population receptive fields with compressive spatial summation ${citations.cite('dumoulin', 'kay')}`
-    : surround
+    : maps?.fields.surroundSize
       ? `population receptive fields with a difference of Gaussians ${citations.cite('dumoulin', 'zuiderbaan')}`
       : `Gaussian population receptive fields ${citations.cite('dumoulin')}`;
   const sentences = [
-    `Pictures were reconstructed by inverting an encoding model ${citations.cite('thirion')}: ${model} were fitted to each voxel on the training data, and the pictures found by regularised least squares over space and time whose predicted responses come closest to those observed.`,
+    `Pictures were reconstructed by inverting an encoding model ${citations.cite('thirion')}: ${model} were fitted to the training data of each voxel by grid search and refinement, and the sequence of pictures was found by regularised least squares whose predicted responses come closest to those observed${config.bounds === 'non-negative' ? ', pixels being non-negative' : config.bounds === 'range' ? ', pixels being bounded by black and white' : ''}.`,
   ];
-  const settings = Object.entries(config)
-    .filter((entry): entry is [string, string | number | boolean] =>
-      ['string', 'number', 'boolean'].includes(typeof entry[1]),
-    )
-    .map(
-      ([key, value]) =>
-        `${words(key)} ${typeof value === 'number' ? short(value) : typeof value === 'boolean' ? (value ? 'yes' : 'no') : value}`,
+  const response = record(report.response);
+  if (response && typeof response.candidates === 'number') {
+    sentences.push(
+      response.candidates > 1
+        ? `One haemodynamic response function for all voxels was chosen from ${response.candidates} by its fit to the training data.`
+        : 'One haemodynamic response function was used for all voxels.',
     );
-  if (settings.length > 0) {
-    sentences.push(`Settings${folds.length > 1 ? ' of the first fold' : ''}: ${settings.join(', ')}.`);
+  }
+  if (typeof config.threshold === 'number') {
+    sentences.push(
+      `Voxels were used whose prediction correlated with their training responses by at least ${short(config.threshold)}.`,
+    );
+  }
+  if (typeof config.guardSeconds === 'number' && config.guardSeconds > 0) {
+    sentences.push(
+      `Training volumes within ${short(config.guardSeconds)} s after held-out frames were left out, as they still respond to them.`,
+    );
+  }
+  const grid = record(record(report.crossValidation)?.grid) ?? {};
+  const chosen = Object.entries(PENALTIES).flatMap(([name, words]) => {
+    const options = grid[name];
+    return Array.isArray(options) && options.length > 1
+      ? `${words} (${options.map((option) => short(Number(option))).join(', ')})`
+      : [];
+  });
+  if (chosen.length > 0) {
+    sentences.push(`Chosen by cross-validation inside the training data were ${listed(chosen)}.`);
   }
   return sentences;
 }
 
+const PENALTIES: Readonly<Record<string, string>> = {
+  noiseCorrelation: 'the part of the residuals’ correlations in the noise covariance',
+  varianceShrinkage: 'the shrinkage of noise variances',
+  ridge: 'the penalty on pixel values',
+  smoothTime: 'that on differences of successive frames',
+  smoothSpace: 'that on differences of neighbouring pixels',
+};
+
 const stimuliOf = (count: number) => (count === 1 ? '1 stimulus' : `${count} stimuli`);
-
-/** `noiseShrinkage` as `noise shrinkage`. */
-const words = (key: string) => key.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-
-function record(value: Json | undefined): { readonly [key: string]: Json } | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
-}
 
 function resultSentences({ evaluation }: ReportData): string[] {
   const { twoWay, frameCorrelation } = evaluation;

@@ -88,7 +88,7 @@ function sizes({ fields }: FittedMaps): Promise<Figure> {
   const axis = (title: string) => ({ title: `${title} (${unit})`, tickCount: 5 });
   const encoding = {
     x: { field: 'eccentricity', type: 'quantitative', axis: axis('eccentricity') },
-    y: { field: 'size', type: 'quantitative', axis: axis('size, one standard deviation') },
+    y: { field: 'size', type: 'quantitative', axis: axis('size') },
   };
   return draw('size-eccentricity', description, {
     width: 400,
@@ -200,7 +200,7 @@ function responses(folds: readonly FoldRecord[]): Promise<Figure> {
       },
       {
         data: { values: [{ ...peak, text: `peak at ${peak.time.toFixed(1)} s` }] },
-        mark: { type: 'text', align: 'left', dx: 8, color: COLOUR.ink },
+        mark: { type: 'text', align: 'left', dx: 10, dy: -3, color: COLOUR.ink },
         encoding: {
           x: { field: 'time', type: 'quantitative' },
           y: { field: 'value', type: 'quantitative' },

@@ -16,7 +16,7 @@ export const fieldsSection: Section = {
     return html`<p>The decoder inverts a model of what each voxel responds to: a spot of the visual field, fitted to the training data alone.${whose}</p>
 <div class="plots">
 ${plot(data, 'receptive-fields', 'Centres (dots) and sizes (circles of one standard deviation) in the visual field; the frame is the edge of the pictures.')}
-${plot(data, 'size-eccentricity', 'Size against eccentricity; the line joins the medians of ten equal groups.')}
+${plot(data, 'size-eccentricity', 'Size (one standard deviation) against eccentricity; the line joins the medians of ten equal groups.')}
 ${plot(data, 'fit', 'How well the selected voxels are predicted in the training data.')}
 ${plot(data, 'hrf', 'The haemodynamic response that the model uses.')}
 </div>
