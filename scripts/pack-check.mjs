@@ -191,19 +191,97 @@ check('@fmri2image/node computes on the CPU', () =>
   `),
 );
 
-check('@fmri2image/web imports in Node', () =>
+check('a decoder opens from a bundle, here and in a worker thread', () =>
   script(`
-    const web = await import('@fmri2image/web');
-    if (typeof web.createWebBackend !== 'function') throw new Error('createWebBackend is missing');
+    import { mkdirSync, writeFileSync } from 'node:fs';
+    import { Worker } from 'node:worker_threads';
+    import { keptBundle, keptPictures, PICTURE_TOLERANCE } from '@fmri2image/core/conformance';
+    import { loadDecoder } from '@fmri2image/node';
+    const folder = keptBundle('ridge_v1');
+    mkdirSync('bundle');
+    for (const name of await folder.list()) {
+      const source = await folder.open(name);
+      writeFileSync('bundle/' + name, await source.read(0, source.size));
+    }
+    const { betas, pictures } = keptPictures('ridge_v1');
+    const worker = new Worker(new URL(import.meta.resolve('@fmri2image/node/worker')), { execArgv: [] });
+    for (const where of [{}, { worker }]) {
+      const decoder = await loadDecoder('bundle', where);
+      const values = await decoder.predict(betas);
+      const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(value - pictures[i])), 0);
+      if (!(worst < PICTURE_TOLERANCE)) throw new Error('pictures differ by ' + worst);
+      for await (const { trial, image } of decoder.reconstruct(betas, { trials: [2] })) {
+        await image.writePng('trial-' + trial + '.png', { force: true });
+      }
+      await decoder.dispose();
+    }
+    await worker.terminate();
   `),
 );
+
+check('@fmri2image/web imports in Node, and opens a decoder on the reference', () =>
+  script(`
+    import { keptBundle, keptPictures } from '@fmri2image/core/conformance';
+    import { createWebBackend, loadDecoder } from '@fmri2image/web';
+    import '@fmri2image/web/worker'; // serves nobody where there is no page
+    if (typeof createWebBackend !== 'function') throw new Error('createWebBackend is missing');
+    const decoder = await loadDecoder(keptBundle('ridge_v1'), { device: 'reference' });
+    const [rejected] = decoder.backend.info.rejected;
+    if (rejected?.device !== 'webgpu') throw new Error('no word of the missing WebGPU');
+    await decoder.predict(keptPictures('ridge_v1').betas);
+    await decoder.dispose();
+  `),
+);
+
+check('install sizes', () => {
+  const modules = path.join(project, 'node_modules');
+  /** The packages that installing one brings, by following dependencies where npm put them. */
+  const closure = (name, found = new Set()) => {
+    const manifest = path.join(modules, name, 'package.json');
+    if (found.has(name) || !existsSync(manifest)) return found;
+    found.add(name);
+    const { dependencies, optionalDependencies } = JSON.parse(readFileSync(manifest, 'utf8'));
+    for (const each of Object.keys({ ...dependencies, ...optionalDependencies })) closure(each, found);
+    return found;
+  };
+  const installed = (name) => {
+    let bytes = 0;
+    for (const file of filesIn(path.join(modules, name))) bytes += statSync(file).size;
+    return bytes;
+  };
+  const megabytes = (bytes) => (bytes / 1e6).toFixed(2);
+  const rows = packages.map(({ name, tarball }) => {
+    const all = [...closure(name)].reduce((sum, each) => sum + installed(each), 0);
+    return `${name}: packed ${megabytes(statSync(tarball).size)} MB, installed with all it needs ${megabytes(all)} MB`;
+  });
+  return `\n      ${rows.join('\n      ')}\n      `;
+});
 
 check('types resolve and hold', () => {
   writeFileSync(
     path.join(project, 'user.ts'),
-    `import { type Backend, createBackend, gemm, type Tensor } from '@fmri2image/node';
+    `import { Worker as Thread } from 'node:worker_threads';
+     import { type Backend, createBackend, gemm, type LoadedDecoder, loadDecoder, type Tensor } from '@fmri2image/node';
      import { ReferenceBackend } from '@fmri2image/core';
      import * as web from '@fmri2image/web';
+     import '@fmri2image/web/worker';
+     declare const canvas: CanvasRenderingContext2D;
+     declare const files: FileList;
+     declare const folder: FileSystemDirectoryHandle;
+     declare const save: FileSystemFileHandle;
+     const pageWorker = new Worker('worker.js', { type: 'module' });
+     const decoders: LoadedDecoder[] = [
+       await loadDecoder('bundle', { device: 'cpu', worker: new Thread('worker.js') }),
+       await web.loadDecoder(files, { worker: pageWorker }),
+       await web.loadDecoder(folder, { device: 'webgpu' }),
+     ];
+     for await (const { image } of decoders[0]!.reconstruct({ data: new Float32Array(2), shape: [1, 2] })) {
+       if (!image) continue;
+       canvas.putImageData(image.toImageData(), 0, 0);
+       await image.writePng('x.png', { force: true });
+       await image.writePng(save);
+       URL.createObjectURL(await image.writePng());
+     }
      const backend: Backend = await createBackend({ device: 'cpu', threads: 2, isa: 'avx2', memoryLimit: 1e9 });
      const other: Backend = new ReferenceBackend();
      const y: Tensor = gemm(backend.zeros([2, 3]), backend.zeros([3, 4]), { alpha: 2 });
@@ -217,7 +295,14 @@ check('types resolve and hold', () => {
   run(
     process.execPath,
     [tsc, '--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022', '--skipLibCheck', 'false']
-      .concat(['--lib', 'es2023,esnext.disposable,dom', '--typeRoots', types, '--types', `node,${webgpu}`])
+      .concat([
+        '--lib',
+        'es2023,esnext.disposable,dom,dom.iterable',
+        '--typeRoots',
+        types,
+        '--types',
+        `node,${webgpu}`,
+      ])
       .concat('user.ts'),
     { cwd: project },
   );

@@ -1,16 +1,92 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { keptPictures } from '@fmri2image/core/conformance';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeKept } from './kept.ts';
+import { typeErrors, typescript } from './typescript.ts';
 
-it('the example of README runs and prints what it says', { timeout: 30_000 }, () => {
-  const folder = fileURLToPath(new URL('..', import.meta.url));
-  const example = /```js\n(.*?)```/s.exec(readFileSync(`${folder}/README.md`, 'utf8'))?.[1] ?? '';
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', example], {
-    cwd: folder,
-    encoding: 'utf8',
+const repository = resolve(fileURLToPath(import.meta.url), '../../../..');
+const pages = ['README.md', 'packages/core/README.md', 'packages/node/README.md', 'packages/cli/README.md'];
+
+/** Snippets for this runtime: those of browsers run in tests of packages/web. */
+const snippets = pages.flatMap((page) =>
+  [...readFileSync(join(repository, page), 'utf8').matchAll(/```(ts|js)\n(.*?)```/gs)]
+    .map(([, language, code], index) => ({ page, index, language: language!, code: code! }))
+    .filter(({ code }) => !code.includes('@fmri2image/web')),
+);
+
+/** A user's folder: packages, a bundle, responses. */
+let project: string;
+beforeAll(async () => {
+  project = mkdtempSync(join(tmpdir(), 'f2i-readme-'));
+  symlinkSync(join(repository, 'node_modules'), join(project, 'node_modules'));
+  renameSync(await writeKept(project), join(project, 'subject-1.bundle'));
+  mkdirSync(join(project, 'data'));
+  writeFileSync(join(project, 'data/betas.npy'), npy(keptPictures('ridge_v1').betas));
+});
+afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+function npy({ data, shape }: { data: Float32Array; shape: readonly number[] }): Uint8Array {
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`.padEnd(117);
+  return Buffer.concat([
+    Buffer.from(`\x93NUMPY\x01\x00v\x00${header}\n`, 'latin1'),
+    Buffer.from(data.buffer),
+  ]);
+}
+
+function run(code: string) {
+  // A file, as users have it: workers inherit no flags from it.
+  const file = join(project, 'snippet.mjs');
+  writeFileSync(file, code);
+  return spawnSync(process.execPath, [file], { cwd: project, encoding: 'utf8', timeout: 120_000 });
+}
+
+describe('snippets of the READMEs', { timeout: 150_000 }, () => {
+  it('are there', () => {
+    expect(snippets.filter(({ page }) => page === 'README.md').length).toBeGreaterThanOrEqual(3);
+    expect(snippets.filter(({ page }) => page === 'packages/node/README.md').length).toBeGreaterThanOrEqual(
+      2,
+    );
   });
-  expect(stderr).toBe('');
-  expect(status).toBe(0);
-  expect(stdout).toMatch(/^CPU, .*CUDA is not built.*\[ 14, 32, 32, 77 \]\n$/s);
+
+  it('have no type errors', () => {
+    const typed = snippets.filter(({ language }) => language === 'ts').map(({ code }) => code);
+    expect(typeErrors(typed)).toEqual([]);
+    expect(typeErrors(["import { loadDecoder } from '@fmri2image/node';\nloadDecoder(3);"])).not.toEqual([]);
+  });
+
+  it.each(snippets)('$page, snippet $index: runs', ({ code, language }) => {
+    const { status, stderr, stdout } = run(language === 'ts' ? typescript(code) : code);
+    expect(stderr).not.toMatch(/Error|Warning/);
+    expect(status).toBe(0);
+    if (!code.includes('writePng')) expect(stdout).not.toBe('');
+  });
+
+  it('write the pictures that they name', () => {
+    expect(readdirSync(project).filter((name) => name.endsWith('.png'))).toEqual([
+      'trial-0.png',
+      'trial-5.png',
+    ]);
+    expect(readdirSync(join(project, 'pictures')).sort()).toEqual([0, 1, 2, 3].map((i) => `trial-${i}.png`));
+  });
+
+  it('say what they print', () => {
+    const page = readFileSync(join(repository, 'packages/node/README.md'), 'utf8');
+    const { stdout } = run(/```js\n(.*?)```/s.exec(page)![1]!);
+    expect(stdout).toMatch(/^CPU, .*CUDA is not built.*\[ 14, 32, 32, 77 \]\n$/s);
+    expect(existsSync(join(project, 'snippet.mjs'))).toBe(true);
+  });
 });

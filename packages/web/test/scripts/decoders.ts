@@ -1,0 +1,1 @@
+import '@fmri2image/web/worker';
