@@ -27,30 +27,48 @@ export interface FoldProblem {
   readonly folds: readonly Fold[];
 }
 
+/** Receptive fields of one fold. */
+export interface FoldFit {
+  /** Held-out rows. */
+  readonly rows: Int32Array;
+  readonly encoding: Encoding;
+}
+
 /** Scores of candidates in folds. */
 export interface FoldScores {
   /** Mean correlation of held-out frames with their reconstructions, [folds][candidates]. */
   readonly table: readonly Float64Array[];
-  /** Mean over folds, weighted. */
-  readonly scores: readonly number[];
-  readonly best: number;
+  /** Frames that count in each fold. */
+  readonly frames: readonly number[];
 }
 
 /** Frames count whose variance over pixels is at least this part of the largest. */
 const LEAST_CONTRAST = 0.1;
 
+/** Fits receptive fields to the training volumes of each fold alone. */
+export async function fitFolds(
+  { data, encoding, folds }: FoldProblem,
+  hrf: Hrf,
+  options: OpOptions,
+): Promise<FoldFit[]> {
+  const fits: FoldFit[] = [];
+  for (const { train, test } of folds) {
+    throwIfAborted(options.signal, 'cross-validation');
+    const fitted = await fitRows(data, Int32Array.from(train), hrf, encoding, options);
+    fits.push({ rows: Int32Array.from(test), encoding: fitted });
+  }
+  return fits;
+}
+
 /**
- * Scores ways to invert: each fold fits receptive fields on its training volumes alone and reconstructs the held-out
- * ones. A score is the correlation of frames with their reconstructions; blank and nearly blank frames do not count.
- *
- * A fold may leave too little to train on (sweeps along one axis only, say): what no candidate can reconstruct says
- * nothing about them. So folds weigh as many frames as they hold, times the score of their best candidate.
+ * Scores ways to invert: the correlation of held-out frames with their reconstructions. Blank and nearly blank frames
+ * do not count.
  */
 export async function scoreFolds(
-  { data, encoding, inversion, folds }: FoldProblem,
-  hrf: Hrf,
+  { data, inversion }: FoldProblem,
+  fits: readonly FoldFit[],
   candidates: readonly Regularisation[],
-  options: OpOptions & { onFold?: ((done: number) => void) | undefined },
+  options: OpOptions,
 ): Promise<FoldScores> {
   const { frames } = data.host;
   const pixels = data.frames.shape[1]!;
@@ -59,33 +77,46 @@ export async function scoreFolds(
   );
   const least = LEAST_CONTRAST * variances.reduce((most, value) => Math.max(most, value), 0);
   const table: Float64Array[] = [];
-  const weights: number[] = [];
-  for (const [f, { train, test }] of folds.entries()) {
+  const counts: number[] = [];
+  for (const { rows, encoding } of fits) {
     throwIfAborted(options.signal, 'cross-validation');
-    options.onFold?.(f);
-    const fitted = await fitRows(data, Int32Array.from(train), hrf, encoding, options);
-    const rows = Int32Array.from(test);
     const counted = rows.filter((row) => variances[row]! > least);
     const sums = new Float64Array(candidates.length);
     for (const which of sameNoise(candidates)) {
       const penalties = which.map((i) => candidates[i]!);
-      const results = await reconstructRows(data, rows, fitted, penalties, inversion, options);
+      const results = await reconstructRows(data, rows, encoding, penalties, inversion, options);
       for (const [k, found] of results.entries()) {
         for (const row of counted) {
-          const [from, to] = [row * pixels, (row + 1) * pixels];
-          sums[which[k]!]! += correlation(frames.subarray(from, to), found.get(row)!);
+          const truth = frames.subarray(row * pixels, (row + 1) * pixels);
+          sums[which[k]!]! += correlation(truth, found.get(row)!);
         }
       }
     }
-    const means = sums.map((sum) => (counted.length > 0 ? sum / counted.length : 0));
-    table.push(means);
-    weights.push(counted.length * Math.max(0, ...means));
+    table.push(sums.map((sum) => (counted.length > 0 ? sum / counted.length : 0)));
+    counts.push(counted.length);
   }
+  return { table, frames: counts };
+}
+
+/**
+ * Mean score of each candidate. A fold may leave too little to train on (sweeps along one axis only, say): what no
+ * candidate can reconstruct says nothing about them. So folds weigh as many frames as they hold, times the score of
+ * their best candidate.
+ */
+export function meanScores({ table, frames }: FoldScores): number[] {
+  const weights = table.map((row, f) => frames[f]! * Math.max(0, ...row));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const scores = candidates.map((_, i) =>
+  return Array.from(table[0] ?? [], (_, i) =>
     table.reduce((sum, row, f) => sum + (total > 0 ? weights[f]! / total : 1 / table.length) * row[i]!, 0),
   );
-  return { table, scores, best: scores.indexOf(Math.max(...scores)) };
+}
+
+/** Puts the scores of some candidates beside those of others, in the same folds. */
+export function besideScores(a: FoldScores, b: FoldScores): FoldScores {
+  return {
+    table: a.table.map((row, f) => Float64Array.from([...row, ...b.table[f]!])),
+    frames: a.frames,
+  };
 }
 
 /** Fits some rows alone: nothing else of the series is seen. */

@@ -1,16 +1,15 @@
 import type { Backend } from '../../backend.ts';
 import type { FittedStep } from '../../bundle/contents.ts';
-import type { Json } from '../../data/json.ts';
 import { F2iError } from '../../error.ts';
 import { columnStats } from '../../ops/index.ts';
 import { rowExtents } from '../../rows.ts';
 import { checkOutput } from '../decoder.ts';
-import { type FoldProblem, type FoldScores, type Regularisation, scoreFolds } from './choose.ts';
-import { type Encoding, type EncodingSettings, fitEncoding, fitHrf } from './encoding.ts';
+import type { FoldProblem } from './choose.ts';
+import { type Encoding, type EncodingSettings, fitEncoding } from './encoding.ts';
 import { pixelExtent, type VisualExtent } from './fields.ts';
 import { planBlocks } from './folds.ts';
 import { type FieldGrid, paintGrid } from './grid.ts';
-import { CANONICAL_HRF, familyHrf, type Hrf, hrfCurve, hrfSeconds } from './hrf.ts';
+import { hrfCurve, hrfSeconds } from './hrf.ts';
 import type { RetinotopicModel } from './model.ts';
 import { weighVoxels } from './noise.ts';
 import {
@@ -19,6 +18,7 @@ import {
   type RetinotopicTrainingData,
   retinotopicSettings,
 } from './options.ts';
+import { type Selection, selectSettings } from './select.ts';
 import { volumePositions } from './timing.ts';
 
 export interface RetinotopicProgress {
@@ -46,7 +46,6 @@ export async function fitRetinotopicModel(
   const checked = checkData(data);
   const { n, v, size, pixels, output, runs, groups, positions, visual } = checked;
   const host = { voxels: Float32Array.from(data.voxels.data), frames: scaleFrames(data, output.range) };
-  const candidates = candidatesOf(settings);
   const inversion = { bounds: settings.bounds, iterations: settings.iterations, drift: settings.blockDrift };
   const encodingSettings: EncodingSettings = {
     ...settings,
@@ -69,21 +68,18 @@ export async function fitRetinotopicModel(
       inversion,
       folds: planBlocks(options.folds, n, groups),
     };
-    const report = (phase: RetinotopicProgress['phase']) => (done: number, total: number) =>
-      onProgress?.({ phase, done, total });
-    const hrf = await chooseResponse(problem, settings, candidates, { signal, report: report('response') });
-    const choice = await chooseCandidate(problem, hrf.hrf, candidates, {
+    const selection = await selectSettings(problem, settings, {
       signal,
-      report: report('regularisation'),
+      report: (phase, done, total) => onProgress?.({ phase, done, total }),
     });
-    report('receptive fields')(0, 1);
-    const encoding = await fitEncoding(series, hrf.hrf, encodingSettings, { signal });
-    const chosen = choice ? candidates[choice.best]! : candidates[0]!;
+    onProgress?.({ phase: 'receptive fields', done: 0, total: 1 });
+    const chosen = selection.regularisation;
+    const encoding = await fitEncoding(series, selection.hrf, encodingSettings, { signal });
     const { fields, residuals, voxel } = encoding;
     const weighting = await weighVoxels(backend, fields, residuals, voxel.length, chosen, {
       signal,
     });
-    const warnings = warningsOf(encoding, choice, n);
+    const warnings = warningsOf(encoding, selection, n);
     return {
       input: { voxels: v, ...data.input, repetitionTime: data.repetitionTime },
       output,
@@ -106,11 +102,11 @@ export async function fitRetinotopicModel(
         ...chosen,
         ...inversion,
       },
-      report: reportOf(encoding, hrf, choice, settings, n, warnings),
+      report: reportOf(encoding, selection, n, warnings),
       warnings,
       ledger: [
         ...(data.ledger ?? []),
-        ...fittedSteps(encoding, choice, settings, runs, data.sawTest ?? 'unknown'),
+        ...fittedSteps(encoding, selection, settings, runs, data.sawTest ?? 'unknown'),
       ],
     };
   } finally {
@@ -211,84 +207,9 @@ async function checkVoxels(
   }
 }
 
-interface Reported {
-  signal: AbortSignal | undefined;
-  report: (done: number, total: number) => void;
-}
-
-/** The response function, and how it was chosen. */
-interface ResponseChoice {
-  readonly hrf: Hrf;
-  readonly report?: { readonly [key: string]: Json };
-}
-
-/** Delays around that of the largest r² which are compared by what they decode, in seconds. */
-const DELAYS = [0, -0.25, 0.25, -0.5, 0.5];
-
-/**
- * The response with the largest r² first; then its delay, by cross-validated reconstruction: where the training
- * stimulus moves along an axis in one direction only, r² cannot tell a later response from a shifted field, but a
- * held-out sweep in the other direction can.
- */
-async function chooseResponse(
-  problem: FoldProblem,
-  settings: RetinotopicSettings,
-  candidates: readonly Regularisation[],
-  { signal, report }: Reported,
-): Promise<ResponseChoice> {
-  if (settings.hrf === 'canonical') return { hrf: CANONICAL_HRF };
-  if (settings.hrf !== 'fitted') return { hrf: settings.hrf };
-  report(0, DELAYS.length + 1);
-  const { hrf, candidates: compared, explained } = await fitHrf(problem.data, problem.encoding, { signal });
-  const middle = candidates[Math.floor(candidates.length / 2)]!;
-  const shifted = DELAYS.map((delay) => familyHrf(hrf.peak + delay, hrf.width, hrf.undershoot));
-  const scores: number[] = [];
-  const tables: Float64Array[] = [];
-  for (const [i, candidate] of shifted.entries()) {
-    report(i + 1, DELAYS.length + 1);
-    const { table } = await scoreFolds(problem, candidate, [middle], { signal });
-    tables.push(Float64Array.from(table, ([score]) => score!));
-  }
-  // Folds weigh as in scoreFolds: by what can be reconstructed in them at all.
-  const weights = problem.folds.map((_, f) => Math.max(0, ...tables.map((table) => table[f]!)));
-  for (const table of tables) scores.push(table.reduce((sum, score, f) => sum + weights[f]! * score, 0));
-  const best = scores.indexOf(Math.max(...scores));
-  return {
-    hrf: shifted[best]!,
-    report: { candidates: compared, meanR2: explained, peakOfR2: hrf.peak, delay: DELAYS[best]! },
-  };
-}
-
-async function chooseCandidate(
-  problem: FoldProblem,
-  hrf: Hrf,
-  candidates: readonly Regularisation[],
-  { signal, report }: Reported,
-): Promise<FoldScores | undefined> {
-  if (candidates.length === 1) return undefined;
-  const { length } = problem.folds;
-  return scoreFolds(problem, hrf, candidates, { signal, onFold: (done) => report(done, length) });
-}
-
-/** Every combination of what was stated. */
-function candidatesOf(settings: RetinotopicSettings): Regularisation[] {
-  const { noiseCorrelation, varianceShrinkage, ridge, smoothTime, smoothSpace } = settings;
-  let candidates: Partial<Regularisation>[] = [{}];
-  for (const [name, values] of Object.entries({
-    noiseCorrelation,
-    varianceShrinkage,
-    smoothSpace,
-    smoothTime,
-    ridge,
-  })) {
-    candidates = candidates.flatMap((candidate) => values.map((value) => ({ ...candidate, [name]: value })));
-  }
-  return candidates as Regularisation[];
-}
-
 function fittedSteps(
   { hrf, voxel, rows }: Encoding,
-  choice: FoldScores | undefined,
+  selection: Selection,
   settings: RetinotopicSettings,
   runs: readonly string[],
   sawTest: FittedStep['sawTest'],
@@ -310,15 +231,15 @@ function fittedSteps(
     },
     { step: 'noise covariance', runs, sawTest, note: 'from the residuals of the receptive fields' },
   );
-  if (choice) steps.push({ step: 'regularisation of the inversion', runs, sawTest, note: inside });
+  if (selection.report.crossValidation) {
+    steps.push({ step: 'regularisation of the inversion', runs, sawTest, note: inside });
+  }
   return steps;
 }
 
 function reportOf(
   { voxel, rows, correlation }: Encoding,
-  { report: response }: ResponseChoice,
-  choice: FoldScores | undefined,
-  settings: RetinotopicSettings,
+  selection: Selection,
   trials: number,
   warnings: readonly string[],
 ): RetinotopicModel['report'] {
@@ -328,33 +249,18 @@ function reportOf(
     fittedOn: rows.length,
     voxels: voxel.length,
     medianCorrelation: sorted[Math.floor(sorted.length / 2)]!,
-    ...(response && { response }),
-    ...(choice && {
-      crossValidation: {
-        score: 'frame correlation',
-        meanScore: Math.max(...choice.scores),
-        foldScores: choice.table.map((row) => Number(row[choice.best]!.toFixed(5))),
-        grid: {
-          noiseCorrelation: [...settings.noiseCorrelation],
-          varianceShrinkage: [...settings.varianceShrinkage],
-          ridge: [...settings.ridge],
-          smoothTime: [...settings.smoothTime],
-          smoothSpace: [...settings.smoothSpace],
-        },
-        scores: choice.scores.map((score) => Number(score.toFixed(5))) as Json,
-      },
-    }),
+    ...selection.report,
     warnings: [...warnings],
   };
 }
 
-function warningsOf({ voxel, rows }: Encoding, choice: FoldScores | undefined, n: number): string[] {
+function warningsOf({ voxel, rows }: Encoding, { score }: Selection, n: number): string[] {
   const warnings: string[] = [];
   if (voxel.length < 20)
     warnings.push(`only ${voxel.length} voxels follow the stimulus well enough to be used`);
   if (rows.length < n / 2)
     warnings.push(`${n - rows.length} of ${n} training volumes lie within the guard and were left out`);
-  if (choice && Math.max(...choice.scores) < 0.05) {
+  if (score !== undefined && score < 0.05) {
     warnings.push(
       'inside the training volumes nothing was reconstructed better than chance: the choice of settings is arbitrary',
     );
