@@ -1,6 +1,7 @@
 import {
   DEMO_SIMULATION,
   encodeNpy,
+  encodePng,
   prepareStudy,
   ReferenceBackend,
   RidgeDecoder,
@@ -32,6 +33,10 @@ const DELAYS = [3.5, 5, 6.5, 8];
 
 /** Penalties to choose from. */
 const ALPHAS = [1e2, 1e3, 1e4, 1e5];
+
+/** Pictures of the preview, and pixels between them. */
+const PREVIEW = 8;
+const GAP = 1;
 
 type Matrix = Rows & { readonly data: Float32Array };
 
@@ -79,8 +84,11 @@ export async function makeDemo(options: SimulationOptions = PAGE_DEMO): Promise<
       dataTerms: 'CC0-1.0 (simulated)',
       pseudonym: `simulated person ${options.seed}`,
     });
+    const test = await writeTestTrials(study, betas, meanOf(targets), options, put('responses'));
+    const some = Array.from({ length: Math.min(PREVIEW, test.betas.shape[0]!) }, (_, row) => row);
+    const made = await decoder.predict(takeRows(test.betas, some));
+    files.set('demo/preview.png', previewOf(takeRows(test.pictures, some).data, made, options.size));
     decoder.dispose();
-    await writeTestTrials(study, betas, meanOf(targets), options, put('responses'));
     return files;
   } finally {
     await backend.dispose();
@@ -156,7 +164,7 @@ async function writeTestTrials(
   meanPicture: Matrix,
   { testRepeats }: SimulationOptions,
   write: (path: string, bytes: Uint8Array) => Promise<void>,
-): Promise<void> {
+): Promise<{ betas: Matrix; pictures: Matrix }> {
   const test = rowsOf(study, 'test');
   const stimuli = [...new Set(test.map((row) => study.trials[row]!.stimulus!))].sort((a, b) => a - b);
   const means = stimuli.map((stimulus) =>
@@ -174,8 +182,10 @@ async function writeTestTrials(
   });
   const npy = ({ data, shape }: Matrix) => encodeNpy({ dtype: 'f32', data, shape: [...shape] });
   const text = (value: string) => new TextEncoder().encode(value);
-  await write('betas.npy', npy({ data, shape: [means.length, voxels] }));
-  await write('pictures.npy', npy(takeRows(study.stimuli!.values, stimuli)));
+  const testBetas = { data, shape: [means.length, voxels] };
+  const pictures = takeRows(study.stimuli!.values, stimuli);
+  await write('betas.npy', npy(testBetas));
+  await write('pictures.npy', npy(pictures));
   await write('mean-training-picture.npy', npy(meanPicture));
   const labels = stimuli.map(
     (stimulus) => study.trials[test.find((row) => study.trials[row]!.stimulus === stimulus)!]!.label,
@@ -194,4 +204,23 @@ async function writeTestTrials(
     stimuli: { file: 'pictures.npy', axes: ['stimulus', 'y', 'x'], range: [0, 1] },
   };
   await write('study.json', text(`${JSON.stringify(manifest, undefined, 2)}\n`));
+  return { betas: testBetas, pictures };
+}
+
+/** Two rows of pictures, those that were shown above what was made of them; transparent between. */
+function previewOf(shown: Float32Array, made: Float32Array, size: number): Uint8Array {
+  const count = shown.length / size ** 2;
+  const step = size + GAP;
+  const [width, height] = [count * step - GAP, 2 * step - GAP];
+  const data = new Float32Array(width * height * 4);
+  for (let i = 0; i < shown.length; i++) {
+    const picture = Math.floor(i / size ** 2);
+    const [x, y] = [i % size, Math.floor(i / size) % size];
+    for (const [row, values] of [shown, made].entries()) {
+      const at = 4 * ((row * step + y) * width + picture * step + x);
+      data.fill(values[i]!, at, at + 3);
+      data[at + 3] = 1;
+    }
+  }
+  return encodePng({ width, height, channels: 4, data });
 }

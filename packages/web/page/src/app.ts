@@ -65,9 +65,13 @@ export class App {
     if (files.length === 0) return;
     this.#dispatch({ type: 'dismissAll' });
     const sorted = sortFiles(files);
-    if (sorted.bundle.length > 0) await this.#openBundle(sorted.bundle, setName(sorted.bundle));
+    if (sorted.bundle.length > 0)
+      await this.#openBundle(sorted.bundle, setName(sorted.bundle, 'Chosen bundle'));
     if (sorted.study.length > 0) {
-      const name = setName(files.filter(({ path }) => nameOf(path) === STUDY));
+      const name = setName(
+        files.filter(({ path }) => nameOf(path) === STUDY),
+        'Chosen study',
+      );
       await this.#openResponses(name, (signal) => {
         const data = folderOfFiles(sorted.data, 'data');
         return readStudy(folderOfFiles(sorted.study, name), signal, { data, codec: browserCodec });

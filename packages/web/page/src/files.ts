@@ -42,11 +42,9 @@ export const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
 /** With its last slash; empty for a file that lies in no folder. */
 export const folderOf = (path: string) => path.slice(0, path.lastIndexOf('/') + 1);
 
-/** Name for people of a set of files: their folder, or the first of them. */
-export function setName(files: readonly NamedFile[]): string {
-  const [first] = files;
-  if (!first) return 'nothing';
-  return folderOf(first.path).split('/').filter(Boolean).at(-1) ?? first.path;
+/** Name for people of files that belong together: their folder's, if they came in one. */
+export function setName([first]: readonly NamedFile[], otherwise: string): string {
+  return (first && folderOf(first.path).split('/').filter(Boolean).at(-1)) ?? otherwise;
 }
 
 export function sourceOf({ path, blob }: NamedFile): Source {

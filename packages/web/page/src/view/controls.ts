@@ -1,4 +1,4 @@
-import { canStart, mismatch, type State, summary } from '../state.ts';
+import { canStart, mismatch, remaining, type State, summary } from '../state.ts';
 import { counted, h, percentText, rText, setText } from './dom.ts';
 import { tag } from './facts.ts';
 
@@ -104,7 +104,7 @@ export function lineOf(state: State): string {
     case 'failed':
       return `Stopped by an error: ${of} are done.`;
     case 'lost':
-      return wanted.length > 0
+      return remaining(state).length > 0
         ? `Interrupted: ${of} are done. Continue opens the device again and makes the others.`
         : 'The device is gone. Continue opens it again; no file has to be chosen again.';
   }
@@ -119,27 +119,24 @@ export function lineOf(state: State): string {
   return `Ready${on}.`;
 }
 
-/** Mean scores, each beside what chance gives. */
+/** Mean scores, each beside what chance gives. Their place is kept while the first picture is computed. */
 export function renderScores(container: HTMLElement, state: State): void {
+  const { wanted, responses, phase } = state;
   const scores = summary(state);
-  container.hidden = !scores;
-  if (!scores) return;
-  const { correlation, chance, twoWay, meanPicture, scored } = scores;
+  container.hidden = !scores && !(phase === 'running' && responses?.hasStimuli);
+  if (container.hidden) return;
+  const { correlation, chance, twoWay, meanPicture, scored } = scores ?? {};
   container.replaceChildren(
-    tile('Correlation', rText(correlation), [
-      `chance ${rText(chance)}`,
+    tile('Correlation', correlation === undefined ? '…' : rText(correlation), [
+      `chance ${chance === undefined ? '…' : rText(chance)}`,
       ...(meanPicture === undefined ? [] : [`mean picture ${rText(meanPicture)}`]),
     ]),
-    tile('Two-way identification', percentText(twoWay), ['chance 50 %']),
-    tile('Scored', String(scored), [`of ${counted(state.wanted.length, 'trial')}`]),
+    tile('Two-way identification', twoWay === undefined ? '…' : percentText(twoWay), ['chance 50 %']),
+    tile('Scored', String(scored ?? 0), [`of ${counted(wanted.length, 'trial')}`]),
     h(
       'p',
       { class: 'legend' },
-      h(
-        'span',
-        { class: 'key' },
-        'Left: shown. Right: reconstructed. Bar: correlation with what was shown; tick: chance, the mean correlation with the other stimuli.',
-      ),
+      'Left: shown. Right: reconstructed. Bar: correlation with what was shown; tick: chance, the mean correlation with the other stimuli.',
     ),
   );
 }

@@ -22,6 +22,10 @@ export function emptyMessage(state: State, chooseReference: () => void): HTMLEle
   }
   if (state.wanted.length > 0) return undefined;
   if (state.bundle || state.responses || state.opening) return undefined;
+  return h('div', {}, steps(), preview());
+}
+
+function steps(): HTMLElement {
   return h(
     'ol',
     { class: 'steps' },
@@ -38,6 +42,27 @@ export function emptyMessage(state: State, chooseReference: () => void): HTMLEle
       'Pictures appear as they are computed, on this computer’s GPU. With stimuli, each is scored beside chance.',
     ),
   );
+}
+
+/** A glimpse of the demo; a page that was built without one does without. */
+function preview(): HTMLElement {
+  const figure = h(
+    'figure',
+    { class: 'preview' },
+    h('img', {
+      src: new URL('demo/preview.png', document.baseURI).href,
+      alt: 'Pictures that the demo shows to a simulated person, and below each what the decoder made of the responses',
+      width: 263,
+      height: 65,
+      onerror: () => figure.remove(),
+    }),
+    h(
+      'figcaption',
+      {},
+      'From the demo, a simulated person. Above: what was shown. Below: what the decoder made of the responses, which it had never seen.',
+    ),
+  );
+  return figure;
 }
 
 function step(title: string, text: string): HTMLElement {

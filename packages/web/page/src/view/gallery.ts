@@ -32,6 +32,8 @@ export class Gallery {
     if (wanted !== this.#wanted || pictures.length < this.#filled()) {
       this.#wanted = wanted;
       this.#cards.clear();
+      const [height = 1, width = 1] = state.bundle?.model.output.shape ?? [];
+      this.list.style.setProperty('--aspect', `${width} / ${height}`);
       for (const trial of wanted) this.#cards.set(trial, this.#card(trial, responses?.labels[trial] ?? ''));
       this.list.replaceChildren(...[...this.#cards.values()].map(({ element }) => element));
     }
