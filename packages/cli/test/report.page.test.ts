@@ -164,7 +164,7 @@ describeInChromium('the page of a report', () => {
     expect(troubles).toEqual([]);
     expect(await accessibilityErrors(page)).toEqual([]);
     expect(await page.locator('.strip').count()).toBe(4);
-    const text = await page.locator('main').innerText();
+    const text = (await page.locator('main').textContent())!;
     expect(text).toMatch(/100 held-out frames of v1-bars are identified/);
     expect(text).toContain('None can be given: each volume has a frame of its own');
     expect(text).toContain('Politis & Romano, 1992');

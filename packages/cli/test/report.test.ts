@@ -201,6 +201,17 @@ describe('report --leave-one-out', () => {
   });
 });
 
+describe('report by the splits of the study', () => {
+  it('is what fit, reconstruct and report say one after the other', async () => {
+    await ok(['report', 'study', '--alpha-for', 'all', '--seed', '5', '-o', 'split']);
+    expect(read('split', 'scores.tsv')).toBe(read('report', 'scores.tsv'));
+    const { report, headline } = json('split', 'report.json');
+    expect(report.bundle).toBe('none');
+    expect(headline).toBe(json('report', 'report.json').headline);
+    expect(headline).toMatch(/^The pictures of 20 held-out trials of simulated-3 are identified/);
+  });
+});
+
 describe('report --no-stimuli', () => {
   it('leaves no trace of a stimulus, in any form', async () => {
     await ok(['report', 'study', '--reconstructions', 'pictures', '-o', 'bare', '--no-stimuli']);
@@ -327,11 +338,22 @@ describe('what a report must not do', () => {
     const both = ['report', 'study', '--reconstructions', 'pictures', '--delays', '4', '-o', 'x'];
     expect(await run(both, folder)).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/--delays belongs to --leave-one-out/),
+      stderr: expect.stringMatching(/--delays belongs to fitting/),
     });
-    expect(await run(['report', 'study', '-o', 'x'], folder)).toMatchObject({
+    const two = ['report', 'study', '--reconstructions', 'pictures', '--leave-one-out', 'run', '-o', 'x'];
+    expect(await run(two, folder)).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/report needs either --reconstructions FOLDER or --leave-one-out/),
+    });
+    cpSync(at('study'), at('unsplit'), { recursive: true });
+    const { runs, ...manifest } = json('unsplit', 'study.json');
+    const plain = runs.map(({ split: _split, ...one }: { split: string }) => one);
+    writeFileSync(at('unsplit', 'study.json'), JSON.stringify({ ...manifest, runs: plain }));
+    const table = read('unsplit', 'trials.tsv').replace(/\t(train|test)$/gm, '\tn/a');
+    writeFileSync(at('unsplit', 'trials.tsv'), table);
+    expect(await run(['report', 'unsplit', '-o', 'x'], folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/states no splits "train" and "test": name --reconstructions/),
     });
   });
 });

@@ -26,14 +26,14 @@ export function reportCommand(program: Command): void {
     .command('report')
     .summary('one page about reconstructions: pictures, scores, controls, methods')
     .description(
-      'Writes a folder with one HTML page, readable offline, about a folder of reconstructions (--reconstructions), or fits, reconstructs, scores and reports with each run, session or group held out in turn (--leave-one-out). Pictures stand beside their stimuli at fixed percentiles of the score; scores beside chance, controls and the noise ceiling; with the ledger of every fitted step and a methods paragraph. The folder is a BIDS derivative. docs/report.md explains it.',
+      'Writes a folder with one HTML page, readable offline, about a folder of reconstructions (--reconstructions), or fits, reconstructs, scores and reports in one go: with each run, session or group held out in turn (--leave-one-out), or, without either, by the study’s own splits train and test. Pictures stand beside their stimuli at fixed percentiles of the score; scores beside chance, controls and the noise ceiling; with the ledger of every fitted step and a methods paragraph. The folder is a BIDS derivative. docs/report.md explains it.',
     )
     .requiredOption('-o, --output <folder>', 'the folder to write')
     .option('--no-stimuli', 'leave out the stimuli, and training pictures, everywhere')
     .option('-f, --force', 'replace an existing report');
   const ofFit = withResults(command);
   withDevice(command).action((study: string, options: Options) => {
-    checkResultsUse(command, options, ofFit);
+    checkResultsUse(command, options, ofFit, { splits: true });
     return withContext(options, (context) => run(study, options, context));
   });
 }

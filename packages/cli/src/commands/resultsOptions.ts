@@ -6,6 +6,7 @@ import { type DeviceOptions, seedNumber, usage, wholeNumber, withStudy } from '.
 import { heldOutResults } from '../pipeline/leaveOneOut.ts';
 import { type Results, readResults } from '../pipeline/results.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
+import { hasTrainAndTest, trainTestResults } from '../pipeline/trainTest.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
 
 /** Options of commands that score: reconstructions from a folder, or made by leaving one out. */
@@ -28,14 +29,20 @@ export function withResults(command: Command): readonly Option[] {
   return withFit(command).options.filter((option) => !general.has(option));
 }
 
-/** One of two ways to work; and what only the other one understands is not passed over in silence. */
+/** One of the ways to work (with `splits` a study's own splits are a third); and what only the other one understands is not passed over in silence. */
 export function checkResultsUse(
   command: Command,
   options: ResultsFlags,
   ofFit: readonly Option[],
-  { more = [], hint = '' }: { more?: readonly string[]; hint?: string } = {},
+  {
+    more = [],
+    hint = '',
+    splits = false,
+  }: { more?: readonly string[]; hint?: string; splits?: boolean } = {},
 ): void {
-  if ((options.reconstructions === undefined) === (options.leaveOneOut === undefined)) {
+  const { reconstructions, leaveOneOut } = options;
+  const neither = reconstructions === undefined && leaveOneOut === undefined;
+  if ((neither && !splits) || (reconstructions !== undefined && leaveOneOut !== undefined)) {
     throw usage(
       `${command.name()} needs either --reconstructions FOLDER or --leave-one-out run|session|group`,
     );
@@ -46,14 +53,26 @@ export function checkResultsUse(
   if (given.length > 0) {
     const names = given.map(({ long }) => long).join(', ');
     const belong = given.length === 1 ? 'belongs' : 'belong';
-    throw usage(`${names} ${belong} to --leave-one-out; with --reconstructions nothing is fitted${hint}`);
+    throw usage(
+      `${names} ${belong} to ${splits ? 'fitting' : '--leave-one-out'}; with --reconstructions nothing is fitted${hint}`,
+    );
   }
 }
 
 /** Reads the reconstructions, or makes them. */
 export async function obtainResults(study: Study, options: ResultsFlags, context: Context): Promise<Results> {
   const { console, signal } = context;
-  return options.reconstructions !== undefined
-    ? readResults(await nodeFolder(options.reconstructions, { onRepair: console.warn }), signal)
-    : heldOutResults(study, options.leaveOneOut!, fitSettings(options, 'no'), context);
+  if (options.reconstructions !== undefined) {
+    return readResults(await nodeFolder(options.reconstructions, { onRepair: console.warn }), signal);
+  }
+  const settings = fitSettings(options, 'no');
+  if (options.leaveOneOut !== undefined) {
+    return heldOutResults(study, options.leaveOneOut, settings, context);
+  }
+  if (!hasTrainAndTest(study)) {
+    throw usage(
+      `${study.name} states no splits "train" and "test": name --reconstructions FOLDER or --leave-one-out run|session|group`,
+    );
+  }
+  return trainTestResults(study, settings, context);
 }

@@ -41,7 +41,7 @@ export async function writeReport(data: ReportData, write: WriteFile): Promise<v
   const title = study.pseudonym === undefined ? study.name : `${study.name}, ${study.pseudonym}`;
   await write(files.page, renderPage(data, title));
   const scores = scoresTable(study, results, evaluation);
-  await write(files.scores, scores.tsv);
+  await write(files.scores, redactHome(scores.tsv));
   await write(files.sidecar, json(scores.sidecar));
   for (const { name, svg } of figures.values())
     await write(`${files.figures}/${files.prefix}${name}.svg`, svg);
@@ -53,7 +53,7 @@ export async function writeReport(data: ReportData, write: WriteFile): Promise<v
     'dataset_description.json',
     json(datasetDescription(study, 'Reconstructed pictures and scores')),
   );
-  await write('README', readme(data, files));
+  await write('README', redactHome(readme(data, files)));
   await write('report.json', json(summaryOf(data, files)));
 }
 
@@ -105,7 +105,7 @@ function summaryOf(data: ReportData, files: ReportFiles) {
     ...(agreement && { agreementOfRepeats: agreement }),
     stimuliShown: showStimuli,
     seed,
-    notes: notes.map(redactHome),
+    notes,
     reconstructions: made,
     report: reported,
     folds: folds.map(({ maps: _maps, ledger, ...fold }) => ({ ...fold, ledger })),
@@ -125,4 +125,4 @@ Terms of the data: ${study.dataTerms ?? 'not stated'}
 `;
 }
 
-const json = (value: unknown) => `${JSON.stringify(value, undefined, 2)}\n`;
+const json = (value: unknown) => `${redactHome(JSON.stringify(value, undefined, 2))}\n`;

@@ -11,6 +11,9 @@ export interface NearestPictures {
 /** Correlations closer than this are equal: their last bits depend on the order of sums. */
 const ROUNDING = 1e-12;
 
+/** Queries whose correlations with all pictures are held at a time. */
+const QUERIES_AT_ONCE = 1024;
+
 /**
  * Looks each query up in a set of pictures: the one of largest Pearson correlation. For reconstructions as queries and
  * training pictures as the set, this is the answer of a look-up where the decoder's own was a picture: if it scores as
@@ -27,17 +30,22 @@ export async function nearestPictures(
 ): Promise<NearestPictures> {
   const [m, length] = rowExtents(pictures, 'pictures');
   const [n] = rowExtents(queries, 'queries');
-  const { values } = await correlationMatrix(pictures, queries, options);
   const rows = new Int32Array(n).fill(-1);
   const nearest = new Float32Array(n * length);
-  for (let query = 0; query < n; query++) {
-    if (isConstant(queries, query, length)) continue;
-    let best = 0;
-    for (let row = 1; row < m; row++) {
-      if (values[row * n + query]! > values[best * n + query]! + ROUNDING) best = row;
+  for (let first = 0; first < n; first += QUERIES_AT_ONCE) {
+    const count = Math.min(QUERIES_AT_ONCE, n - first);
+    const data = queries.data.subarray(first * length, (first + count) * length);
+    const { values } = await correlationMatrix(pictures, { data, shape: [count, length] }, options);
+    for (let i = 0; i < count; i++) {
+      const query = first + i;
+      if (isConstant(queries, query, length)) continue;
+      let best = 0;
+      for (let row = 1; row < m; row++) {
+        if (values[row * count + i]! > values[best * count + i]! + ROUNDING) best = row;
+      }
+      rows[query] = best;
+      nearest.set(pictures.data.subarray(best * length, (best + 1) * length), query * length);
     }
-    rows[query] = best;
-    nearest.set(pictures.data.subarray(best * length, (best + 1) * length), query * length);
   }
   return { rows, pictures: { data: nearest, shape: [n, ...pictures.shape.slice(1)] } };
 }

@@ -14,7 +14,7 @@ export const summarySection: Section = {
     return html`<p class="lead">${headline(data)}</p>
 <ul class="cards">
 <li><b>${percent(twoWay.score)}</b><span>two-way identification<br>${interval(twoWay, true)}; chance 50 %</span></li>
-<li><b>${score(frameCorrelation.score, 2)}</b><span>frame correlation<br>${interval(frameCorrelation, false)}; chance 0</span></li>
+<li><b>${score(frameCorrelation.score)}</b><span>frame correlation<br>${interval(frameCorrelation, false)}; chance 0</span></li>
 <li><b>${twoWay.nearestTraining === undefined ? percent(twoWay.meanPicture ?? 0.5) : percent(twoWay.nearestTraining)}</b><span>${twoWay.nearestTraining === undefined ? 'with the mean training picture as every answer' : 'if a training picture is looked up instead: the one nearest to each reconstruction'}</span></li>
 </ul>
 <p>${verdict(data)}</p>`;
@@ -24,7 +24,7 @@ export const summarySection: Section = {
 function interval({ interval: [low, high] }: MetricResult, share: boolean): string {
   return share
     ? `95 % interval ${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)} %`
-    : `95 % interval ${score(low, 2)} to ${score(high, 2)}`;
+    : `95 % interval ${score(low)} to ${score(high)}`;
 }
 
 /** What was scored, said as strongly as what is known of the training allows. */
@@ -46,6 +46,11 @@ export function headline(data: ReportData): string {
   return `${what} of ${study.name} are identified from brain responses in ${percent(twoWay.score)} of pairs (two-way; chance 50 %, ${test}).`;
 }
 
+/** A control beside the interval of a score. */
+function stands(control: number, { interval: [low, high] }: MetricResult): string {
+  return control < low ? 'lower' : control > high ? 'higher' : 'about as high';
+}
+
 /** Correlation of pictures above which one is hardly new beside the other. */
 const NEAR_COPY = 0.95;
 
@@ -59,25 +64,30 @@ function verdict({ evaluation }: ReportData): string {
   }
   const { nearestTraining, bestTraining, meanPicture } = frameCorrelation;
   if (nearestTraining !== undefined) {
-    const beats = frameCorrelation.interval[0] > nearestTraining && low > twoWay.nearestTraining!;
+    const identification = stands(twoWay.nearestTraining!, twoWay);
+    const correlation = stands(nearestTraining, frameCorrelation);
     const beyondAll = bestTraining !== undefined && frameCorrelation.interval[0] > bestTraining;
-    const loses = frameCorrelation.score < nearestTraining && twoWay.score < twoWay.nearestTraining!;
     sentences.push(
-      beats
-        ? `Looking up the most similar training picture would do worse (${percent(twoWay.nearestTraining!)}, correlation ${score(nearestTraining, 2)})${beyondAll ? `, and even the best choice among the training pictures would correlate less (${score(bestTraining, 2)})` : ''}: the reconstructions show more than a choice among known pictures.`
-        : loses
-          ? `Looking up the most similar training picture would do better (${percent(twoWay.nearestTraining!)}, correlation ${score(nearestTraining, 2)}): nothing here goes beyond choosing among known pictures.`
-          : `Looking up the most similar training picture would do about as well (${percent(twoWay.nearestTraining!)}, correlation ${score(nearestTraining, 2)}).`,
+      `With the most similar training picture looked up in place of each reconstruction, identification would be ${identification} (${percent(twoWay.nearestTraining!)}) and correlation ${correlation} (${score(nearestTraining)}).`,
     );
+    if (beyondAll) {
+      sentences.push(
+        `Even the best choice among the training pictures would correlate less (${score(bestTraining)}): the reconstructions show what no known picture does.`,
+      );
+    } else if (identification === 'lower' && correlation === 'lower') {
+      sentences.push('The reconstructions show more than a choice among known pictures.');
+    } else if (identification === 'higher' && correlation === 'higher') {
+      sentences.push('Nothing here goes beyond choosing among known pictures.');
+    }
   }
   if (bestTraining !== undefined && bestTraining > NEAR_COPY) {
     sentences.push(
-      `Mind that the training pictures hold near copies of the scored ones (the best choice among them correlates ${score(bestTraining, 2)} with what was shown): whether the decoder would do as well for new pictures, these data do not say.`,
+      `Mind that the training pictures hold near copies of the scored ones (the best choice among them correlates ${score(bestTraining)} with what was shown): whether the decoder would do as well for new pictures, these data do not say.`,
     );
   }
   if (meanPicture !== undefined) {
     sentences.push(
-      `Without a brain, the mean training picture as every answer reaches a correlation of ${score(meanPicture, 2)}.`,
+      `Without a brain, the mean training picture as every answer reaches a correlation of ${score(meanPicture)}.`,
     );
   }
   return sentences.join(' ');

@@ -1,0 +1,42 @@
+import type { Study } from '@fmri2image/core';
+import { usage } from '../options.ts';
+import { termsOf } from '../terms.ts';
+import { type FitContext, type FitSettings, meanTarget } from './fit.ts';
+import { fitDecoder } from './fitDecoder.ts';
+import { foldRecord } from './folds.ts';
+import { reconstructTrials } from './reconstruct.ts';
+import { provenanceOf, type Results } from './results.ts';
+import { selectTrials } from './select.ts';
+import { seenBy, trainingRecord } from './training.ts';
+
+/** Can a study be fitted and tested by the splits that it states? */
+export const hasTrainAndTest = ({ trials }: Study) =>
+  ['train', 'test'].every((split) => trials.some((trial) => trial.split === split));
+
+/** Results of fitting on the trials of split `train` and reconstructing those of split `test`. */
+export async function trainTestResults(
+  study: Study,
+  settings: FitSettings,
+  context: FitContext,
+): Promise<Results> {
+  if (!study.stimuli) throw usage(`${study.name} has no stimuli to decode to`);
+  const training = selectTrials(study, { split: 'train' });
+  const record = trainingRecord(study, training);
+  const { decoder, prepared } = await fitDecoder(study, training, settings, context);
+  try {
+    const test = selectTrials(study, { split: 'test' });
+    const reconstructed = await reconstructTrials(study, prepared, decoder, test, context, {
+      seen: seenBy(record, study),
+    });
+    return {
+      ...reconstructed,
+      meanPicture: meanTarget(study, training),
+      kind: decoder.output.kind,
+      folds: [foldRecord(decoder, { training: record })],
+      provenance: provenanceOf(study.name, decoder.kind, 'none', context.backend.info, decoder.warnings),
+      terms: termsOf({}, study),
+    };
+  } finally {
+    decoder.dispose();
+  }
+}
