@@ -1,5 +1,6 @@
+import type { Backend, OpCall } from '../backend.ts';
 import { F2iError } from '../error.ts';
-import { describe, type Tensor, type TensorSpec } from '../tensor.ts';
+import { describe, type Shape, type Tensor, type TensorSpec } from '../tensor.ts';
 
 /** Plain values that shape an op; index lists travel as typed arrays. */
 export type Attributes = Readonly<Record<string, number | boolean | string | Int32Array | undefined>>;
@@ -37,12 +38,33 @@ export function runOp<A extends Attributes>(
   attributes: A,
   options: OpOptions,
 ): Tensor[] {
-  const first = inputs[0]!;
+  return checkAndEnqueue(inputs[0]!.backend, op, inputs, attributes, options, capturePlace(runOp));
+}
+
+/** The same on a given backend: for ops that may have no operand. */
+export function runOn<A extends Attributes>(
+  backend: Backend,
+  op: OpSpec<A>,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: A,
+  options: OpOptions,
+): Tensor[] {
+  return checkAndEnqueue(backend, op, inputs, attributes, options, capturePlace(runOn));
+}
+
+function checkAndEnqueue<A extends Attributes>(
+  backend: Backend,
+  op: OpSpec<A>,
+  inputs: readonly (Tensor | undefined)[],
+  attributes: A,
+  options: OpOptions,
+  place: OpCall['place'],
+): Tensor[] {
   for (const input of inputs) {
-    if (input && input.backend !== first.backend) {
+    if (input && input.backend !== backend) {
       throw new F2iError('INVALID_ARGUMENT', 'operands live on different backends', {
         op: op.name,
-        expected: first.backend.name,
+        expected: backend.name,
         found: input.backend.name,
       });
     }
@@ -54,16 +76,16 @@ export function runOp<A extends Attributes>(
       cause: options.signal.reason,
     });
   }
-  return first.backend.enqueue(op, inputs, attributes, outputs, options.signal, capturePlace());
+  return backend.enqueue(op, inputs, attributes, outputs, options.signal, place);
 }
 
 const HAS_CAPTURE = 'captureStackTrace' in Error;
 
 /** Remembers the call stack; formatting it is left to whoever reads `.stack`. */
-function capturePlace(): { stack?: string | undefined } {
+function capturePlace(below: unknown): OpCall['place'] {
   const place: { stack?: string } = {};
   if (HAS_CAPTURE)
-    (Error as { captureStackTrace(target: object, below: unknown): void }).captureStackTrace(place, runOp);
+    (Error as { captureStackTrace(target: object, below: unknown): void }).captureStackTrace(place, below);
   return place;
 }
 
@@ -107,4 +129,27 @@ export function sameFloat(
     }
   }
   return dtype;
+}
+
+/** Operand `name`, if given, must have this shape. */
+export function sameShape(op: string, name: string, spec: TensorSpec | undefined, shape: Shape): void {
+  if (spec && `${spec.shape}` !== `${shape}`) {
+    throw fail(op, `${name} has the wrong shape`, `[${shape.join(', ')}]`, describe(spec));
+  }
+}
+
+/** Weights are read in the type they are stored in: f64 with f64, else f32 or half precision; all of one type. */
+export function weightType(op: string, x: TensorSpec, weight: TensorSpec, first = weight): void {
+  const allowed = x.dtype === 'f64' ? ['f64'] : ['f32', 'f16', 'bf16'];
+  if (!allowed.includes(weight.dtype)) {
+    throw fail(op, `unsupported element type of weights for ${x.dtype}`, allowed.join(' or '), weight.dtype);
+  }
+  if (weight.dtype !== first.dtype) {
+    throw fail(op, 'weights must have one element type', first.dtype, weight.dtype);
+  }
+}
+
+/** What is added to a variance: a negative one could make it negative. */
+export function checkEps(op: string, eps: number): void {
+  if (!(eps >= 0 && Number.isFinite(eps))) throw fail(op, 'eps out of range', '0 or more', `${eps}`);
 }
