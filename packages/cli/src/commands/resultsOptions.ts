@@ -51,7 +51,10 @@ export function checkResultsUse(
   const foreign = [...ofFit, ...command.options.filter(({ long }) => more.includes(long ?? ''))];
   const given = foreign.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   if (given.length > 0) {
-    const names = given.map(({ long }) => long).join(', ');
+    const names = given
+      .map(({ long }) => long)
+      .sort()
+      .join(', ');
     const belong = given.length === 1 ? 'belongs' : 'belong';
     throw usage(
       `${names} ${belong} to ${splits ? 'fitting' : '--leave-one-out'}; with --reconstructions nothing is fitted${hint}`,

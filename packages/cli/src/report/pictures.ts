@@ -2,7 +2,7 @@ import { Picture, type Rows, resizePicture } from '@fmri2image/core';
 import { enlarged } from '../pipeline/results.ts';
 
 /** Longest side of a picture in the page, in pixels; larger ones are shrunk. */
-const LONGEST_SIDE = 160;
+const LONGEST_SIDE = 144;
 
 /** A picture in the page. */
 export interface Inline {
