@@ -9,6 +9,7 @@ import {
   readBundle,
   saveBundle,
 } from '../src/index.ts';
+import { retinotopicV1 } from './bundles/retinotopic_v1.ts';
 import { ridgeDualV1 } from './bundles/ridge_dual_v1.ts';
 import { ridgeV1 } from './bundles/ridge_v1.ts';
 
@@ -41,6 +42,7 @@ interface KeptBundle {
 export const KEPT_BUNDLES: Readonly<Record<string, KeptBundle>> = {
   ridge_v1: ridgeV1,
   ridge_dual_v1: ridgeDualV1,
+  retinotopic_v1: retinotopicV1,
 };
 
 /** A kept bundle as a folder. */

@@ -12,6 +12,7 @@ it('kept bundles open and give the pictures that they gave when they were writte
     'ridge_v1',
     'ridge_dual_v1',
     'ridge_dual_v1 as primal',
+    'retinotopic_v1',
   ]);
   for (const { bundle, worst, contrast } of checks) {
     expect(contrast, bundle).toBeGreaterThan(0.1);

@@ -245,8 +245,9 @@ describe('fits', () => {
       const y = Float64Array.from({ length: n }, (_, t) => responses[t * bars.voxels + v]!);
       const scores = predictions.map((prediction) => pearson(prediction, y));
       const best = Math.max(...scores);
-      expect(scores[match.cell[v]!]).toBeCloseTo(best, 5);
-      expect(match.correlation[v]).toBeCloseTo(best, 5);
+      // Cells are compared in steps of 2^-12.
+      expect(best - scores[match.cell[v]!]!).toBeLessThan(2.5e-4);
+      expect(Math.abs(match.correlation[v]! - best)).toBeLessThan(2.5e-4);
     }
   });
 
@@ -268,7 +269,7 @@ describe('fits', () => {
     const refined = await refineFields(problem, start, responses, 10, {});
     let gain = 0;
     for (let v = 0; v < bars.voxels; v++) {
-      expect(refined.correlation[v]).toBeGreaterThanOrEqual(match.correlation[v]! - 1e-6);
+      expect(refined.correlation[v]).toBeGreaterThanOrEqual(match.correlation[v]! - 1.3e-4);
       gain += refined.correlation[v]! - match.correlation[v]!;
     }
     expect(gain / bars.voxels).toBeGreaterThan(1e-3);

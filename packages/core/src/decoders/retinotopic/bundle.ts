@@ -34,7 +34,7 @@ const configSchema = z.strictObject({
   smoothSpace: finite.min(0),
   bounds: z.enum(['none', 'non-negative', 'range']),
   iterations: z.int().min(1).max(100_000),
-  drift: z.int().min(-1).max(5),
+  blockDrift: z.int().min(-1).max(5),
 });
 
 export function modelToBundle(model: RetinotopicModel): BundleContents {

@@ -100,11 +100,11 @@ export async function scoreFolds(
 
 /**
  * Mean score of each candidate. A fold may leave too little to train on (sweeps along one axis only, say): what no
- * candidate can reconstruct says nothing about them. So folds weigh as many frames as they hold, times the score of
- * their best candidate.
+ * candidate can reconstruct says nothing about them. So folds weigh as many frames as they hold, times the squared score
+ * of their best candidate.
  */
 export function meanScores({ table, frames }: FoldScores): number[] {
-  const weights = table.map((row, f) => frames[f]! * Math.max(0, ...row));
+  const weights = table.map((row, f) => frames[f]! * Math.max(0, ...row) ** 2);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return Array.from(table[0] ?? [], (_, i) =>
     table.reduce((sum, row, f) => sum + (total > 0 ? weights[f]! / total : 1 / table.length) * row[i]!, 0),

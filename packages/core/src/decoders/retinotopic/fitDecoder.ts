@@ -46,7 +46,8 @@ export async function fitRetinotopicModel(
   const checked = checkData(data);
   const { n, v, size, pixels, output, runs, groups, positions, visual } = checked;
   const host = { voxels: Float32Array.from(data.voxels.data), frames: scaleFrames(data, output.range) };
-  const inversion = { bounds: settings.bounds, iterations: settings.iterations, drift: settings.blockDrift };
+  const { bounds, iterations, blockDrift } = settings;
+  const inversion = { bounds, iterations, blockDrift };
   const encodingSettings: EncodingSettings = {
     ...settings,
     model: settings.prf,

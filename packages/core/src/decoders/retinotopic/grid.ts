@@ -2,6 +2,7 @@ import type { Backend } from '../../backend.ts';
 import { pacer } from '../../data/pause.ts';
 import { throwIfAborted } from '../../error.ts';
 import {
+  add,
   columnStats,
   exp,
   gather,
@@ -12,6 +13,7 @@ import {
   type OpOptions,
   squareOf,
   standardize,
+  sub,
   topK,
 } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
@@ -20,6 +22,12 @@ import { FieldPainter, PRF_PARAMETERS, type PrfModel, prfGrid } from './prf.ts';
 
 /** Correlations [voxels, cells] that are held at once, and fields [cells, pixels]. */
 const BLOCK_BYTES = 64 * 2 ** 20;
+/**
+ * Correlations are compared in steps of 2^-12, the distance of float32 numbers above this one. Cells that a stimulus
+ * cannot tell apart (positions across a bar that moves one way only) then tie on every device, and the first wins:
+ * the grid lists central ones first.
+ */
+const COARSE = 2 ** 11;
 /** Overlaps below this are raised to their exponent as this. */
 export const SMALLEST_OVERLAP = 1e-6;
 
@@ -83,7 +91,7 @@ export function gridOverlaps(frames: Tensor, { fields, exponents }: FieldGrid, o
 export interface GridMatch {
   /** Best cell of each voxel. */
   readonly cell: Int32Array;
-  /** Correlation of its prediction with the voxel, over the rows. */
+  /** Correlation of its prediction with the voxel, over the rows, to about 1e-4. */
   readonly correlation: Float32Array;
 }
 
@@ -121,7 +129,8 @@ export async function matchGrid(
       const { mean, std } = columnStats(predicted, options);
       const z = standardize(predicted, { ...options, mean, std });
       const r = gemm(responses, z, { ...options, transA: true, alpha: 1 / n });
-      const found = topK(signed ? squareOf(r, options) : r, 1, options);
+      const size = signed ? squareOf(r, options) : r;
+      const found = topK(sub(add(size, COARSE, options), COARSE, options), 1, options);
       return [found.values, found.indices];
     });
     for (let v = 0; v < voxels; v++) {

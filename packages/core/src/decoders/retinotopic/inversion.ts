@@ -20,7 +20,7 @@ export interface InversionSettings {
   readonly bounds: 'none' | 'non-negative' | 'range';
   readonly iterations: number;
   /** Degree of the polynomial that is projected out of the block; -1: none, the training baseline is kept. */
-  readonly drift: number;
+  readonly blockDrift: number;
 }
 
 /** The encoding model as the inversion takes it. */
@@ -194,7 +194,7 @@ export async function invertBlock(
   const { backend } = gram;
   const [voxels, pixels] = projection.shape as [number, number];
   const volumes = responses.length / voxels;
-  const time = timeSystem(volumes, model.kernel, settings.drift);
+  const time = timeSystem(volumes, model.kernel, settings.blockDrift);
   const { frames, lead } = time;
   const count = penalties.length;
   const width = count * pixels;

@@ -66,7 +66,7 @@ export function prfBounds(model: PrfModel, visual: VisualExtent, height: number,
   return { low, high };
 }
 
-/** Parameters of all cells of the grid, [cells, parameters] row-major. */
+/** Parameters of all cells of the grid, [cells, parameters] row-major; central positions first. */
 export function prfGrid(model: PrfModel, visual: VisualExtent, height: number, width: number): Float64Array {
   const { left, right, top, bottom } = visual.extent;
   const along = (from: number, to: number, pixels: number) => {
@@ -83,13 +83,17 @@ export function prfGrid(model: PrfModel, visual: VisualExtent, height: number, w
       : model === 'dog'
         ? [{ ratio: 2, volume: 0 }, ...SURROUNDS].map(({ ratio, volume }) => [Math.log(ratio), volume])
         : [[]];
+  const positions = along(top, bottom, height).flatMap((y) =>
+    along(left, right, width).map((x) => ({ x, y })),
+  );
+  const eccentricity = ({ x, y }: { x: number; y: number }) =>
+    Math.hypot(x - (left + right) / 2, y - (top + bottom) / 2);
+  positions.sort((a, b) => eccentricity(a) - eccentricity(b));
   const cells: number[] = [];
-  for (const shape of shapes) {
+  for (const { x, y } of positions) {
     for (let s = 0; s < SIZES; s++) {
       const size = smallest + ((largest - smallest) * s) / (SIZES - 1);
-      for (const y of along(top, bottom, height)) {
-        for (const x of along(left, right, width)) cells.push(x, y, size, ...shape);
-      }
+      for (const shape of shapes) cells.push(x, y, size, ...shape);
     }
   }
   return Float64Array.from(cells);

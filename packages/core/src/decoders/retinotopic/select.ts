@@ -1,7 +1,6 @@
 import type { Json } from '../../data/json.ts';
 import {
   besideScores,
-  type FoldFit,
   type FoldProblem,
   type FoldScores,
   fitFolds,
@@ -24,8 +23,11 @@ export interface Selection {
 
 /** Delays around that of the largest r² which are compared by what they decode, in seconds. */
 const DELAYS = [-0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75];
-/** Delays within so much of the best score are as good: their mean is taken. */
-const DELAY_TOLERANCE = 0.01;
+/**
+ * Delays whose scores lie within so much of the best count, the more the better they are: their mean is taken, which
+ * hardly moves where two are nearly as good.
+ */
+const DELAY_TOLERANCE = 0.02;
 /** The middle of a list is left only for so much of a better score: the folds are few, and their scores uncertain. */
 const LEAST_GAIN = 0.005;
 
@@ -53,7 +55,7 @@ export async function selectSettings(
   if (lists.length === 0) {
     return { hrf: response.hrf, regularisation: start, report: response.report, score: response.score };
   }
-  const fits = response.fits ?? (await fitFolds(problem, response.hrf, { signal }));
+  const fits = await fitFolds(problem, response.hrf, { signal });
   let chosen = start;
   let score = 0;
   const choices: Record<string, Json> = {};
@@ -125,8 +127,6 @@ interface ResponseChoice {
   readonly hrf: Hrf;
   readonly report: { readonly [key: string]: Json };
   readonly score: number | undefined;
-  /** Receptive fields of the folds with this response, if they are there already. */
-  readonly fits: FoldFit[] | undefined;
 }
 
 /**
@@ -141,24 +141,23 @@ async function selectResponse(
   report: (done: number, total: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<ResponseChoice> {
-  const stated = (hrf: Hrf) => ({ hrf, report: {}, score: undefined, fits: undefined });
+  const stated = (hrf: Hrf) => ({ hrf, report: {}, score: undefined });
   if (settings.hrf === 'canonical') return stated(CANONICAL_HRF);
   if (settings.hrf !== 'fitted') return stated(settings.hrf);
   const first = await fitHrf(problem.data, problem.encoding, { signal });
   const { peak, width, undershoot } = first.hrf;
-  const fits: FoldFit[][] = [];
   let all: FoldScores | undefined;
   for (const [i, delay] of DELAYS.entries()) {
     report(i + 1, DELAYS.length + 1);
     const fitted = await fitFolds(problem, familyHrf(peak + delay, width, undershoot), { signal });
     const scores = await scoreFolds(problem, fitted, [start], { signal });
-    fits.push(fitted);
     all = all ? besideScores(all, scores) : scores;
   }
   const means = meanScores(all!);
   const most = Math.max(...means);
-  const good = DELAYS.filter((_, i) => means[i]! >= most - DELAY_TOLERANCE);
-  const delay = good.reduce((sum, value) => sum + value, 0) / good.length;
+  const weights = means.map((score) => Math.max(0, score - most + DELAY_TOLERANCE));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const delay = DELAYS.reduce((sum, value, i) => sum + (weights[i]! / total) * value, 0);
   return {
     hrf: familyHrf(peak + delay, width, undershoot),
     report: {
@@ -172,7 +171,6 @@ async function selectResponse(
       },
     },
     score: most,
-    fits: fits[DELAYS.indexOf(delay)],
   };
 }
 
