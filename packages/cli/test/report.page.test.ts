@@ -158,7 +158,10 @@ describeInChromium('the page of a report', () => {
 
   it.skipIf(withoutData)('shows real moving bars frame by frame, and what they are', async () => {
     const study = join(root, 'examples', 'v1-bars');
-    const args = [study, '--data', data, '--leave-one-out', 'run', '--alphas', '2000', '--delays', '4'];
+    const pictures = join(folder, 'bars-pictures');
+    const fit = ['--leave-one-out', 'run', '--alphas', '2000', '--delays', '4', '-o', pictures];
+    expect((await run(['evaluate', study, '--data', data, ...fit])).code).toBe(0);
+    const args = [study, '--data', data, '--reconstructions', pictures];
     const url = await reported('bars', args);
     const { page, troubles } = await open(url);
     expect(troubles).toEqual([]);
@@ -170,6 +173,16 @@ describeInChromium('the page of a report', () => {
     expect(text).toContain('Politis & Romano, 1992');
     expect(text).toMatch(/training pictures hold near copies/);
     expect(readFileSync(url.slice('file://'.length)).length).toBeLessThan(1e6);
+    const stripHeight = (of: Page) => of.evaluate('document.querySelector(".strip img").naturalHeight');
+    const tall = (await stripHeight(page)) as number;
+
+    const bare = await open(await reported('bars-bare', [...args, '--no-stimuli']));
+    const alts = (await bare.page.evaluate('[...document.images].map(({ alt }) => alt)')) as string[];
+    expect(alts.filter((alt) => /shown|nearest/i.test(alt))).toEqual([]);
+    expect(alts.filter((alt) => /^Reconstructed from trial/.test(alt))).toHaveLength(23);
+    // One row of frames instead of two.
+    expect(await stripHeight(bare.page)).toBeLessThan(0.6 * tall);
+    await bare.page.context().close();
     await page.context().close();
   });
 });

@@ -216,7 +216,10 @@ describe('plots', () => {
     p: 0.001,
     perTrial: [],
   };
-  const data = { evaluation: { twoWay: metric, frameCorrelation: metric }, made: { decoder: 'ridge' } };
+  const data = {
+    evaluation: { twoWay: metric, frameCorrelation: metric, permutation: {} },
+    made: { decoder: 'ridge' },
+  };
 
   it('are the same each time, each with ids of its own', async () => {
     const once = await drawScores(data as never);

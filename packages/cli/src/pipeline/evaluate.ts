@@ -140,7 +140,7 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
       metric.chance.toFixed(1),
       metric.meanPicture?.toFixed(3) ?? 'n/a',
       ...(lookedUp ? [metric.nearestTraining!.toFixed(3)] : []),
-      metric.shuffled.mean.toFixed(3),
+      permutation.reason === undefined ? metric.shuffled.mean.toFixed(3) : 'n/a',
       metric.p === null ? 'n/a' : decimal(metric.p),
     ]);
   }

@@ -78,7 +78,7 @@ function decoderSentences(data: ReportData, citations: Citations): string[] {
 function splitSentence({ study, folds, results }: ReportData): string[] {
   if (folds.length > 1) {
     return [
-      `Reconstructions are out of sample: each of ${counted(folds.length, 'fold')} was fitted without the data it was tested on (${listed(folds.map(({ heldOut }) => `${heldOut ?? 'none'}`))} held out in turn), all choices included.`,
+      `Reconstructions are out of sample: each of ${counted(folds.length, 'fold')} was fitted without the data it was tested on (${folds.length > 8 ? 'each group' : listed(folds.map(({ heldOut }) => `${heldOut ?? 'none'}`))} held out in turn), all choices included.`,
     ];
   }
   const training = folds[0] && trainedTrials(folds[0].training, study);

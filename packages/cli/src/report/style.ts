@@ -55,7 +55,7 @@ ${plots}
 table{border-collapse:collapse;font-size:.92rem;margin:.6rem 0}
 caption{text-align:left;padding-bottom:.4rem}
 th,td{text-align:left;padding:.32rem .9rem .32rem 0;border-bottom:1px solid var(--rule);vertical-align:top}
-thead th{color:var(--muted);font-weight:600;font-size:.84rem;white-space:nowrap}
+thead th{color:var(--muted);font-weight:600;font-size:.84rem;vertical-align:bottom;line-height:1.25}thead th.n{white-space:normal}
 tbody th{font-weight:400}
 tbody th.name{white-space:nowrap}
 td.n,th.n{text-align:right;white-space:nowrap}
@@ -74,6 +74,7 @@ pre{white-space:pre-wrap;margin:0}
 .label{margin:.3rem 0 0;font-size:.86rem;line-height:1.35;max-width:none;overflow-wrap:anywhere}
 .strip img{display:block;height:auto;margin-bottom:.5rem;max-width:none}
 .saw-yes{color:var(--mark);font-weight:600}.saw-unknown{font-weight:600}
+summary{cursor:pointer;color:var(--ours);margin:.5rem 0}
 .methods{background:var(--tint);border-radius:8px;padding:.6rem 1.1rem;user-select:all}
 .references{padding-left:1.1rem;font-size:.92rem}
 .references li{margin:.35rem 0;max-width:46rem}

@@ -6,10 +6,12 @@ import { COLOUR } from '../theme.ts';
 
 /** One metric beside its controls: a row each. */
 export async function drawScores(data: Pick<ReportData, 'evaluation' | 'made'>): Promise<Figure[]> {
-  const { twoWay, frameCorrelation } = data.evaluation;
+  const { twoWay, frameCorrelation, permutation } = data.evaluation;
+  // Without rearrangements nothing was shuffled.
+  const shuffled = permutation.reason === undefined;
   return [
-    await beside('scores-identification', 'Two-way identification', twoWay, data.made.decoder),
-    await beside('scores-correlation', 'Frame correlation', frameCorrelation, data.made.decoder),
+    await beside('scores-identification', 'Two-way identification', twoWay, data.made.decoder, shuffled),
+    await beside('scores-correlation', 'Frame correlation', frameCorrelation, data.made.decoder, shuffled),
   ];
 }
 
@@ -21,7 +23,7 @@ interface Row {
   readonly role: 'ours' | 'control' | 'limit';
 }
 
-function rowsOf(metric: MetricResult, decoder: string): Row[] {
+function rowsOf(metric: MetricResult, decoder: string, isShuffled: boolean): Row[] {
   const { nearestTraining, meanPicture, shuffled, bestTraining } = metric;
   const control = (name: string, value: number | undefined): Row[] =>
     value === undefined ? [] : [{ name, value, role: 'control' }];
@@ -29,7 +31,17 @@ function rowsOf(metric: MetricResult, decoder: string): Row[] {
     { name: decoder, value: metric.score, low: metric.interval[0], high: metric.interval[1], role: 'ours' },
     ...control('nearest training', nearestTraining),
     ...control('mean picture', meanPicture),
-    { name: 'shuffled', value: shuffled.mean, low: shuffled.mean, high: shuffled.p95, role: 'control' },
+    ...(isShuffled
+      ? [
+          {
+            name: 'shuffled',
+            value: shuffled.mean,
+            low: shuffled.mean,
+            high: shuffled.p95,
+            role: 'control',
+          } as const,
+        ]
+      : []),
     ...(bestTraining === undefined
       ? []
       : [{ name: 'best of training', value: bestTraining, role: 'limit' } as const]),
@@ -38,8 +50,14 @@ function rowsOf(metric: MetricResult, decoder: string): Row[] {
 
 const WIDTH = 250;
 
-function beside(name: string, title: string, metric: MetricResult, decoder: string): Promise<Figure> {
-  const rows = rowsOf(metric, decoder);
+function beside(
+  name: string,
+  title: string,
+  metric: MetricResult,
+  decoder: string,
+  isShuffled: boolean,
+): Promise<Figure> {
+  const rows = rowsOf(metric, decoder, isShuffled);
   const spoken = rows.map((row) => `${row.name} ${score(row.value)}`).join(', ');
   const values = rows.map((row) => ({ ...row, label: minus(row.value.toFixed(3)) }));
   const lowest = Math.min(metric.chance, ...rows.map((row) => row.low ?? row.value));

@@ -4,6 +4,9 @@ import { type Html, html } from '../html.ts';
 import { plot, scrolling, table } from '../parts.ts';
 import type { Section } from '../section.ts';
 
+/** Longer tables open on request. */
+const MOST_ROWS = 30;
+
 /** Where along the recording the scores are high and low. */
 export const runsSection: Section = {
   id: 'runs',
@@ -48,5 +51,8 @@ function byRun(data: ReportData): Html {
         : []),
     ],
   }));
-  return table('Mean scores of each run; the controls are frame correlations', columns, rows);
+  const all = table('Mean scores of each run; the controls are frame correlations', columns, rows);
+  return rows.length > MOST_ROWS
+    ? html`<details><summary>All ${rows.length} runs</summary>${all}</details>`
+    : all;
 }

@@ -49,7 +49,7 @@ function scoresTable({ evaluation, made }: ReportData): Html {
       metric.chance.toFixed(1),
       score(metric.meanPicture),
       ...(has('nearestTraining') ? [score(metric.nearestTraining)] : []),
-      score(metric.shuffled.mean),
+      evaluation.permutation.reason === undefined ? score(metric.shuffled.mean) : 'n/a',
       ...(has('bestTraining') ? [score(metric.bestTraining)] : []),
       pValue(metric.p),
       metric.perTrial.length,
