@@ -100,6 +100,7 @@ async function run(options: Options, context: Context): Promise<void> {
   console.print(`  npx fmri2image fit ${here}/study -o my-decoder --alpha-for all --folds 5`);
   console.print(`  npx fmri2image reconstruct my-decoder ${here}/study -o my-pictures --average`);
   console.print(`  npx fmri2image evaluate ${here}/study --reconstructions my-pictures`);
+  console.print(`  npx fmri2image report ${here}/study --reconstructions my-pictures -o my-report`);
 }
 
 /** A folder of somebody else's is never replaced. */
