@@ -1,6 +1,7 @@
 import type { Backend } from '../../src/backend.ts';
 import { fromNumbers, toNumbers } from '../../src/convert.ts';
 import type { DType } from '../../src/dtype.ts';
+import { F2iError } from '../../src/error.ts';
 import type { Tensor } from '../../src/tensor.ts';
 import type { GoldenCase, GoldenTensor } from './case.ts';
 
@@ -29,6 +30,31 @@ export async function upload(
 ): Promise<Tensor> {
   const { shape, data } = await golden.read(name);
   return backend.tensor(fromNumbers(data, dtype), shape, dtype);
+}
+
+/** The same, or nothing where the case has no such tensor. */
+export async function uploadIf(
+  golden: GoldenCase,
+  backend: Backend,
+  name: string,
+): Promise<Tensor | undefined> {
+  return golden.has(name) ? upload(golden, backend, name) : undefined;
+}
+
+/** A hyper-parameter that must be a number: `eps`, `alt.num_buckets`. */
+export function hyperNumber({ name, sidecar }: GoldenCase, key: string, otherwise?: number): number {
+  const value = key
+    .split('.')
+    .reduce<unknown>((block, part) => (block as Record<string, unknown> | undefined)?.[part], sidecar.hyper);
+  if (typeof value === 'number') return value;
+  if (value === undefined && otherwise !== undefined) return otherwise;
+  const found = JSON.stringify(value) ?? 'nothing';
+  throw new F2iError('FORMAT', 'not a hyper-parameter', {
+    file: `${name}.json`,
+    field: `hyper.${key}`,
+    expected: 'a number',
+    found,
+  });
 }
 
 export async function produced(tensor: Tensor, shape = tensor.shape): Promise<Produced> {

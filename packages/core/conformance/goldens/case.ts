@@ -14,6 +14,8 @@ export interface GoldenTensor {
 /** What the sidecar of a case says. Tensors are named without their `out.` in nothing but our own code. */
 export interface Sidecar {
   readonly hyper: Readonly<Record<string, Json>>;
+  /** What the case shows, in words. */
+  readonly statement: string;
   /** Absolute tolerance of a tensor, where the case suggests one. */
   readonly suggested: ReadonlyMap<string, number>;
   /** Largest deviation of the original's float32 run from its float64 run. */
@@ -96,6 +98,7 @@ async function readSidecar(folder: Folder, name: string): Promise<Sidecar> {
   };
   return {
     hyper: isObject(json.hyper) ? json.hyper : {},
+    statement: typeof json.statement === 'string' ? json.statement : '',
     suggested: tolerances('suggested_tolerance', 'atol'),
     float32Error: tolerances('fp32_vs_fp64', 'max_abs_err'),
   };

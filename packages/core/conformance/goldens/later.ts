@@ -9,23 +9,6 @@ const later: readonly { readonly names: RegExp; readonly reason: string }[] = [
     String.raw`mindeye2_train\d+`,
   ]),
   skippedAs('banded ridge is not implemented yet', ['ridge_banded']),
-  skippedAs('the op is not implemented yet', [
-    'kernel_adaptive_max_pool1d',
-    String.raw`kernel_attn_d\d+`,
-    String.raw`kernel_conv2d_(\d+x\d+|downsample)`,
-    'kernel_geglu',
-    'kernel_gelu_(erf|tanh)',
-    'kernel_group_norm',
-    'kernel_layer_norm',
-    'kernel_quick_gelu',
-    'kernel_rotary',
-    'kernel_silu',
-    'kernel_softmax',
-    'kernel_swiglu',
-    'kernel_t5_rel_pos_bias',
-    'kernel_timestep_embedding',
-    'kernel_upsample_nearest2x',
-  ]),
   skippedAs('the model is not implemented yet', [
     'brain_diffuser',
     'clip_converter',
@@ -45,7 +28,7 @@ const later: readonly { readonly names: RegExp; readonly reason: string }[] = [
     'sampler_euler_edm',
     'sampler_unclip_euler_edm',
   ]),
-  skippedAs('the metrics are not implemented yet', ['metrics_(features|pairs|resize)']),
+  skippedAs('the metrics are not implemented yet', ['metrics_(features|pairs)']),
 ];
 
 /** Why a case is skipped, if it is one of a later family; the first family that matches has the word. */

@@ -1,7 +1,7 @@
 import type { DType } from '../dtype.ts';
 import type { ErrorCode } from '../error.ts';
 import type { Attributes } from '../ops/op.ts';
-import type { Shape } from '../tensor.ts';
+import { type Shape, sizeOf } from '../tensor.ts';
 
 /** An operand as the reference sees it: row-major float64 values, whatever the type says. */
 export interface View {
@@ -54,4 +54,16 @@ export function transposed(x: View): Float64Array {
   const result = new Float64Array(rows * cols);
   for (let i = 0; i < rows; i++) for (let j = 0; j < cols; j++) result[j * rows + i] = x.data[i * cols + j]!;
   return result;
+}
+
+/** Mean and population variance, in two passes. */
+export function moments(values: Float64Array): { mean: number; variance: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, variance };
+}
+
+/** How many elements apart neighbours along each axis are. */
+export function stridesOf(shape: Shape): number[] {
+  return shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
 }
