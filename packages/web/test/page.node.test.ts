@@ -13,6 +13,7 @@ import {
   held,
   hold,
   openSite,
+  PATIENCE,
   phase,
   pixelsOf,
   release,
@@ -323,6 +324,29 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     });
   }
 
+  it('says so where workers find no GPU any more, and goes on without', async () => {
+    const { page } = await open();
+    await openFiles(page);
+    await startAndHold(page, 6);
+    await page.evaluate(() => {
+      (globalThis as unknown as { testWorkersWithoutGpu: boolean }).testWorkersWithoutGpu = true;
+    });
+    await (await workerOf(page)).evaluate(() =>
+      (globalThis as unknown as { testDevice: GPUDevice }).testDevice.destroy(),
+    );
+    await phase(page, 'lost');
+    await release(page);
+    await page.click('#resume');
+    await page.waitForSelector('#no-webgpu');
+    expect(await page.textContent('#no-webgpu')).toMatch(/worker.*found no GPU.*navigator\.gpu is missing/);
+    expect(await line(page)).toContain(`6 of ${TRIALS}`);
+    await expectAccessible(page, 'no GPU any more');
+    await page.click('#use-reference');
+    await phase(page, 'done');
+    await expectPictures(page);
+    expect(page.workers()).toHaveLength(1);
+  });
+
   it('holds no more after five runs than after one, and one worker at a time', async () => {
     const { page } = await open();
     await demo(page);
@@ -347,7 +371,7 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     expect(await stats()).toMatchObject({ liveTensors, liveBytes });
     expect(page.workers()).toHaveLength(1);
     await page.evaluate(() => dispatchEvent(new Event('pagehide')));
-    await expect.poll(() => page.workers().length, { timeout: 30_000 }).toBe(0);
+    await expect.poll(() => page.workers().length, PATIENCE).toBe(0);
   });
 
   it('saves one picture, and all of them with their scores', async () => {

@@ -100,13 +100,15 @@ function serve(folder: string): Promise<Server> {
 
 /**
  * Runs in the page before its scripts: `testHoldAt` pictures are let through, the next frame comes when `testRelease()`
- * is called; workers are kept at hand, and their devices as `testDevice` in them. The page itself knows nothing of it.
+ * is called; workers are kept at hand, and their devices as `testDevice` in them; with `testWorkersWithoutGpu` new ones
+ * have no WebGPU. The page itself knows nothing of it.
  */
 function instrument(): void {
   const scope = globalThis as unknown as {
     testHoldAt: number;
     testRelease(): void;
     testWorkers: globalThis.Worker[];
+    testWorkersWithoutGpu?: boolean;
   };
   scope.testHoldAt = Number.POSITIVE_INFINITY;
   const held: (() => void)[] = [];
@@ -131,16 +133,19 @@ function instrument(): void {
       scope.testWorkers.push(this);
     }
   };
-  const hook = `if (globalThis.GPUAdapter) {
+  const hook = `if (globalThis.testNoGpu) Object.defineProperty(WorkerNavigator.prototype, 'gpu', { get: () => undefined });
+  if (globalThis.GPUAdapter) {
     const request = GPUAdapter.prototype.requestDevice;
     GPUAdapter.prototype.requestDevice = async function (...args) {
       return (globalThis.testDevice = await request.apply(this, args));
     };
   }\n`;
+  const withoutGpu = 'globalThis.testNoGpu = true;\n';
   const createUrl = URL.createObjectURL.bind(URL);
   URL.createObjectURL = (object: Blob | MediaSource) => {
     const isScript = object instanceof Blob && object.type.startsWith('text/javascript');
-    return createUrl(isScript ? new Blob([hook, object], { type: object.type }) : object);
+    const first = scope.testWorkersWithoutGpu ? [withoutGpu, hook] : [hook];
+    return createUrl(isScript ? new Blob([...first, object], { type: object.type }) : object);
   };
 }
 

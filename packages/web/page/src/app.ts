@@ -1,4 +1,4 @@
-import { F2iError, type Picture, Picture as PictureOf, type Rows, readBundle } from '@fmri2image/core';
+import { F2iError, Picture, type Rows, readBundle } from '@fmri2image/core';
 import { browserCodec } from './codec.ts';
 import { Engine } from './engine.ts';
 import { fetchFiles } from './fetch.ts';
@@ -28,7 +28,7 @@ import {
   remaining,
   type State,
 } from './state.ts';
-import { findWebGpu } from './webgpu.ts';
+import { findWebGpu, missingFor } from './webgpu.ts';
 
 const DEMO_FILES = ['study.json', 'trials.tsv', 'betas.npy', 'pictures.npy', 'mean-training-picture.npy'];
 
@@ -114,7 +114,8 @@ export class App {
 
   async choose(backend: BackendChoice): Promise<void> {
     this.#dispatch({ type: 'choose', backend });
-    if (this.state.bundle) await this.#openDecoder();
+    if (this.state.phase === 'lost') await this.resume();
+    else if (this.state.bundle) await this.#openDecoder();
   }
 
   dismiss(id: number): void {
@@ -154,9 +155,9 @@ export class App {
   }
 
   async #openBundle(files: readonly NamedFile[], name: string): Promise<void> {
-    if (this.#usesMissingDevice()) return this.#openModel(files, name);
-    const engine = await this.#open({ what: 'bundle', name }, (signal) => this.#load(files, name, signal));
+    const engine = this.#usesMissingDevice() ? undefined : await this.#openEngine(files, name);
     if (engine) await this.#take(engine, files, name);
+    else if (this.#usesMissingDevice()) await this.#openModel(files, name);
   }
 
   #usesMissingDevice(): boolean {
@@ -191,13 +192,23 @@ export class App {
 
   /** The open bundle on the chosen backend. */
   async #openDecoder(): Promise<boolean> {
-    const files = this.#files;
-    const { name } = this.state.bundle!;
-    const engine = await this.#open({ what: 'bundle', name }, (signal) => this.#load(files, name, signal));
+    const engine = await this.#openEngine(this.#files, this.state.bundle!.name);
     if (!engine) return false;
     await this.#engine?.close();
     this.#watch(engine);
     return true;
+  }
+
+  /** A worker may find no device although the page did, or find none any more: then the page says so. */
+  #openEngine(files: readonly NamedFile[], name: string): Promise<Engine | undefined> {
+    return this.#open({ what: 'bundle', name }, (signal) =>
+      this.#load(files, name, signal).catch((error: unknown) => {
+        if (!(error instanceof F2iError && error.code === 'UNSUPPORTED' && error.backend === 'webgpu'))
+          throw error;
+        this.#dispatch({ type: 'device', device: missingFor(error) });
+        return undefined;
+      }),
+    );
   }
 
   #load(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<Engine> {
@@ -308,11 +319,7 @@ export class App {
   async resume(): Promise<void> {
     if (this.state.phase !== 'lost') return;
     this.#dispatch({ type: 'dismissAll' });
-    if (!(await this.#openDecoder())) {
-      // The GPU may be gone for good: then the page says so, and offers the reference backend.
-      this.#dispatch({ type: 'device', device: await findWebGpu() });
-      return;
-    }
+    if (!(await this.#openDecoder())) return;
     this.#dispatch({ type: 'resume' });
     if (this.#isRunning()) await this.#compute();
   }
@@ -379,7 +386,7 @@ export class App {
     const { truth } = this.#responses ?? {};
     if (!truth) return undefined;
     const { data, shape } = rowOf(truth.pictures, truth.stimulusOf[trial]!);
-    return new PictureOf(data, shape.slice(1), [0, 1]);
+    return new Picture(data, shape.slice(1), [0, 1]);
   }
 
   reconstruction(trial: number): Picture | undefined {

@@ -36,6 +36,19 @@ export async function findWebGpu(): Promise<Device> {
   };
 }
 
+/** What a worker says that finds no device where this page did. */
+export function missingFor({ message }: Error): Device {
+  return {
+    kind: 'missing',
+    reason: `The worker that computes found no GPU: ${message}.`,
+    advice: [
+      'Close other pages that use the GPU, or restart the browser, then reload this page.',
+      `Browsers that give WebGPU to workers: ${BROWSERS.join('; ')}.`,
+      ...linuxAdvice(),
+    ],
+  };
+}
+
 function linuxAdvice(): string[] {
   if (!/Linux(?!.*Android)/.test(navigator.userAgent)) return [];
   return [
