@@ -91,7 +91,9 @@ async function refineBlock(
   let best: Products | undefined;
   for (let i = 0; ; i++) {
     throwIfAborted(options.signal, 'the refinement of receptive fields');
-    const products = await evaluate(problem, trial, responses, options);
+    // After the last step nobody asks for directions.
+    const isLast = i === iterations;
+    const products = await evaluate(problem, trial, responses, !isLast, options);
     best ??= products;
     for (let v = 0; v < voxels; v++) {
       const { pp, py, yy } = products.of(v);
@@ -101,13 +103,13 @@ async function refineBlock(
         fit[v] = share;
         amplitude[v] = share > 0 ? scale : 0;
         theta.set(trial.subarray(v * count, (v + 1) * count), v * count);
-        best.copy(v, products);
+        if (!isLast) best.copy(v, products);
         if (i > 0) damping[v] = Math.max(1e-9, damping[v]! * DAMPING.success);
       } else {
         damping[v] = Math.min(1e9, damping[v]! * DAMPING.failure);
       }
     }
-    if (i === iterations) break;
+    if (isLast) break;
     for (let v = 0; v < voxels; v++) {
       if (!gaussNewtonStep(best, v, amplitude[v]!, damping[v]!, step)) step.fill(0);
       for (let j = 0; j < count; j++) {
@@ -228,11 +230,12 @@ function solveSymmetric(matrix: Float64Array, b: Float64Array, size: number): bo
   return b.every(Number.isFinite);
 }
 
-/** Predictions, derivatives and their products at some parameters. */
+/** Products of predictions, responses and, if wanted, derivatives at some parameters. */
 async function evaluate(
   problem: RefineProblem,
   theta: Float64Array,
   responses: Float32Array,
+  withDerivatives: boolean,
   options: OpOptions,
 ): Promise<Products> {
   const { model, visual, size, frames, convolution } = problem;
@@ -240,7 +243,7 @@ async function evaluate(
   const count = PRF_PARAMETERS[model].length;
   const voxels = theta.length / count;
   const n = convolution.shape[0]!;
-  const rows = 1 + spatialCount(model);
+  const rows = withDerivatives ? 1 + spatialCount(model) : 1;
   const painter = new FieldPainter(model, visual, ...size);
   const fields = new Float32Array(rows * voxels * painter.pixels);
   for (let v = 0; v < voxels; v++) {
@@ -254,8 +257,8 @@ async function evaluate(
       const painted = backend.adopt(fields.buffer, [columns, painter.pixels], 'f32');
       return [gemm(frames, painted, { ...options, transB: true })];
     });
-    const powers = raise(linear as Float32Array, theta, voxels);
-    width = 5 * voxels;
+    const powers = raise(linear as Float32Array, theta, voxels, rows);
+    width = (withDerivatives ? 5 : 1) * voxels;
     [predicted] = (await backend.compute(() => {
       const raised = backend.adopt(powers.buffer as ArrayBuffer, [frames.shape[0]!, width], 'f32');
       return [gemm(convolution, raised, options)];
@@ -267,10 +270,11 @@ async function evaluate(
       return [gemm(shown, painted, { ...options, transB: true })];
     })) as [Float32Array];
   }
-  const products = new Products(count, voxels);
+  const derivatives = withDerivatives ? count : 0;
+  const products = new Products(derivatives, voxels);
   for (let t = 0; t < n; t++) {
     const row = predicted.subarray(t * width, (t + 1) * width);
-    const d = Array.from({ length: count }, (_, j) => row.subarray((j + 1) * voxels, (j + 2) * voxels));
+    const d = Array.from({ length: derivatives }, (_, j) => row.subarray((j + 1) * voxels, (j + 2) * voxels));
     products.add(row.subarray(0, voxels), d, responses.subarray(t * voxels, (t + 1) * voxels));
   }
   return products;
@@ -279,22 +283,24 @@ async function evaluate(
 /**
  * Compressive summation of overlaps z: zⁿ, and its derivatives by x, y, ln size and ln n.
  *
- * @param linear [m, 4 voxels]: z and its derivatives by x, y and ln size
- * @returns [m, 5 voxels]
+ * @param linear [m, rows voxels]: z, and with four rows its derivatives by x, y and ln size
+ * @returns [m, voxels], or [m, 5 voxels]
  */
-function raise(linear: Float32Array, theta: Float64Array, voxels: number): Float32Array {
-  const m = linear.length / (4 * voxels);
-  const out = new Float32Array(m * 5 * voxels);
+function raise(linear: Float32Array, theta: Float64Array, voxels: number, rows: number): Float32Array {
+  const m = linear.length / (rows * voxels);
+  const width = (rows === 1 ? 1 : 5) * voxels;
+  const out = new Float32Array(m * width);
   const exponents = Float64Array.from({ length: voxels }, (_, v) => Math.exp(theta[4 * v + 3]!));
   for (let t = 0; t < m; t++) {
     for (let v = 0; v < voxels; v++) {
-      const from = t * 4 * voxels + v;
-      const to = t * 5 * voxels + v;
+      const from = t * rows * voxels + v;
+      const to = t * width + v;
       const exponent = exponents[v]!;
       const z = Math.max(linear[from]!, SMALLEST_OVERLAP);
       const power = z ** exponent;
-      const slope = linear[from]! > SMALLEST_OVERLAP ? (exponent * power) / z : 0;
       out[to] = power;
+      if (rows === 1) continue;
+      const slope = linear[from]! > SMALLEST_OVERLAP ? (exponent * power) / z : 0;
       for (let j = 1; j <= 3; j++) out[to + j * voxels] = slope * linear[from + j * voxels]!;
       out[to + 4 * voxels] = exponent * Math.log(z) * power;
     }
