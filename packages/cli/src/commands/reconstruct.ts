@@ -1,15 +1,15 @@
-import { openBundle, prepareStudy, readBundle } from '@fmri2image/core';
+import { type BundleContents, openBundle, prepareStudy, readBundle, type Study } from '@fmri2image/core';
 import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, usage, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
-import { preparationFromBundle } from '../pipeline/fit.ts';
+import { meanTarget, preparationFromBundle } from '../pipeline/fit.ts';
 import { foldRecord } from '../pipeline/folds.ts';
 import { averageRepeats, reconstructTrials } from '../pipeline/reconstruct.ts';
 import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
-import { checkRepetitionTime, otherVoxels, seenBy } from '../pipeline/training.ts';
+import { checkRepetitionTime, otherVoxels, seenBy, trainedTrials } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
 import { termsOf } from '../terms.ts';
 
@@ -91,13 +91,9 @@ async function reconstruct(bundle: string, path: string, options: Options, conte
     });
     const seconds = (performance.now() - started) / 1e3;
     if (options.average) reconstructed = averageRepeats(reconstructed);
-    const mean = contents.tensors.find((tensor) => tensor.name === 'target_mean')!;
     const results: Results = {
       ...reconstructed,
-      meanPicture: {
-        data: Float32Array.from(mean.data as Float32Array),
-        shape: [1, ...decoder.output.shape],
-      },
+      meanPicture: meanOf(contents, study),
       kind: decoder.output.kind,
       folds: [foldRecord(decoder, { training: model.report.training })],
       provenance: provenanceOf(study.name, decoder.kind, model.contentHash, backend.info, warnings),
@@ -122,6 +118,16 @@ async function reconstruct(bundle: string, path: string, options: Options, conte
   } finally {
     decoder.dispose();
   }
+}
+
+/** The mean training picture, out of the bundle or else of this study, if it is the one that was trained on. */
+function meanOf({ tensors, output, report }: BundleContents, study: Study): Results['meanPicture'] {
+  const kept = tensors.find(({ name }) => name === 'target_mean');
+  if (kept) {
+    return { data: Float32Array.from(kept.data as Float32Array), shape: [1, ...output.shape] };
+  }
+  const training = study.stimuli && trainedTrials(report.training, study);
+  return training && training.length > 0 ? meanTarget(study, training) : undefined;
 }
 
 function chooseTrials(study: Parameters<typeof selectTrials>[0], options: Options): number[] {

@@ -30,8 +30,8 @@ export interface Results {
   readonly items: readonly ResultItem[];
   /** [items, ...shape] */
   readonly values: Rows & { readonly data: Float32Array };
-  /** [1, ...shape] or [items, ...shape]: what a decoder that never saw the brain would say. */
-  readonly meanPicture: Rows & { readonly data: Float32Array };
+  /** [1, ...shape] or [items, ...shape]: what a decoder that never saw the brain would say, where it is known. */
+  readonly meanPicture?: (Rows & { readonly data: Float32Array }) | undefined;
   readonly kind: 'picture' | 'features';
   readonly provenance: Provenance;
   /** Of the data that the decoder was fitted on. */
@@ -98,6 +98,8 @@ const schema = z.strictObject({
     })
     .optional(),
   folds: z.array(foldSchema).optional(),
+  /** Whether mean-training-picture.npy is there. */
+  meanPicture: z.boolean().default(true),
   items: z.array(
     z.strictObject({
       file: z.string().optional(),
@@ -135,13 +137,14 @@ export async function writeResults(results: Results, write: WriteFile, study: St
   const sheet = sheetOf(study, items, values);
   if (sheet) await write('pictures.png', sheet.toPng());
   await write('reconstructions.npy', encodeNpy(array(values)));
-  await write('mean-training-picture.npy', encodeNpy(array(meanPicture)));
+  if (meanPicture) await write('mean-training-picture.npy', encodeNpy(array(meanPicture)));
   const index = {
     format: FORMAT,
     version: 1,
     kind,
     provenance,
     terms,
+    meanPicture: meanPicture !== undefined,
     items: items.map((item, i) => ({ ...item, file: files[i] })),
     folds: folds?.map(foldToJson),
   };
@@ -196,7 +199,7 @@ export async function readResults(folder: Folder, signal: AbortSignal): Promise<
     return { data: toFloat32(values, { file: file.name }), shape: values.shape, name: file.name };
   };
   const values = await read('reconstructions.npy');
-  const meanPicture = await read('mean-training-picture.npy');
+  const meanPicture = parsed.data.meanPicture ? await read('mean-training-picture.npy') : undefined;
   if (values.shape[0] !== items.length) {
     throw new F2iError('FORMAT', 'one row for each item of reconstructions.json', {
       file: values.name,

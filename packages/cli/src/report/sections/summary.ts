@@ -1,7 +1,7 @@
 import type { MetricResult } from '@fmri2image/core';
 import { type ReportData, scoredItems } from '../data.ts';
 import { percent, pValue, score } from '../format.ts';
-import { html } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import type { Section } from '../section.ts';
 
 /** The sentence that a reader needs, and the figures beside it. */
@@ -15,11 +15,22 @@ export const summarySection: Section = {
 <ul class="cards">
 <li><b>${percent(twoWay.score)}</b><span>two-way identification<br>${interval(twoWay, true)}; chance 50 %</span></li>
 <li><b>${score(frameCorrelation.score)}</b><span>frame correlation<br>${interval(frameCorrelation, false)}; chance 0</span></li>
-<li><b>${twoWay.nearestTraining === undefined ? percent(twoWay.meanPicture ?? 0.5) : percent(twoWay.nearestTraining)}</b><span>${twoWay.nearestTraining === undefined ? 'with the mean training picture as every answer' : 'if a training picture is looked up instead: the one nearest to each reconstruction'}</span></li>
+${control(data)}
 </ul>
 <p>${verdict(data)}</p>`;
   },
 };
+
+/** What the scores stand beside, where it is known what the decoder was trained on. */
+function control({ evaluation: { twoWay } }: ReportData): Html | undefined {
+  const { nearestTraining, meanPicture } = twoWay;
+  if (nearestTraining !== undefined) {
+    return html`<li><b>${percent(nearestTraining)}</b><span>if a training picture is looked up instead: the one nearest to each reconstruction</span></li>`;
+  }
+  return meanPicture === undefined
+    ? undefined
+    : html`<li><b>${percent(meanPicture)}</b><span>with the mean training picture as every answer</span></li>`;
+}
 
 function interval({ interval: [low, high] }: MetricResult, share: boolean): string {
   return share
