@@ -4,6 +4,7 @@ export * from './nifti.ts';
 export * from './npy.ts';
 export * from './npz.ts';
 export * from './png.ts';
+export * from './pth/index.ts';
 export * from './read_array.ts';
 export * from './safetensors.ts';
 export * from './table.ts';

@@ -17,6 +17,7 @@ import { F2iError, throwIfAborted } from '../../error.ts';
 import { allocate } from '../ndarray.ts';
 import { type Source, sliceSource } from '../source.ts';
 import { decompress, firstBytes } from './decompress.ts';
+import { announceZip64 } from './zip64.ts';
 
 /**
  * Reading of zip archives (PKWARE APPNOTE 6.3), as far as `.npz` needs it: stored and deflated files, zip64. zip.js does
@@ -29,6 +30,8 @@ export interface ZipEntry {
   readonly method: 'stored' | 'deflated';
   readonly compressedSize: number;
   readonly size: number;
+  /** Of the content, as the directory states it. */
+  readonly crc32: number;
 }
 
 export interface Zip {
@@ -37,6 +40,11 @@ export interface Zip {
   read(entry: ZipEntry, signal?: AbortSignal): Promise<Uint8Array>;
   /** The first bytes (128 KiB or more, where there are as many) of a file, unchecked, for inspection. */
   peek(entry: ZipEntry, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * The bytes of a file as they lie in the archive, compressed if it is: for reading a stored file in place. Its local
+   * header is checked; its CRC-32 is the caller's to check.
+   */
+  locate(entry: ZipEntry, signal?: AbortSignal): Promise<Source>;
 }
 
 /** DEFLATE's largest expansion: a match of 258 bytes in two bits. */
@@ -71,6 +79,14 @@ export async function openZip(source: Source, signal?: AbortSignal): Promise<Zip
     return described;
   }
 
+  async function locate(entry: ZipEntry, readSignal?: AbortSignal): Promise<Source> {
+    // zip.js reads far ahead of what is taken, so here it finds the place alone.
+    const nowhere = new WritableStream<Uint8Array>();
+    const { localDirectory } = await getData(entry, nowhere, { checkOverlappingEntryOnly: true }, readSignal);
+    const file = `${source.name}/${entry.name}`;
+    return sliceSource(source, localDirectory!.dataOffset, entry.compressedSize, file);
+  }
+
   return {
     entries: [...found.keys()],
     async read(entry, readSignal) {
@@ -95,17 +111,9 @@ export async function openZip(source: Source, signal?: AbortSignal): Promise<Zip
       await getData(entry, into, { checkCrc32: true, checkOverlappingEntry: true }, readSignal);
       return out;
     },
+    locate,
     async peek(entry, readSignal) {
-      const file = `${source.name}/${entry.name}`;
-      // zip.js reads far ahead of what is taken, so here it finds the place alone.
-      const nowhere = new WritableStream<Uint8Array>();
-      const { localDirectory } = await getData(
-        entry,
-        nowhere,
-        { checkOverlappingEntryOnly: true },
-        readSignal,
-      );
-      const data = sliceSource(source, localDirectory!.dataOffset, entry.compressedSize, file);
+      const data = await locate(entry, readSignal);
       if (entry.method === 'stored') return data.read(0, Math.min(peekSize, data.size), readSignal);
       return firstBytes(decompress(data, 'deflate-raw', readSignal), peekSize);
     },
@@ -115,7 +123,7 @@ export async function openZip(source: Source, signal?: AbortSignal): Promise<Zip
 /** Reads the directory: each file as this module describes it, and as zip.js does. */
 async function listFiles(source: Source, signal?: AbortSignal): Promise<Map<ZipEntry, FileEntry>> {
   const file = source.name;
-  const reader = new SourceReader(source, signal);
+  const reader = new SourceReader(await announceZip64(source, signal), signal);
   const zip = new ZipReader(reader, {
     strictness: 'strict',
     filenameValidation: 'tolerant',
@@ -159,7 +167,13 @@ function describe(entry: FileEntry, source: Source): ZipEntry {
       found: `${compressedSize} bytes at ${entry.offset}`,
     });
   }
-  return { name, method: method === 0 ? 'stored' : 'deflated', compressedSize, size };
+  return {
+    name,
+    method: method === 0 ? 'stored' : 'deflated',
+    compressedSize,
+    size,
+    crc32: entry.crc32 ?? 0,
+  };
 }
 
 /** Lets zip.js read the ranges it needs. It asks beyond the end, and expects what there is. */

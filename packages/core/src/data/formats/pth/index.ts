@@ -1,0 +1,1 @@
+export { isLegacyPth, openPth, type Pth, type PthEntry } from './open.ts';
