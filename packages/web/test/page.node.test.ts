@@ -159,6 +159,27 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     expect(await other.textContent('#responses')).toContain('betas.npy');
   });
 
+  it('puts responses aside that are not for a bundle, and takes them back for their own', async () => {
+    const { page } = await open();
+    await page.setInputFiles('#files-input', [
+      upload('few.npy', encodeNpy({ dtype: 'f32', data: new Float32Array(10), shape: [2, 5] })),
+    ]);
+    await page.waitForSelector('#responses:not([hidden])');
+    await page.setInputFiles('#files-input', bundleUploads(site.demo));
+    expect(await notice(page)).toMatch(/not for this decoder.*few\.npy/);
+    expect(await page.isVisible('#responses')).toBe(false);
+    expect(await page.isDisabled('#start')).toBe(true);
+    await page.setInputFiles('#files-input', [betasUpload(site.demo)]);
+    await phase(page, 'loaded');
+    expect(await page.textContent('#responses')).toContain('betas.npy');
+    expect(await page.$$('.notice')).toEqual([]);
+    await page.setInputFiles('#files-input', bundleUploads(site.demo));
+    await page.waitForSelector('#opening', { state: 'hidden' });
+    await page.click('#start');
+    await phase(page, 'done');
+    await expectPictures(page);
+  });
+
   it('opens an address of its own, and no other', async () => {
     const { page } = await open({ path: '?bundle=demo/bundle&responses=demo/responses/betas.npy' });
     await phase(page, 'loaded');

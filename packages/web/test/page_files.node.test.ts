@@ -6,13 +6,17 @@ import {
   encodeNpy,
   F2iError,
   memoryFolder,
+  selectionChecksum,
   twoWayIdentification,
 } from '@fmri2image/core';
 import { describe, expect, it } from 'vitest';
 import { sortFiles } from '../page/src/files.ts';
-import { prepare, readResponses, readStudy } from '../page/src/responses.ts';
+import { checkMatch } from '../page/src/match.ts';
+import { readResponses } from '../page/src/matrix.ts';
+import { prepare } from '../page/src/responses.ts';
 import { pictureName } from '../page/src/save.ts';
 import { Scorer } from '../page/src/scores.ts';
+import { readStudy } from '../page/src/study.ts';
 
 const { signal } = new AbortController();
 const text = (value: string) => new TextEncoder().encode(value);
@@ -204,6 +208,31 @@ describe('a study', () => {
     expect(
       new Scorer({ ...truth!, scored: undefined }, [1, 2]).score(1, Float32Array.of(1, 0, 0, 0)),
     ).toBeDefined();
+  });
+
+  it('is for a decoder of its own voxels and repetition time alone', async () => {
+    const opened = await readStudy(study(), signal);
+    const check = (input: object) => {
+      const model = { input: { voxels: 3, ...input }, report: {} } as unknown as BundleModel;
+      return checkMatch(opened, prepare(opened, model), model, 'b');
+    };
+    await check({});
+    expect(await failure(check({ voxels: 4 }))).toMatchObject({
+      file: 'mine',
+      field: 'voxels',
+      expected: '4, as b',
+    });
+    const { study: read } = opened as Extract<typeof opened, { kind: 'study' }>;
+    await check({ selectionSha256: await selectionChecksum(read.selection) });
+    const others = await failure(check({ selectionSha256: 'a'.repeat(64) }));
+    expect(others).toMatchObject({ field: 'voxels', expected: 'those of the fit (aaaaaaaaaaaa)' });
+    const series = { ...opened, study: { ...read, tr: 2 } } as typeof opened;
+    const model = { input: { voxels: 3, repetitionTime: 1.5 }, report: {} } as unknown as BundleModel;
+    expect(await failure(checkMatch(series, prepare(opened, model), model, 'b'))).toMatchObject({
+      field: 'tr',
+      expected: '1.5 s',
+      found: '2 s',
+    });
   });
 
   it('is not prepared in a way that the page does not know', async () => {

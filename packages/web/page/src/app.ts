@@ -13,9 +13,11 @@ import {
   sourceOf,
   WEIGHTS,
 } from './files.ts';
+import { checkMatch } from './match.ts';
+import { readResponses } from './matrix.ts';
 import { note, noticeOf } from './notice.ts';
 import { REFERENCE_LIMIT_BYTES } from './reference.ts';
-import { type Opened, prepare, type Responses, readResponses, readStudy } from './responses.ts';
+import { type Opened, prepare, type Responses } from './responses.ts';
 import { archive, download, pictureName } from './save.ts';
 import { rowOf, Scorer } from './scores.ts';
 import {
@@ -28,6 +30,7 @@ import {
   remaining,
   type State,
 } from './state.ts';
+import { readStudy } from './study.ts';
 import { findWebGpu, missingFor } from './webgpu.ts';
 
 const DEMO_FILES = ['study.json', 'trials.tsv', 'betas.npy', 'pictures.npy', 'mean-training-picture.npy'];
@@ -187,7 +190,7 @@ export class App {
     await this.#stop();
     this.#files = files;
     this.#dispatch({ type: 'bundle', bundle: { name, model } });
-    this.#prepareAgain();
+    await this.#prepareAgain();
   }
 
   /** The open bundle on the chosen backend. */
@@ -235,7 +238,7 @@ export class App {
     this.#files = files;
     this.#dispatch({ type: 'bundle', bundle: { name, model } });
     this.#watch(engine);
-    this.#prepareAgain();
+    await this.#prepareAgain();
   }
 
   /** From here on this is the page's decoder; its end by itself is told. */
@@ -258,7 +261,7 @@ export class App {
     const found = await this.#open({ what: 'responses', name }, async (signal) => {
       const opened = await read(signal);
       const responses = prepare(opened, bundle?.model);
-      if (bundle) checkVoxels(responses, bundle.model.input.voxels, bundle.name);
+      if (bundle) await checkMatch(opened, responses, bundle.model, bundle.name);
       return { opened, responses };
     });
     if (!found) return;
@@ -267,19 +270,20 @@ export class App {
     this.#takeResponses(found.responses);
   }
 
-  /** Another bundle may ask for another preparation of the same responses. */
-  #prepareAgain(): void {
+  /**
+   * Another bundle may ask for another preparation of the same responses. Where they are not for it, they are put aside:
+   * opening a bundle that they are for brings them back.
+   */
+  async #prepareAgain(): Promise<void> {
     const { bundle } = this.state;
     if (!this.#opened || !bundle) return;
-    let responses: Responses | undefined;
+    this.#dispatch({ type: 'responses', responses: undefined });
     try {
-      responses = prepare(this.#opened, bundle.model);
+      const responses = prepare(this.#opened, bundle.model);
+      await checkMatch(this.#opened, responses, bundle.model, bundle.name);
       this.#takeResponses(responses);
-      checkVoxels(responses, bundle.model.input.voxels, bundle.name);
     } catch (error) {
-      // Responses of another number of voxels stay: a third bundle may be theirs.
-      if (!responses) this.#dispatch({ type: 'responses', responses: undefined });
-      this.#tell('The responses that are open are not for this decoder', error);
+      this.#tell('The responses that were open are not for this decoder', error);
     }
   }
 
@@ -431,17 +435,6 @@ function refuseFeatures(kind: string, file: string): void {
     field: 'output.kind',
     expected: 'picture',
     found: kind,
-  });
-}
-
-function checkVoxels({ name, betas }: Responses, expected: number, bundle: string): void {
-  const [rows, found] = betas.shape as [number, number];
-  if (found === expected) return;
-  throw new F2iError('INVALID_ARGUMENT', 'responses of another number of voxels than the decoder reads', {
-    file: name,
-    field: 'voxels',
-    expected: `${expected}, as ${bundle}`,
-    found: `${found} (${rows} trials of ${found} voxels)`,
   });
 }
 

@@ -90,7 +90,7 @@ export type Event =
   | { readonly type: 'opening'; readonly opening: Opening }
   | { readonly type: 'bundle'; readonly bundle: BundleFacts }
   | { readonly type: 'decoder'; readonly decoder: DecoderFacts }
-  /** Without responses: those that are open cannot be prepared for the bundle. */
+  /** Without responses: those that were open are not for the bundle, or not yet prepared for it. */
   | { readonly type: 'responses'; readonly responses: ResponsesFacts | undefined }
   | { readonly type: 'settled' }
   | { readonly type: 'notice'; readonly notice: Notice }
