@@ -157,10 +157,13 @@ export class App {
     );
   }
 
+  /** What was open is replaced while the page still says that it is opening: nothing can start in between. */
   async #openBundle(files: readonly NamedFile[], name: string): Promise<void> {
-    const engine = this.#usesMissingDevice() ? undefined : await this.#openEngine(files, name);
-    if (engine) await this.#take(engine, files, name);
-    else if (this.#usesMissingDevice()) await this.#openModel(files, name);
+    await this.#open({ what: 'bundle', name }, async (signal) => {
+      const engine = this.#usesMissingDevice() ? undefined : await this.#openEngine(files, name, signal);
+      if (engine) await this.#take(engine, files, name, signal);
+      else if (this.#usesMissingDevice()) await this.#takeModel(files, name, signal);
+    });
   }
 
   #usesMissingDevice(): boolean {
@@ -168,50 +171,63 @@ export class App {
   }
 
   /** Without a device, the bundle is checked and described: the person may choose the reference backend for it. */
-  async #openModel(files: readonly NamedFile[], name: string): Promise<void> {
-    const model = await this.#open({ what: 'bundle', name }, async (signal) => {
-      const bytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
-      if (bytes > REFERENCE_LIMIT_BYTES) {
-        throw new F2iError('UNSUPPORTED', 'without WebGPU this bundle is too large to be used here', {
-          file: name,
-          expected: `at most ${REFERENCE_LIMIT_BYTES / 1e6} MB for the reference backend`,
-          found: `${(bytes / 1e6).toFixed(1)} MB`,
-        });
-      }
-      const folder = folderOfFiles(
-        files.map(({ path, blob }) => ({ path: nameOf(path), blob })),
-        name,
-      );
-      const { model } = await readBundle(folder, signal);
-      refuseFeatures(model.output.kind, name);
-      return model;
-    });
-    if (!model) return;
+  async #takeModel(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<void> {
+    const bytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
+    if (bytes > REFERENCE_LIMIT_BYTES) {
+      throw new F2iError('UNSUPPORTED', 'without WebGPU this bundle is too large to be used here', {
+        file: name,
+        expected: `at most ${REFERENCE_LIMIT_BYTES / 1e6} MB for the reference backend`,
+        found: `${(bytes / 1e6).toFixed(1)} MB`,
+      });
+    }
+    const flat = files.map(({ path, blob }) => ({ path: nameOf(path), blob }));
+    const { model } = await readBundle(folderOfFiles(flat, name), signal);
+    refuseFeatures(model.output.kind, name);
     await this.#stop();
+    await this.#engine?.close();
     this.#files = files;
     this.#dispatch({ type: 'bundle', bundle: { name, model } });
     await this.#prepareAgain();
   }
 
+  async #take(engine: Engine, files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<void> {
+    const { model } = engine.decoder;
+    try {
+      signal.throwIfAborted();
+      refuseFeatures(model.output.kind, name);
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
+    await this.#stop();
+    await this.#engine?.close();
+    this.#files = files;
+    this.#dispatch({ type: 'bundle', bundle: { name, model } });
+    this.#watch(engine);
+    await this.#prepareAgain();
+  }
+
   /** The open bundle on the chosen backend. */
   async #openDecoder(): Promise<boolean> {
-    const engine = await this.#openEngine(this.#files, this.state.bundle!.name);
-    if (!engine) return false;
-    await this.#engine?.close();
-    this.#watch(engine);
-    return true;
+    const { name } = this.state.bundle!;
+    const opened = await this.#open({ what: 'bundle', name }, async (signal) => {
+      const engine = await this.#openEngine(this.#files, name, signal);
+      if (!engine) return false;
+      await this.#engine?.close();
+      this.#watch(engine);
+      return true;
+    });
+    return opened === true;
   }
 
   /** A worker may find no device although the page did, or find none any more: then the page says so. */
-  #openEngine(files: readonly NamedFile[], name: string): Promise<Engine | undefined> {
-    return this.#open({ what: 'bundle', name }, (signal) =>
-      this.#load(files, name, signal).catch((error: unknown) => {
-        if (!(error instanceof F2iError && error.code === 'UNSUPPORTED' && error.backend === 'webgpu'))
-          throw error;
-        this.#dispatch({ type: 'device', device: missingFor(error) });
-        return undefined;
-      }),
-    );
+  #openEngine(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<Engine | undefined> {
+    return this.#load(files, name, signal).catch((error: unknown) => {
+      if (!(error instanceof F2iError && error.code === 'UNSUPPORTED' && error.backend === 'webgpu'))
+        throw error;
+      this.#dispatch({ type: 'device', device: missingFor(error) });
+      return undefined;
+    });
   }
 
   #load(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<Engine> {
@@ -223,22 +239,6 @@ export class App {
         this.#dispatch({ type: 'opening', opening: { what: 'bundle', name, progress } });
       },
     });
-  }
-
-  async #take(engine: Engine, files: readonly NamedFile[], name: string): Promise<void> {
-    const { model } = engine.decoder;
-    try {
-      refuseFeatures(model.output.kind, name);
-    } catch (error) {
-      this.#tell(`${name} was not opened`, error);
-      return engine.close();
-    }
-    await this.#stop();
-    await this.#engine?.close();
-    this.#files = files;
-    this.#dispatch({ type: 'bundle', bundle: { name, model } });
-    this.#watch(engine);
-    await this.#prepareAgain();
   }
 
   /** From here on this is the page's decoder; its end by itself is told. */
@@ -258,16 +258,15 @@ export class App {
 
   async #openResponses(name: string, read: (signal: AbortSignal) => Promise<Opened>): Promise<void> {
     const { bundle } = this.state;
-    const found = await this.#open({ what: 'responses', name }, async (signal) => {
+    await this.#open({ what: 'responses', name }, async (signal) => {
       const opened = await read(signal);
       const responses = prepare(opened, bundle?.model);
       if (bundle) await checkMatch(opened, responses, bundle.model, bundle.name);
-      return { opened, responses };
+      signal.throwIfAborted();
+      await this.#stop();
+      this.#opened = opened;
+      this.#takeResponses(responses);
     });
-    if (!found) return;
-    await this.#stop();
-    this.#opened = found.opened;
-    this.#takeResponses(found.responses);
   }
 
   /**
