@@ -212,6 +212,47 @@ typedef struct f2i_gemm_args {
 } f2i_gemm_args;
 F2I_API f2i_status f2i_gemm(f2i_context *ctx, const f2i_gemm_args *args);
 
+typedef int32_t f2i_activation_kind;
+enum {
+  F2I_ACTIVATION_NONE = 0,
+  F2I_RELU = 1,       /* max(x, 0) */
+  F2I_SILU = 2,       /* x / (1 + exp(-x)) */
+  F2I_GELU_ERF = 3,   /* x (1 + erf(x / sqrt(2))) / 2 */
+  F2I_GELU_TANH = 4,  /* x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2 */
+  F2I_GELU_QUICK = 5  /* x / (1 + exp(-1.702 x)) */
+};
+
+/* y[m,n] = activation(x[m,k] w[n,k]^T + bias[1,n]) + residual[m,n]; bias and
+ * residual may have a NULL buffer. w is cut into `shards` matrices of k columns
+ * whose rows follow each other, at most F2I_MAX_SHARDS; the list is copied.
+ * x, bias, residual, y: f32 with w of f32, f16 or bf16, or f64 with w of f64. */
+enum { F2I_MAX_SHARDS = 32 };
+typedef struct f2i_linear_args {
+  uint32_t struct_size;
+  f2i_activation_kind activation;
+  int32_t shards;
+  int32_t reserved;
+  const f2i_matrix *w;
+  f2i_matrix x, bias, residual, y;
+} f2i_linear_args;
+F2I_API f2i_status f2i_linear(f2i_context *ctx, const f2i_linear_args *args);
+
+/* y = kind(x). y may be x. f32, f64. */
+typedef struct f2i_activation_args {
+  uint32_t struct_size;
+  f2i_activation_kind kind;
+  f2i_matrix x, y;
+} f2i_activation_args;
+F2I_API f2i_status f2i_activation(f2i_context *ctx, const f2i_activation_args *args);
+
+/* y[m,n] = x[:, :n] kind(x[:, n:]) for x[m,2n]. f32, f64. */
+typedef struct f2i_gated_activation_args {
+  uint32_t struct_size;
+  f2i_activation_kind kind;
+  f2i_matrix x, y;
+} f2i_gated_activation_args;
+F2I_API f2i_status f2i_gated_activation(f2i_context *ctx, const f2i_gated_activation_args *args);
+
 /* y = alpha x x^T [rows, rows] (columns = 0) or alpha x^T x [cols, cols]
  * (columns = 1). One triangle is computed, both are stored. f32, f64. */
 typedef struct f2i_gram_args {

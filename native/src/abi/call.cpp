@@ -95,6 +95,11 @@ bool AnyCall::flag(const char *field, int32_t value) const {
   return value != 0;
 }
 
+f2i_activation_kind AnyCall::activation(const char *field, f2i_activation_kind kind) const {
+  if (kind < F2I_ACTIVATION_NONE || kind > F2I_GELU_QUICK) invalid("%s: expected 0 to 5, found %d", field, kind);
+  return kind;
+}
+
 void AnyCall::reserved(int32_t value) const {
   if (value != 0) invalid("reserved: expected 0, found %d", value);
 }

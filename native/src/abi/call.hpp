@@ -25,6 +25,8 @@ public:
 
   /// 0 or 1.
   bool flag(const char *field, int32_t value) const;
+  /// One of f2i_activation_kind.
+  f2i_activation_kind activation(const char *field, f2i_activation_kind kind) const;
   /// A field that is kept for later versions: 0.
   void reserved(int32_t value) const;
 

@@ -2,6 +2,8 @@
 // strides have been checked by src/abi.cpp: a driver may rely on them.
 #pragma once
 
+#include <vector>
+
 #include "runtime/exec.hpp"
 
 namespace f2i::cpu {
@@ -12,6 +14,25 @@ struct Gemm {
   View a, b, c, bias, y;
 };
 f2i_status gemm(Exec &ex, const Gemm &op);
+
+struct Linear {
+  f2i_activation_kind activation = F2I_ACTIVATION_NONE;
+  View x, bias, residual, y;
+  std::vector<View> weights;
+};
+f2i_status linear(Exec &ex, const Linear &op);
+
+struct Activation {
+  f2i_activation_kind kind = F2I_ACTIVATION_NONE;
+  View x, y;
+};
+f2i_status activation(Exec &ex, const Activation &op);
+
+struct GatedActivation {
+  f2i_activation_kind kind = F2I_ACTIVATION_NONE;
+  View x, y;
+};
+f2i_status gated_activation(Exec &ex, const GatedActivation &op);
 
 struct Gram {
   bool columns = false;

@@ -3,7 +3,7 @@
 #include "cpu/gemm_kernel.hpp"
 
 #if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
+#include "cpu/half.inc"
 
 #define F2I_UNROLL _Pragma("GCC unroll 32")
 

@@ -1,6 +1,7 @@
 // Dense kernels for any machine: vectors of 16 bytes by the compiler's vector extension, which it
 // maps to SSE2, NEON or plain scalars. 4 x 2 vectors of sums suit 16 registers.
 #include "cpu/gemm_kernel.hpp"
+#include "cpu/half.inc"
 
 #define F2I_UNROLL _Pragma("GCC unroll 32")
 

@@ -102,7 +102,8 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
         do {
           if (ex.cancelled()) return;
           const int64_t length = std::min(step, k1 - p);
-          kernel.pack_b(length, cols, b.at(p, j), b.row, b.col, packed);
+          if (op.half) op.pack_half(length, cols, op.half + p * b.row + j * b.col, b.col, packed);
+          else kernel.pack_b(length, cols, b.at(p, j), b.row, b.col, packed);
           GemmTarget<T> target{};
           target.accumulate = op.accumulate || p > 0;
           target.alpha = op.alpha;
@@ -129,6 +130,7 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
           }
           p += step;
         } while (p < k1);
+        if (op.finish && k1 == op.k) (*op.finish)(m0 + i, end - i, j, cols);
       });
       k0 = k1;
     } while (k0 < op.k);

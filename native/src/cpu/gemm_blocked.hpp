@@ -24,6 +24,9 @@ template <class T> struct Strided {
 template <class T> struct Product {
   int64_t m = 0, n = 0, k = 0;
   Strided<T> a, b;
+  /// b in half precision, read through the strides of `b` (b.row = 1): what packs it, and its bits.
+  decltype(GemmKernel<T>::pack_f16) pack_half = nullptr;
+  const uint16_t *half = nullptr;
   T alpha = 1, beta = 0;
   const T *c = nullptr; // may be y
   int64_t ldc = 0;
@@ -37,6 +40,8 @@ template <class T> struct Product {
   bool serial = false;
   /// Run once, as the first task beside the tiles of y.
   const std::function<void()> *beside = nullptr;
+  /// Called once for every rectangle of y (row, rows, column, columns) when it is done and in cache.
+  const std::function<void(int64_t, int64_t, int64_t, int64_t)> *finish = nullptr;
 
   static constexpr int64_t full = INT64_MAX / 2;
 };

@@ -36,6 +36,10 @@ template <class T> struct GemmKernel {
   void (*pack_a)(int64_t m, int64_t k, const T *a, int64_t row, int64_t col, T *packed);
   /// Packs n columns of B, element (p, j) at b[p row + j col].
   void (*pack_b)(int64_t k, int64_t n, const T *b, int64_t row, int64_t col, T *packed);
+  /// Packs n columns of B stored in half precision, element (p, j) at b[p + j col]; null in tables of
+  /// f64.
+  void (*pack_f16)(int64_t k, int64_t n, const void *b, int64_t col, T *packed);
+  void (*pack_bf16)(int64_t k, int64_t n, const void *b, int64_t col, T *packed);
   /// The inverse of pack_b.
   void (*unpack_b)(int64_t k, int64_t n, const T *packed, T *b, int64_t row, int64_t col);
   /// target[m, n] from packed A and B. Register tiles that lie wholly in j > i + diagonal are left

@@ -12,7 +12,7 @@ constexpr int64_t most_sums = 4096; // of any kernel's thin product
 } // namespace
 
 template <class T> bool is_thin(const GemmKernel<T> &kernel, const Product<T> &op) {
-  if (op.diagonal != Product<T>::full || op.serial || op.beside) return false;
+  if (op.diagonal != Product<T>::full || op.serial || op.beside || op.half) return false;
   const bool by_rows = op.m <= op.n;
   const Strided<T> &x = by_rows ? op.b : op.a;
   const bool readable = (x.row == 1 && x.col >= 0) || (x.col == 1 && x.row >= 0);
@@ -64,6 +64,9 @@ f2i_status thin_product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T
           *y = value;
         }
       }
+      if (!op.finish || k0 + k < op.k) return;
+      if (by_rows) (*op.finish)(0, r, j0, cols);
+      else (*op.finish)(j0, cols, 0, r);
     });
   }
   return ex.cancelled() ? F2I_CANCELLED : F2I_OK;

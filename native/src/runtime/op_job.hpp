@@ -1,7 +1,6 @@
 // A queued op: poison, cancellation and storage around a driver's call.
 #pragma once
 
-#include <array>
 #include <vector>
 
 #include "runtime/context.hpp"
@@ -23,15 +22,17 @@ class OpJob : public Job {
 public:
   /// name: a string that outlives the job.
   OpJob(f2i_context &context, const char *name)
-      : context_(context), name_(name), tag_(context.tag), token_(context.token) {}
+      : context_(context), name_(name), tag_(context.tag), token_(context.token) {
+    operands_.reserve(8);
+  }
 
-  void bind(const Operand &operand) { operands_.at(count_++) = operand; }
+  void bind(const Operand &operand) { operands_.push_back(operand); }
   /// Copies a list that the driver reads.
   const int32_t *copy_list(const int32_t *list, int64_t count) {
     return lists_.emplace_back(list, list + count).data();
   }
   const Operand *begin() const { return operands_.data(); }
-  const Operand *end() const { return operands_.data() + count_; }
+  const Operand *end() const { return operands_.data() + operands_.size(); }
 
   void run() noexcept final;
 
@@ -46,8 +47,7 @@ private:
   const char *const name_;
   const uint64_t tag_;
   const CancelFlag token_;
-  std::array<Operand, 6> operands_;
-  size_t count_ = 0;
+  std::vector<Operand> operands_;
   std::vector<std::vector<int32_t>> lists_;
 };
 

@@ -3,8 +3,8 @@
 //
 //   [0]          tag of the op
 //   [1]          handle of its cancellation token, 0 for none
-//   [2 .. 7]     its scalars
-//   [8 + 6 i ..] operand i: handle of the buffer (0 for none), byte offset,
+//   [2 .. 15]    its scalars
+//   [16 + 6 i ..] operand i: handle of the buffer (0 for none), byte offset,
 //                rows, columns, leading dimension, dtype
 #pragma once
 
@@ -18,7 +18,7 @@ namespace f2i::node {
 
 class Arguments {
 public:
-  static constexpr size_t kLength = 128;
+  static constexpr size_t kLength = 256;
 
   Arguments(const double *values, const Handles<f2i_buffer> &buffers) : values_(values), buffers_(buffers) {}
 
@@ -29,16 +29,25 @@ public:
 
   /// Reads the operands, in order, into the given matrices.
   template <class... Matrix> void operands(Matrix &...matrix) {
-    const double *at = values_ + 8;
+    const double *at = values_ + kOperands;
     ((read(at, matrix), at += 6), ...);
+  }
+
+  /// Reads operand i, for ops with a list of them.
+  f2i_matrix operand(size_t i) {
+    f2i_matrix matrix = {};
+    read(values_ + kOperands + 6 * i, matrix);
+    return matrix;
   }
 
   /// The first operand whose buffer was freed or never existed, or -1.
   int stale_operand() const { return stale_; }
 
 private:
+  static constexpr size_t kOperands = 16;
+
   void read(const double *at, f2i_matrix &matrix) {
-    const int index = static_cast<int>(at - values_ - 8) / 6;
+    const int index = static_cast<int>(at - values_ - kOperands) / 6;
     if (at[0] != 0) {
       matrix.buffer = buffers_.find(at[0]);
       if (!matrix.buffer && stale_ < 0) stale_ = index;

@@ -48,6 +48,7 @@ public:
   void wait_ended();
 
   // ---- ops.cc --------------------------------------------------------------
+  void activation(const Napi::CallbackInfo &info);
   void cast(const Napi::CallbackInfo &info);
   void cholesky_factor(const Napi::CallbackInfo &info);
   void cholesky_solve(const Napi::CallbackInfo &info);
@@ -55,9 +56,11 @@ public:
   void cosine_matrix(const Napi::CallbackInfo &info);
   void eigh(const Napi::CallbackInfo &info);
   void elementwise(const Napi::CallbackInfo &info);
+  void gated_activation(const Napi::CallbackInfo &info);
   void gather(const Napi::CallbackInfo &info);
   void gemm(const Napi::CallbackInfo &info);
   void gram(const Napi::CallbackInfo &info);
+  void linear(const Napi::CallbackInfo &info);
   void pearson_columns(const Napi::CallbackInfo &info);
   void standardize(const Napi::CallbackInfo &info);
   void top_k(const Napi::CallbackInfo &info);

@@ -20,6 +20,14 @@ void Context::enqueue(f2i_status (*op)(f2i_context *, const Args *), const Args 
   check(op(context, &args));
 }
 
+void Context::activation(const Napi::CallbackInfo &) {
+  f2i_activation_args args = F2I_INIT(f2i_activation_args);
+  Arguments from = arguments();
+  args.kind = from.integer(0);
+  from.operands(args.x, args.y);
+  enqueue(f2i_activation, args, from);
+}
+
 void Context::cast(const Napi::CallbackInfo &) {
   f2i_cast_args args = F2I_INIT(f2i_cast_args);
   Arguments from = arguments();
@@ -73,6 +81,14 @@ void Context::elementwise(const Napi::CallbackInfo &) {
   enqueue(f2i_elementwise, args, from);
 }
 
+void Context::gated_activation(const Napi::CallbackInfo &) {
+  f2i_gated_activation_args args = F2I_INIT(f2i_gated_activation_args);
+  Arguments from = arguments();
+  args.kind = from.integer(0);
+  from.operands(args.x, args.y);
+  enqueue(f2i_gated_activation, args, from);
+}
+
 /// gather(rows?: Int32Array, cols?: Int32Array): the core copies the lists.
 void Context::gather(const Napi::CallbackInfo &info) {
   const auto list = [](const Napi::Value &value) -> const int32_t * {
@@ -108,6 +124,19 @@ void Context::gram(const Napi::CallbackInfo &) {
   args.alpha = from.number(1);
   from.operands(args.x, args.y);
   enqueue(f2i_gram, args, from);
+}
+
+/// The weights are the operands behind y; the core copies the list.
+void Context::linear(const Napi::CallbackInfo &) {
+  f2i_linear_args args = F2I_INIT(f2i_linear_args);
+  Arguments from = arguments();
+  args.activation = from.integer(0);
+  args.shards = from.integer(1);
+  from.operands(args.x, args.bias, args.residual, args.y);
+  f2i_matrix weights[F2I_MAX_SHARDS] = {};
+  for (int i = 0; i < args.shards && i < F2I_MAX_SHARDS; ++i) weights[i] = from.operand(4 + i);
+  args.w = weights;
+  enqueue(f2i_linear, args, from);
 }
 
 void Context::pearson_columns(const Napi::CallbackInfo &) {

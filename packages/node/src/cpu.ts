@@ -21,7 +21,7 @@ import {
   type TensorSpec,
 } from '@fmri2image/core';
 import { ISAS, type Isa, type NativeContext } from './native/addon.ts';
-import { Arguments, type NativeStorage } from './native/arguments.ts';
+import { Arguments, MOST_OPERANDS, type NativeStorage } from './native/arguments.ts';
 import { encoders } from './native/encode.ts';
 import { isNativeError, translate } from './native/failure.ts';
 import { loadAddon } from './native/load.ts';
@@ -93,7 +93,8 @@ export class CpuBackend extends Backend {
     };
   }
 
-  supports(op: OpSpec, _inputs: readonly (TensorSpec | undefined)[], _attributes: Attributes): true | string {
+  supports(op: OpSpec, inputs: readonly (TensorSpec | undefined)[], _attributes: Attributes): true | string {
+    if (inputs.length >= MOST_OPERANDS) return `the cpu backend takes fewer than ${MOST_OPERANDS} operands`;
     return Object.hasOwn(encoders, op.name) || `the cpu backend has no ${op.name}`;
   }
 

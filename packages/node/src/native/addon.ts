@@ -55,6 +55,7 @@ export interface NativeContext extends NativeOps {
 
 /** Ops take their arguments from the array that the context was made with: see `arguments.ts`. */
 export interface NativeOps {
+  activation(): void;
   cast(): void;
   choleskyFactor(): void;
   choleskySolve(): void;
@@ -62,9 +63,11 @@ export interface NativeOps {
   cosineMatrix(): void;
   eigh(): void;
   elementwise(): void;
+  gatedActivation(): void;
   gather(rows: Int32Array | undefined, cols: Int32Array | undefined): void;
   gemm(): void;
   gram(): void;
+  linear(): void;
   pearsonColumns(): void;
   standardize(): void;
   topK(): void;

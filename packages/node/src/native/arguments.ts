@@ -10,8 +10,11 @@ export interface NativeStorage extends Storage {
 const DTYPES: Readonly<Record<DType, number>> = { f32: 0, f64: 1, f16: 2, bf16: 3, i32: 4, u8: 5 };
 
 const SCALARS = 2;
-const OPERANDS = 8;
+const OPERANDS = 16;
 const OPERAND = 6;
+const LENGTH = 256;
+/** As many as one op can have. */
+export const MOST_OPERANDS = Math.floor((LENGTH - OPERANDS) / OPERAND);
 
 /**
  * Packs the arguments of one op into an array that the native side reads in place; the layout is described in
@@ -19,7 +22,7 @@ const OPERAND = 6;
  */
 export class Arguments {
   /** Given to the context once. */
-  readonly values = new Float64Array(128);
+  readonly values = new Float64Array(LENGTH);
 
   begin(tag: number, token: number): void {
     this.values[0] = tag;

@@ -1,4 +1,4 @@
-import type { Attributes, BinaryKind, Operand, UnaryKind } from '@fmri2image/core';
+import type { Attributes, BinaryKind, FusedActivation, Operand, UnaryKind } from '@fmri2image/core';
 import type { NativeOps } from './addon.ts';
 import type { Arguments } from './arguments.ts';
 
@@ -27,11 +27,26 @@ const KINDS: Readonly<Record<BinaryKind | UnaryKind, number>> = {
   log: 21,
 };
 
+/** Activations by their number in `f2i.h`. */
+const ACTIVATIONS: Readonly<Record<FusedActivation, number>> = {
+  none: 0,
+  relu: 1,
+  silu: 2,
+  gelu_erf: 3,
+  gelu_tanh: 4,
+  gelu_quick: 5,
+};
+
 /**
  * One function an op, mirrored by `binding/ops.cc`: scalars and operands are packed in the order in which they
  * are read there.
  */
 export const encoders: Readonly<Record<string, Encoder>> = {
+  activation(native, args, { inputs: [x], outputs: [y], attributes: { kind } }) {
+    args.scalars(ACTIVATIONS[kind as FusedActivation]).operands(x, y);
+    native.activation();
+  },
+
   cast(native, args, { inputs: [x], outputs: [y] }) {
     args.operands(x, y);
     native.cast();
@@ -67,6 +82,11 @@ export const encoders: Readonly<Record<string, Encoder>> = {
     native.elementwise();
   },
 
+  gated_activation(native, args, { inputs: [x], outputs: [y], attributes: { kind } }) {
+    args.scalars(ACTIVATIONS[kind as FusedActivation]).operands(x, y);
+    native.gatedActivation();
+  },
+
   gather(native, args, { inputs: [x], outputs: [y], attributes: { rows, cols } }) {
     args.operands(x, y);
     native.gather(rows as Int32Array | undefined, cols as Int32Array | undefined);
@@ -80,6 +100,17 @@ export const encoders: Readonly<Record<string, Encoder>> = {
   gram(native, args, { inputs: [x], outputs: [y], attributes: { columns, alpha } }) {
     args.scalars(Number(columns), Number(alpha)).operands(x, y);
     native.gram();
+  },
+
+  linear(
+    native,
+    args,
+    { inputs: [x, bias, residual, ...weights], outputs: [y], attributes: { activation } },
+  ) {
+    args
+      .scalars(ACTIVATIONS[activation as FusedActivation], weights.length)
+      .operands(x, bias, residual, y, ...weights);
+    native.linear();
   },
 
   pearson_columns(native, args, { inputs: [a, b], outputs: [y] }) {
