@@ -1,3 +1,4 @@
+import { pacer } from '../../data/pause.ts';
 import { F2iError } from '../../error.ts';
 import { columnStats, gather, gemm, type OpOptions, standardize } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
@@ -287,8 +288,10 @@ async function linearFields(
   const count = theta.length / voxels;
   const painter = new FieldPainter(model, visual, ...size);
   const fields = new Float32Array(voxels * painter.pixels);
+  const breathe = pacer(options.signal, 'the receptive fields');
   for (let v = 0; v < voxels; v++) {
     painter.paint(theta.subarray(v * count, (v + 1) * count), fields, v, 1, 1);
+    if (v % 16 === 0) await breathe();
   }
   const [predicted, overlaps] = (await backend.compute(() => {
     const painted = backend.tensor(fields, [voxels, painter.pixels]);

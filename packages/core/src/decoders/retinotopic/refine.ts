@@ -1,4 +1,4 @@
-import { nextTurn } from '../../data/pause.ts';
+import { nextTurn, pacer } from '../../data/pause.ts';
 import { throwIfAborted } from '../../error.ts';
 import { gemm, type OpOptions } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
@@ -246,8 +246,10 @@ async function evaluate(
   const rows = withDerivatives ? 1 + spatialCount(model) : 1;
   const painter = new FieldPainter(model, visual, ...size);
   const fields = new Float32Array(rows * voxels * painter.pixels);
+  const breathe = pacer(options.signal, 'the refinement of receptive fields');
   for (let v = 0; v < voxels; v++) {
     painter.paint(theta.subarray(v * count, (v + 1) * count), fields, v, rows, voxels);
+    if (v % 16 === 0) await breathe();
   }
   const columns = rows * voxels;
   let predicted: Float32Array;
@@ -276,6 +278,7 @@ async function evaluate(
     const row = predicted.subarray(t * width, (t + 1) * width);
     const d = Array.from({ length: derivatives }, (_, j) => row.subarray((j + 1) * voxels, (j + 2) * voxels));
     products.add(row.subarray(0, voxels), d, responses.subarray(t * voxels, (t + 1) * voxels));
+    await breathe();
   }
   return products;
 }
