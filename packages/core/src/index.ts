@@ -18,4 +18,5 @@ export * from './rows.ts';
 export * from './simulate/index.ts';
 export * from './tensor.ts';
 export * from './version.ts';
+export * from './weights/index.ts';
 export * from './worker/index.ts';

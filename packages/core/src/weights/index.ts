@@ -1,0 +1,13 @@
+export { type MatchedWeight, type MatchedWeights, matchWeights } from './match.ts';
+export { countParameters, openShardedWeights, openWeights } from './open.ts';
+export { roundElements, type WeightType } from './round.ts';
+export {
+  defineSchema,
+  type ExpectedWeight,
+  expectedWeights,
+  type ModelSizes,
+  type WeightRule,
+  type WeightSchema,
+} from './schema.ts';
+export * from './schemas/index.ts';
+export { mergeWeights, streamWeight, type WeightEntry, type WeightSource, weightSource } from './source.ts';
