@@ -2,7 +2,7 @@ import type { Backend } from '../src/backend.ts';
 import { fromNumbers, roundTo, toNumbers } from '../src/convert.ts';
 import { type DType, type HostArray, isFloat } from '../src/dtype.ts';
 import { F2iError } from '../src/error.ts';
-import { runOp } from '../src/ops/op.ts';
+import { runOn } from '../src/ops/op.ts';
 import { createRandom } from '../src/random.ts';
 import { referenceKernels } from '../src/reference/index.ts';
 import type { View } from '../src/reference/kernel.ts';
@@ -179,11 +179,11 @@ async function runCase(backend: Backend, { op, check }: Suite, aCase: OpCase, dt
   try {
     if (aCase.throws) {
       const { code, message } = aCase.throws;
-      mustThrow(() => runOp(op, inputs, aCase.attributes, {}), code, message);
+      mustThrow(() => runOn(backend, op, inputs, aCase.attributes, {}), code, message);
       return { worst: 0, message: '' };
     }
     const specs = op.infer(inputs, aCase.attributes);
-    const outputs = runOp(op, inputs, aCase.attributes, {});
+    const outputs = runOn(backend, op, inputs, aCase.attributes, {});
     try {
       if (aCase.rejects) {
         await mustFail(backend, outputs, aCase.rejects, op.name);

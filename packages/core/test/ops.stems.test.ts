@@ -16,6 +16,48 @@ interface Place {
   readonly shared: readonly string[];
 }
 
+/** Ops of networks whose kernels follow: whoever writes one takes it from the device's list. */
+const NO_CPU_KERNEL_YET = [
+  'activation',
+  'adaptive_max_pool1d',
+  'attention',
+  'concat',
+  'conv2d',
+  'gated_activation',
+  'group_norm',
+  'layer_norm',
+  'linear',
+  'permute',
+  'random_normal',
+  'relative_position_bias',
+  'resize2d',
+  'rotary',
+  'slice',
+  'softmax',
+  'upsample_nearest',
+] as const;
+const NO_WGSL_KERNEL_YET = [
+  'activation',
+  'adaptive_max_pool1d',
+  'attention',
+  'concat',
+  'conv2d',
+  'gated_activation',
+  'group_norm',
+  'layer_norm',
+  'linear',
+  'permute',
+  'random_normal',
+  'relative_position_bias',
+  'resize2d',
+  'rotary',
+  'slice',
+  'softmax',
+  'upsample_nearest',
+] as const;
+const withoutKernel = (list: readonly string[]) =>
+  Object.fromEntries(list.map((op) => [op, 'no kernel yet']));
+
 const places: readonly Place[] = [
   { folder: 'packages/core/src/ops', extension: 'ts', shared: ['index', 'op'] },
   {
@@ -27,11 +69,13 @@ const places: readonly Place[] = [
   {
     folder: 'native/src/cpu',
     extension: 'cpp',
+    gaps: withoutKernel(NO_CPU_KERNEL_YET),
     shared: ['README', 'drivers', 'select', 'simd', 'tiles'],
   },
   {
     folder: 'packages/web/src/kernels',
     extension: 'ts',
+    gaps: withoutKernel(NO_WGSL_KERNEL_YET),
     shared: ['bits', 'cholesky_block', 'columns', 'grid', 'index', 'kernel', 'product', 'solve', 'status'],
   },
   { folder: 'benchmarks/shapes', extension: 'json', shared: [] },

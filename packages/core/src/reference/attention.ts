@@ -4,7 +4,7 @@ import {
   attentionExtents,
   visibleKeys,
 } from '../ops/attention.ts';
-import type { ReferenceKernel, View } from './kernel.ts';
+import { dot, type ReferenceKernel, type View } from './kernel.ts';
 
 type Inputs = readonly (View | undefined)[];
 
@@ -52,8 +52,7 @@ export function logitsOf(
     const real = j - nullKeys;
     if (j >= visible || (real >= 0 && mask && mask.data[b * keys + real] === 0)) return -Infinity;
     const key = real < 0 ? nullRow(nullKey!, h, dim) : keyRow(k!, extents, attributes, b, h, real, dim);
-    let product = 0;
-    for (let l = 0; l < dim; l++) product += query[l]! * key[l]!;
+    let product = dot(query, 0, key, 0, dim);
     if (cosine) product /= normOf(query) * normOf(key);
     let logit = scale * product;
     if (bias) {
@@ -112,5 +111,5 @@ function nullRow(view: View, h: number, length: number): Float64Array {
 
 /** The norm that a vector is divided by: as `torch.nn.functional.normalize` has it. */
 function normOf(vector: Float64Array): number {
-  return Math.max(Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)), 1e-12);
+  return Math.max(Math.sqrt(dot(vector, 0, vector, 0, vector.length)), 1e-12);
 }

@@ -37,6 +37,8 @@ export function philox(counter: Words, key: readonly [number, number]): Words {
 
 /** High and low word of a product of 32-bit words. */
 function product(a: number, b: number): [high: number, low: number] {
-  const wide = BigInt(a) * BigInt(b);
-  return [Number(wide >> 32n), Number(wide & 0xffffffffn)];
+  // A 16-bit half times a 32-bit word is exact in float64.
+  const [top, bottom] = [(a >>> 16) * b, (a & 0xffff) * b];
+  const middle = (top % 2 ** 16) * 2 ** 16 + bottom;
+  return [Math.floor(top / 2 ** 16) + Math.floor(middle / 2 ** 32), Math.imul(a, b) >>> 0];
 }
