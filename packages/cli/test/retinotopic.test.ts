@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encodeNpy } from '@fmri2image/core';
+import { simulateBars } from '@fmri2image/core/conformance';
 import { beforeAll, expect, it } from 'vitest';
-import { simulateBars } from '../../core/test/retinotopic/simulated.ts';
 import { run, temporaryFolder } from './run.ts';
 
 const folder = temporaryFolder();

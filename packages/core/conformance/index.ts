@@ -1,4 +1,11 @@
 export {
+  gaussianField,
+  responseToFrame,
+  type SimulateBarsOptions,
+  type SimulatedBars,
+  simulateBars,
+} from './bars.ts';
+export {
   type BundleCheck,
   checkBundles,
   KEPT_BUNDLES,

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type SimulatedBars, simulateBars } from '../conformance/bars.ts';
 import {
   type Backend,
   createRandom,
@@ -13,7 +14,6 @@ import {
   type RetinotopicTrainingData,
   saveBundle,
 } from '../src/index.ts';
-import { type SimulatedBars, simulateBars } from './retinotopic/simulated.ts';
 
 let backend: Backend;
 beforeEach(() => {

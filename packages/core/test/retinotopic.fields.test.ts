@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { gaussianField, responseToFrame, simulateBars } from '../conformance/bars.ts';
 import { pixelExtent } from '../src/decoders/retinotopic/fields.ts';
 import { gridOverlaps, matchGrid, paintGrid } from '../src/decoders/retinotopic/grid.ts';
 import { CANONICAL_HRF, hrfArea, hrfCurve, hrfKernel, hrfSeconds } from '../src/decoders/retinotopic/hrf.ts';
@@ -14,7 +15,6 @@ import {
   volumePositions,
 } from '../src/decoders/retinotopic/timing.ts';
 import { columnStats, ReferenceBackend, standardize } from '../src/index.ts';
-import { gaussianField, responseToFrame, simulateBars } from './retinotopic/simulated.ts';
 
 const backend = new ReferenceBackend();
 afterAll(() => backend.dispose());

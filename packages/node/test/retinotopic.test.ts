@@ -6,8 +6,8 @@ import {
   type RetinotopicDecoderOptions,
   saveBundle,
 } from '@fmri2image/core';
+import { type SimulatedBars, simulateBars } from '@fmri2image/core/conformance';
 import { afterAll, expect, it } from 'vitest';
-import { type SimulatedBars, simulateBars } from '../../core/test/retinotopic/simulated.ts';
 import { CpuBackend } from '../src/index.ts';
 
 const cpu = new CpuBackend();

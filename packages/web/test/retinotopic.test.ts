@@ -1,6 +1,6 @@
 import { createReferenceBackend, RetinotopicDecoder, type RetinotopicDecoderOptions } from '@fmri2image/core';
+import { simulateBars } from '@fmri2image/core/conformance';
 import { expect, it } from 'vitest';
-import { simulateBars } from '../../core/test/retinotopic/simulated.ts';
 import { createWebBackend } from '../src/index.ts';
 import { describeOnDevice } from './available.ts';
 

@@ -7,7 +7,7 @@ export const adaptiveMaxPool1d: ReferenceKernel<AdaptiveMaxPool1dAttributes> = (
     const [row, i] = [Math.floor(index / size), index % size];
     const start = Math.floor((i * length) / size);
     const end = Math.ceil(((i + 1) * length) / size);
-    const window = x!.data.subarray(row * length + start, row * length + end);
-    y!.data[index] = window.reduce((max, value) => Math.max(max, value), -Infinity);
+    const range = x!.data.subarray(row * length + start, row * length + end);
+    y!.data[index] = range.reduce((max, value) => Math.max(max, value), -Infinity);
   }
 };

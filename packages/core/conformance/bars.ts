@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '../../src/index.ts';
+import { createRandom, type Random } from '../src/index.ts';
 
 /** A moving bar seen by voxels with known receptive fields: plain loops, no code of the decoder. */
 export interface SimulatedBars {
