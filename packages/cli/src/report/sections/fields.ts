@@ -1,3 +1,4 @@
+import type { ReceptiveFields } from '@fmri2image/core';
 import { isRetinotopic, type ReportData } from '../data.ts';
 import { median, short } from '../format.ts';
 import { type Html, html } from '../html.ts';
@@ -16,13 +17,22 @@ export const fieldsSection: Section = {
     return html`<p>The decoder inverts a model of what each voxel responds to: a spot of the visual field, fitted to the training data alone.${whose}</p>
 <div class="plots">
 ${plot(data, 'receptive-fields', 'Centres (dots) and sizes (circles of one standard deviation) in the visual field; the frame is the edge of the pictures.')}
-${plot(data, 'size-eccentricity', 'Size (one standard deviation) against eccentricity; the line joins the medians of ten equal groups.')}
+${plot(data, 'size-eccentricity', `Size (one standard deviation) against eccentricity; the line joins the medians of ten equal groups.${unresolved(folds[0]?.maps?.fields)}`)}
 ${plot(data, 'fit', 'How well the selected voxels are predicted in the training data.')}
 ${plot(data, 'hrf', 'The haemodynamic response that the model uses.')}
 </div>
 ${foldTable(data)}`;
   },
 };
+
+/** Fields that are as small as the fit allows: how small they are, the pictures cannot tell. */
+function unresolved(fields: ReceptiveFields | undefined): string {
+  if (!fields || fields.size.length === 0) return '';
+  const smallest = fields.size.reduce((least, size) => Math.min(least, size));
+  const count = fields.size.reduce((sum, size) => sum + (size <= smallest * 1.001 ? 1 : 0), 0);
+  if (count < 3) return '';
+  return ` ${count} fields lie at ${short(smallest)} ${fields.unit}, the smallest size that is tried: they are finer than the pixels of these pictures can tell.`;
+}
 
 function foldTable({ folds }: ReportData): Html {
   const rows = folds.flatMap(({ heldOut, maps }) => {
