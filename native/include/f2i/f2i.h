@@ -253,6 +253,37 @@ typedef struct f2i_gated_activation_args {
 } f2i_gated_activation_args;
 F2I_API f2i_status f2i_gated_activation(f2i_context *ctx, const f2i_gated_activation_args *args);
 
+typedef int32_t f2i_attention_layout;
+enum {
+  F2I_HEADS_FIRST = 0, /* rows of q, y and of k, v of their own heads: [batch, heads, n] */
+  F2I_HEADS_INSIDE = 1 /* [batch, n, heads] */
+};
+
+/* y = softmax(scale q k^T + bias) v for every head of every batch entry, by an
+ * online softmax: memory grows with n + m, never with n m.
+ *   q  [batch heads n, d]      y  [batch heads n, e]
+ *   k  [batch heads m, d], or [batch m, d] for all heads (shared = 1); v like k, e columns
+ *   null_key, null_value [1 or heads, d (e)]: a key and value before all others;
+ *      both or neither. M = m + 1 with it, else m
+ *   bias [(batch or 1) (heads or 1) n, M], added to the logits; bias_batch and
+ *      bias_heads say which. -infinity hides a key
+ *   mask [batch, m], u8: 0 hides a key (never the null key), whose k and v are not looked at
+ *   lse  [batch heads, n]: log of the sum of exponentials of the logits
+ * cosine: rows of q and keys are divided by their norms (at least 1e-12) first.
+ * causal: query i sees the first i + 1 + M - n keys. A query that sees no key
+ * gives zeros, lse -infinity. Weights below e^-87 of the largest may count as 0.
+ * null_key, null_value, bias, mask and lse may have a NULL buffer. f32, f64. */
+typedef struct f2i_attention_args {
+  uint32_t struct_size;
+  f2i_attention_layout layout;
+  int32_t cosine, causal, shared, bias_batch, bias_heads;
+  int32_t reserved;
+  int64_t batch, heads;
+  double scale;
+  f2i_matrix q, k, v, null_key, null_value, bias, mask, y, lse;
+} f2i_attention_args;
+F2I_API f2i_status f2i_attention(f2i_context *ctx, const f2i_attention_args *args);
+
 /* y = alpha x x^T [rows, rows] (columns = 0) or alpha x^T x [cols, cols]
  * (columns = 1). One triangle is computed, both are stored. f32, f64. */
 typedef struct f2i_gram_args {

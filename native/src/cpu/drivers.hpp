@@ -34,6 +34,18 @@ struct GatedActivation {
 };
 f2i_status gated_activation(Exec &ex, const GatedActivation &op);
 
+struct Attention {
+  f2i_attention_layout layout = F2I_HEADS_FIRST;
+  bool cosine = false, causal = false;
+  bool shared = false;   // one k and v for all heads
+  bool repeated = false; // the same, but with a null key for each head
+  bool bias_batch = false, bias_heads = false;
+  int64_t batch = 0, heads = 0;
+  double scale = 1;
+  View q, k, v, null_key, null_value, bias, mask, y, lse;
+};
+f2i_status attention(Exec &ex, const Attention &op);
+
 struct Gram {
   bool columns = false;
   double alpha = 1;

@@ -18,15 +18,11 @@ interface Place {
 
 /** Ops of networks whose kernels follow: whoever writes one takes it from the device's list. */
 const NO_CPU_KERNEL_YET = [
-  'activation',
   'adaptive_max_pool1d',
-  'attention',
   'concat',
   'conv2d',
-  'gated_activation',
   'group_norm',
   'layer_norm',
-  'linear',
   'permute',
   'random_normal',
   'relative_position_bias',
@@ -70,7 +66,7 @@ const places: readonly Place[] = [
     folder: 'native/src/cpu',
     extension: 'cpp',
     gaps: withoutKernel(NO_CPU_KERNEL_YET),
-    shared: ['README', 'drivers', 'select', 'simd', 'tiles'],
+    shared: ['README', 'activate', 'drivers', 'exponential', 'half', 'select', 'simd', 'tiles'],
   },
   {
     folder: 'packages/web/src/kernels',

@@ -21,6 +21,7 @@ Napi::Function Context::define(Napi::Env env) {
                          InstanceMethod<&Context::wait>("wait"),
                          InstanceMethod<&Context::sync>("sync"),
                          InstanceMethod<&Context::activation>("activation"),
+                         InstanceMethod<&Context::attention>("attention"),
                          InstanceMethod<&Context::cast>("cast"),
                          InstanceMethod<&Context::cholesky_factor>("choleskyFactor"),
                          InstanceMethod<&Context::cholesky_solve>("choleskySolve"),

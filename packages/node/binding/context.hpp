@@ -49,6 +49,7 @@ public:
 
   // ---- ops.cc --------------------------------------------------------------
   void activation(const Napi::CallbackInfo &info);
+  void attention(const Napi::CallbackInfo &info);
   void cast(const Napi::CallbackInfo &info);
   void cholesky_factor(const Napi::CallbackInfo &info);
   void cholesky_solve(const Napi::CallbackInfo &info);

@@ -28,6 +28,22 @@ void Context::activation(const Napi::CallbackInfo &) {
   enqueue(f2i_activation, args, from);
 }
 
+void Context::attention(const Napi::CallbackInfo &) {
+  f2i_attention_args args = F2I_INIT(f2i_attention_args);
+  Arguments from = arguments();
+  args.layout = from.integer(0);
+  args.cosine = from.integer(1);
+  args.causal = from.integer(2);
+  args.shared = from.integer(3);
+  args.bias_batch = from.integer(4);
+  args.bias_heads = from.integer(5);
+  args.batch = from.integer(6);
+  args.heads = from.integer(7);
+  args.scale = from.number(8);
+  from.operands(args.q, args.k, args.v, args.null_key, args.null_value, args.bias, args.mask, args.y, args.lse);
+  enqueue(f2i_attention, args, from);
+}
+
 void Context::cast(const Napi::CallbackInfo &) {
   f2i_cast_args args = F2I_INIT(f2i_cast_args);
   Arguments from = arguments();

@@ -2,15 +2,11 @@ const NO_KERNEL_YET = 'no kernel yet';
 
 /** What this backend declares that it cannot do, in the words of the conformance runner. */
 export const unsupported: Readonly<Record<string, string>> = {
-  activation: NO_KERNEL_YET,
   adaptive_max_pool1d: NO_KERNEL_YET,
-  attention: NO_KERNEL_YET,
   concat: NO_KERNEL_YET,
   conv2d: NO_KERNEL_YET,
-  gated_activation: NO_KERNEL_YET,
   group_norm: NO_KERNEL_YET,
   layer_norm: NO_KERNEL_YET,
-  linear: NO_KERNEL_YET,
   permute: NO_KERNEL_YET,
   random_normal: NO_KERNEL_YET,
   relative_position_bias: NO_KERNEL_YET,

@@ -56,6 +56,7 @@ export interface NativeContext extends NativeOps {
 /** Ops take their arguments from the array that the context was made with: see `arguments.ts`. */
 export interface NativeOps {
   activation(): void;
+  attention(): void;
   cast(): void;
   choleskyFactor(): void;
   choleskySolve(): void;

@@ -1,4 +1,12 @@
-import type { Attributes, BinaryKind, FusedActivation, Operand, UnaryKind } from '@fmri2image/core';
+import {
+  type AttentionAttributes,
+  type Attributes,
+  attentionExtents,
+  type BinaryKind,
+  type FusedActivation,
+  type Operand,
+  type UnaryKind,
+} from '@fmri2image/core';
 import type { NativeOps } from './addon.ts';
 import type { Arguments } from './arguments.ts';
 
@@ -45,6 +53,23 @@ export const encoders: Readonly<Record<string, Encoder>> = {
   activation(native, args, { inputs: [x], outputs: [y], attributes: { kind } }) {
     args.scalars(ACTIVATIONS[kind as FusedActivation]).operands(x, y);
     native.activation();
+  },
+
+  attention(native, args, { inputs, outputs: [y, lse], attributes }) {
+    const [q, k, v, nullKey, nullValue, bias, mask] = inputs;
+    const { layout, cosine, causal, scale } = attributes as AttentionAttributes;
+    const { batch, heads, shared } = attentionExtents([q, k, v, nullKey], layout);
+    const biasBatch = bias?.shape.length === 4;
+    const biasHeads = bias !== undefined && bias.shape.at(-3) === heads;
+    args
+      .scalars(
+        ...[layout === 'bnhd', cosine, causal, shared, biasBatch, biasHeads].map(Number),
+        batch,
+        heads,
+        scale,
+      )
+      .operands(q, k, v, nullKey, nullValue, bias, mask, y, lse);
+    native.attention();
   },
 
   cast(native, args, { inputs: [x], outputs: [y] }) {

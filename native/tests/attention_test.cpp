@@ -1,0 +1,199 @@
+// attention through the C ABI against the formula in double: every option, odd lengths and dimensions.
+#include "engine.hpp"
+
+#include <memory>
+
+using namespace engine;
+
+namespace {
+
+struct Case {
+  int64_t batch, heads, n, m, d, e;
+  bool shared, inside, cosine, causal, null_key, mask, bias_batch, bias_heads;
+  int bias, null_heads; // 0: none; 1: one null key for all heads
+};
+
+// Dimensions of the field (37, 52, 64, 80, 512) and odd ones, fewer and more keys than a block, fewer
+// and more queries than a panel and a task.
+const Case cases[] = {
+    {1, 1, 1, 1, 1, 1, false, false, false, false, false, false, false, false, 0, 0},
+    {2, 3, 5, 7, 4, 4, false, false, false, false, false, false, false, false, 1, 0},
+    {1, 2, 33, 130, 52, 52, true, true, true, false, true, false, false, true, 1, 0},
+    {2, 2, 40, 300, 37, 20, false, true, false, false, false, true, true, false, 1, 0},
+    {1, 2, 150, 151, 64, 64, false, false, false, true, false, false, false, false, 0, 0},
+    {1, 1, 70, 30, 80, 80, false, false, true, true, true, false, false, false, 0, 0}, // the first see nothing
+    {2, 3, 17, 260, 16, 70, true, true, false, true, true, true, true, true, 1, 1},
+    {1, 1, 9, 120, 512, 512, false, false, false, false, false, false, false, false, 0, 0},
+    {1, 4, 100, 270, 8, 3, true, false, true, false, true, true, false, true, 1, 0},
+};
+
+template <class T> void check_attention(const Case &c, int variant) {
+  const Place places[] = {{0, 0}, {3, 5}, {16, 0}, {1, 2}};
+  const auto place = [&](int i) { return places[(variant + i) % 4]; };
+  const int64_t planes = c.batch * c.heads, all = c.m + (c.null_key ? 1 : 0);
+  const double scale = c.cosine ? 16 : 1 / std::sqrt(static_cast<double>(c.d));
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Matrix<T> q = Matrix<T>(planes * c.n, c.d, place(0)).random(1, 1.5);
+  Matrix<T> k = Matrix<T>((c.shared ? c.batch : planes) * c.m, c.d, place(1)).random(2);
+  Matrix<T> v = Matrix<T>(k.rows, c.e, place(2)).random(3);
+  const Matrix<T> null_key = Matrix<T>(c.null_heads ? c.heads : 1, c.d, place(3)).random(4);
+  const Matrix<T> null_value = Matrix<T>(c.null_heads ? c.heads : 1, c.e, place(0)).random(5);
+  Matrix<T> bias = Matrix<T>((c.bias_batch ? c.batch : 1) * (c.bias_heads ? c.heads : 1) * c.n, all, place(1)).random(6, 2);
+  for (int64_t i = 0; c.bias && i < bias.rows; ++i) bias(i, (i * 5) % all) = static_cast<T>(-infinity);
+  Matrix<uint8_t> mask(c.batch, c.m, place(2));
+  for (int64_t b = 0; b < c.batch; ++b)
+    for (int64_t j = 0; j < c.m; ++j) mask(b, j) = (j * 7 + b) % 5 != 0;
+
+  const auto query_row = [&](int64_t b, int64_t h, int64_t i) {
+    return c.inside ? (b * c.n + i) * c.heads + h : (b * c.heads + h) * c.n + i;
+  };
+  const auto key_row = [&](int64_t b, int64_t h, int64_t j) {
+    return c.shared ? b * c.m + j : c.inside ? (b * c.m + j) * c.heads + h : (b * c.heads + h) * c.m + j;
+  };
+  if (c.mask && (c.shared || !c.inside)) { // what is hidden is not looked at
+    for (int64_t b = 0; b < c.batch; ++b)
+      for (int64_t h = 0; h < c.heads; ++h) v(key_row(b, h, 0), 0) = mask(b, 0) ? v(key_row(b, h, 0), 0) : static_cast<T>(NAN);
+  }
+  std::vector<double> expected(static_cast<size_t>(planes * c.n * c.e)), size(expected.size()), lse;
+  for (int64_t b = 0; b < c.batch; ++b) {
+    for (int64_t h = 0; h < c.heads; ++h) {
+      for (int64_t i = 0; i < c.n; ++i) {
+        std::vector<double> logits;
+        double largest = -infinity;
+        for (int64_t j = 0; j < all; ++j) {
+          const bool null = c.null_key && j == 0;
+          const int64_t real = j - (c.null_key ? 1 : 0);
+          double dot = 0, qq = 0, kk = 0;
+          for (int64_t p = 0; p < c.d; ++p) {
+            const double x = q(query_row(b, h, i), p);
+            const double y = null ? null_key(c.null_heads ? h : 0, p) : k(key_row(b, h, real), p);
+            dot += x * y, qq += x * x, kk += y * y;
+          }
+          if (c.cosine) dot /= std::sqrt(qq * kk);
+          double logit = scale * dot;
+          if (c.bias) {
+            const int64_t plane = (c.bias_batch ? b : 0) * (c.bias_heads ? c.heads : 1) + (c.bias_heads ? h : 0);
+            logit += bias(plane * c.n + i, j);
+          }
+          if (c.causal && j >= i + 1 + all - c.n) logit = -infinity;
+          if (c.mask && !null && !mask(b, real)) logit = -infinity;
+          logits.push_back(logit);
+          largest = std::max(largest, logit);
+        }
+        double sum = 0;
+        for (int64_t j = 0; j < all; ++j) {
+          const double weight = logits[static_cast<size_t>(j)] == -infinity ? 0 : std::exp(logits[static_cast<size_t>(j)] - largest);
+          sum += weight;
+          const bool null = c.null_key && j == 0;
+          for (int64_t p = 0; weight != 0 && p < c.e; ++p) {
+            const double value = null ? null_value(c.null_heads ? h : 0, p) : v(key_row(b, h, j - (c.null_key ? 1 : 0)), p);
+            const auto at = static_cast<size_t>(query_row(b, h, i) * c.e + p);
+            expected[at] += weight * value, size[at] += weight * std::abs(value);
+          }
+        }
+        for (int64_t p = 0; p < c.e; ++p) {
+          const auto at = static_cast<size_t>(query_row(b, h, i) * c.e + p);
+          expected[at] = sum == 0 ? 0 : expected[at] / sum;
+          size[at] = 1e-6 + (sum == 0 ? 0 : size[at] / sum);
+        }
+        lse.push_back(sum == 0 ? -infinity : largest + std::log(sum));
+      }
+    }
+  }
+  expected.insert(expected.end(), lse.begin(), lse.end());
+  for (const double value : lse) size.push_back(1 + (std::isinf(value) ? 0 : std::abs(value)));
+
+  everywhere<T>(
+      "attention case " + std::to_string(variant) + (sizeof(T) == 4 ? " f32" : " f64"),
+      [&](const Engine &engine) {
+        const Device<T> dq(engine, q), dk(engine, k), dv(engine, v), dnull_key(engine, null_key),
+            dnull_value(engine, null_value), dbias(engine, bias), dy(engine, Matrix<T>(planes * c.n, c.e, place(3))),
+            dlse(engine, Matrix<T>(planes, c.n, place(1)));
+        const Device<uint8_t> dmask(engine, mask);
+        f2i_attention_args args = F2I_INIT(f2i_attention_args);
+        args.layout = c.inside ? F2I_HEADS_INSIDE : F2I_HEADS_FIRST;
+        args.cosine = c.cosine, args.causal = c.causal, args.shared = c.shared;
+        args.bias_batch = c.bias && c.bias_batch, args.bias_heads = c.bias && c.bias_heads;
+        args.batch = c.batch, args.heads = c.heads, args.scale = scale;
+        args.q = dq, args.k = dk, args.v = dv, args.y = dy, args.lse = dlse;
+        if (c.null_key) args.null_key = dnull_key, args.null_value = dnull_value;
+        if (c.bias) args.bias = dbias;
+        if (c.mask) args.mask = dmask;
+        ok(f2i_attention(engine, &args));
+        auto found = dy.download().elements();
+        const auto logs = dlse.download().elements();
+        found.insert(found.end(), logs.begin(), logs.end());
+        return found;
+      },
+      [&](const std::vector<T> &found) {
+        // The error of a logit (its size, at most about 40, times u) is a relative error of its weight.
+        return compare(found, expected, epsilon<T> * 60, size);
+      });
+}
+
+} // namespace
+
+TEST(attention_f32) {
+  int variant = 0;
+  for (const Case &c : cases) check_attention<float>(c, variant++);
+}
+TEST(attention_f64) {
+  int variant = 0;
+  for (const Case &c : cases) check_attention<double>(c, variant++);
+}
+
+TEST(no_key_gives_zeros) {
+  const Engine engine;
+  const Device<float> q(engine, Matrix<float>(3, 4).random(1)), k(engine, Matrix<float>(1, 4)),
+      y(engine, Matrix<float>(3, 4));
+  f2i_attention_args args = F2I_INIT(f2i_attention_args);
+  args.batch = args.heads = 1;
+  args.scale = 1;
+  args.q = q, args.k = k, args.v = k, args.y = y;
+  args.k.rows = args.v.rows = 0;
+  ok(f2i_attention(engine, &args));
+  for (const float value : y.download().elements()) CHECK_EQUAL(value, 0.0f);
+}
+
+TEST(memory_grows_with_the_lengths_alone) {
+  const int64_t n = 3000, d = 16;
+  const Engine engine(F2I_ISA_AUTO, 2);
+  const Device<float> q(engine, Matrix<float>(n, d).random(1)), y(engine, Matrix<float>(n, d));
+  f2i_attention_args args = F2I_INIT(f2i_attention_args);
+  args.batch = args.heads = 1;
+  args.scale = 0.25;
+  args.q = args.k = args.v = q, args.y = y;
+  ok(f2i_attention(engine, &args));
+  ok(f2i_sync(engine, nullptr));
+  CHECK(engine.info().peak_bytes < 4 << 20); // a matrix of n x n takes 36 MB
+}
+
+TEST(bad_arguments_are_named) {
+  const Engine engine;
+  const Device<float> q(engine, Matrix<float>(12, 4).fill(1)), y(engine, Matrix<float>(12, 4));
+  f2i_attention_args args = F2I_INIT(f2i_attention_args);
+  args.batch = 2, args.heads = 3;
+  args.scale = 1;
+  args.q = args.k = args.v = q, args.y = y;
+  const auto refused = [&](const char *part) {
+    CHECK_EQUAL(f2i_attention(engine, &args), F2I_INVALID_ARGUMENT);
+    CHECK_CONTAINS(f2i_last_error(engine), part);
+  };
+  args.heads = 5;
+  refused("q: shape: expected a multiple of 10 rows, found 12");
+  args.heads = 3;
+  args.scale = NAN;
+  refused("scale");
+  args.scale = 1;
+  args.null_key = q;
+  args.null_key.rows = 1;
+  refused("null_key and null_value: expected both or neither");
+  args.null_key = {};
+  args.bias = q;
+  refused("bias: shape: expected 2 x 2, found 12 x 4");
+  args.bias = {};
+  args.mask = q;
+  refused("mask: dtype: expected u8, found f32");
+}
+
+CHECK_MAIN();
