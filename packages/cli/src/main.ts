@@ -2,12 +2,14 @@
 import { VERSION } from '@fmri2image/core';
 import { Command } from 'commander';
 import { benchCommand } from './commands/bench.ts';
+import { convertCommand } from './commands/convert.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { fitCommand } from './commands/fit.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { modelsCommand } from './commands/models.ts';
 import { reconstructCommand } from './commands/reconstruct.ts';
 import { reportCommand } from './commands/report.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -30,6 +32,8 @@ async function main(): Promise<number> {
     evaluateCommand,
     reportCommand,
     exportCommand,
+    convertCommand,
+    modelsCommand,
     doctorCommand,
     benchCommand,
   ]) {

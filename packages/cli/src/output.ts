@@ -4,7 +4,7 @@ import { F2iError } from '@fmri2image/core';
 
 /** What a command writes, and the entries that make a folder recognisable as such, the first of them always there. */
 const KINDS = {
-  bundle: ['model.json', 'weights.safetensors'],
+  bundle: ['model.json', 'weights.safetensors', /^weights-\d{5}-of-\d{5}\.safetensors$/],
   'folder of reconstructions': [
     'reconstructions.json',
     'reconstructions.npy',

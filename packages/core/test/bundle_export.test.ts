@@ -326,9 +326,9 @@ describe('a copy with other statements', () => {
 
   it('is not made of a bundle of a newer version, of which it would lose fields', async () => {
     const opened = await readBundle(dual);
-    const newer = { ...opened, model: { ...opened.model, formatVersion: 2 } } as OpenedBundle;
+    const newer = { ...opened, model: { ...opened.model, formatVersion: 3 } } as OpenedBundle;
     await expect(prepareExport(newer, dual, {}, { backend })).rejects.toThrow(
-      /formatVersion.*at most 1, found 2/,
+      /formatVersion.*at most 2, found 3/,
     );
   });
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type FileDescription, type Folder, inspectFile, readBundle } from '@fmri2image/core';
+import { type FileDescription, type Folder, inspectFile, openBundleWeights } from '@fmri2image/core';
 import { fileSource, nodeFolder } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Console, createConsole, table } from '../console.ts';
@@ -97,7 +97,12 @@ function printFile(
 }
 
 async function inspectBundle(path: string, console: Console, signal: AbortSignal): Promise<void> {
-  const { model, warnings } = await readBundle(await nodeFolder(path, { onRepair: console.warn }), signal);
+  const folder = await nodeFolder(path, { onRepair: console.warn });
+  const { model, warnings, complete } = await openBundleWeights(folder, {
+    signal,
+    onProgress: ({ phase, done, total }) => console.progress(`${phase} ${path}`, done / total),
+  });
+  await complete(signal);
   console.result(model);
   console.print(`${path}: bundle of a ${model.kind} decoder, verified`);
   console.print(

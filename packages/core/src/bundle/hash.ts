@@ -33,6 +33,8 @@ export async function chunkHashes(bytes: Uint8Array): Promise<string[]> {
 export interface VerifiedSource extends Source {
   /** Checks what has not been read. */
   complete(signal?: AbortSignal): Promise<void>;
+  /** Lets go of the chunk that was read last. */
+  release(): void;
 }
 
 /** Bytes that are asked for at once: often enough to show that something happens. */
@@ -116,6 +118,9 @@ export function verifiedSource(
     },
     async complete(signal) {
       for (const index of declared.sha256.keys()) if (!seen.has(index)) await chunk(index, signal);
+    },
+    release() {
+      kept = undefined;
     },
   };
 }

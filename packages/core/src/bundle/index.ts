@@ -8,6 +8,21 @@ export {
 } from './diff.ts';
 export { type ExportOptions, type PreparedExport, prepareExport } from './export.ts';
 export { CHUNK_BYTES } from './hash.ts';
-export { decoderOf, type OpenBundleOptions, type OpenedBundle, openBundle, readBundle } from './open.ts';
+export {
+  decoderOf,
+  type OpenBundleOptions,
+  type OpenedBundle,
+  type OpenedWeights,
+  openBundle,
+  openBundleWeights,
+  readBundle,
+} from './open.ts';
 export { type BundleWriter, type SaveOptions, saveBundle } from './save.ts';
-export { type BundleModel, FORMAT_VERSION, MODEL_FILE, WEIGHTS_FILE } from './schema.ts';
+export {
+  type BundleModel,
+  FORMAT_VERSION,
+  isWeightsFile,
+  MODEL_FILE,
+  type TensorDescription,
+  WEIGHTS_FILE,
+} from './schema.ts';

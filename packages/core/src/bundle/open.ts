@@ -1,5 +1,4 @@
 import type { Backend } from '../backend.ts';
-import { openSafetensors } from '../data/formats/safetensors.ts';
 import { parseJson } from '../data/json.ts';
 import { decodeUtf8, type Folder, readAll } from '../data/source.ts';
 import type { Decoder } from '../decoders/decoder.ts';
@@ -7,8 +6,10 @@ import type { LoadProgress } from '../decoders/loaded.ts';
 import { RetinotopicDecoder } from '../decoders/retinotopic/decoder.ts';
 import { RidgeDecoder } from '../decoders/ridge/decoder.ts';
 import { F2iError } from '../error.ts';
+import { CONVERTED_KINDS } from '../weights/published.ts';
+import type { WeightSource } from '../weights/source.ts';
 import type { BundleContents, BundleTensor } from './contents.ts';
-import { CHUNK_BYTES, sha256, verifiedSource } from './hash.ts';
+import { sha256 } from './hash.ts';
 import {
   type BundleModel,
   type CheckedModel,
@@ -16,8 +17,8 @@ import {
   checkVersion,
   FORMAT_VERSION,
   MODEL_FILE,
-  WEIGHTS_FILE,
 } from './schema.ts';
+import { bundleWeights } from './weights.ts';
 
 /** Far above any real one. */
 const MAXIMUM_MODEL_BYTES = 16 * 2 ** 20;
@@ -42,8 +43,8 @@ const kinds: Record<string, (contents: BundleContents, file: string, backend: Ba
 };
 
 /**
- * Opens a fitted decoder. All checksums are verified before anything is used; only the two files of the bundle are
- * opened.
+ * Opens a fitted decoder. All checksums are verified before anything is used; only the files of the bundle that it
+ * lists are opened.
  *
  * @throws FORMAT for anything that is not a whole bundle of this version, naming file and field; IO for a file that
  *   is missing; UNSUPPORTED for a kind of decoder, or a version, that this reader does not know
@@ -75,47 +76,65 @@ function withWarnings(contents: BundleContents, warnings: readonly string[]): Bu
   return { ...contents, report: { ...contents.report, warnings: [...warnings, ...own] } };
 }
 
-/** Reads and verifies a bundle without making a decoder of it: for inspection. */
+/**
+ * Reads and verifies a bundle without making a decoder of it: for inspection. All of its numbers come into memory;
+ * `openBundleWeights` reads those that are asked for.
+ *
+ * @throws UNSUPPORTED for converted weights of a model that this version cannot run
+ */
 export async function readBundle(
   folder: Folder,
   signal?: AbortSignal,
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<OpenedBundle> {
   const { model, ignored } = await readModel(folder, signal);
-  const declared = model.files[WEIGHTS_FILE];
-  const stored = await folder.open(WEIGHTS_FILE);
-  const chunks = Math.max(1, Math.ceil(declared.bytes / CHUNK_BYTES));
-  if (declared.sha256.length !== chunks) {
-    throw new F2iError('FORMAT', 'one checksum for each 64 MiB', {
-      file: `${folder.name}/${MODEL_FILE}`,
-      field: `files.${WEIGHTS_FILE}.sha256`,
-      expected: `${chunks}`,
-      found: `${declared.sha256.length}`,
-    });
-  }
-  const weights = verifiedSource(stored, declared, onProgress);
-  const file = await openSafetensors(weights, signal);
-  const names = new Set([...file.entries.keys(), ...Object.keys(model.tensors)]);
+  refuseConverted(model, folder);
+  const { weights, complete } = await bundleWeights(folder, model, { signal, onProgress });
   const tensors: BundleTensor[] = [];
-  for (const name of names) {
-    const entry = file.entries.get(name);
-    const said = Object.hasOwn(model.tensors, name) ? model.tensors[name] : undefined;
-    const describe = (spec: { dtype: string; shape: readonly number[] } | undefined) =>
-      spec ? `${spec.dtype} [${spec.shape.join(', ')}]` : 'none';
-    if (describe(entry) !== describe(said)) {
-      throw new F2iError('FORMAT', 'model.json and the weights disagree on a tensor', {
-        file: weights.name,
-        field: name,
-        expected: describe(said),
-        found: describe(entry),
-      });
-    }
-    tensors.push({ name, meaning: said!.meaning, ...(await file.read(name, signal)) });
+  for (const name of weights.entries.keys()) {
+    tensors.push({ name, meaning: model.tensors[name]!.meaning, ...(await weights.read(name, signal)) });
   }
-  await weights.complete(signal);
+  await complete(signal);
   const { kind, input, output, config, report, ledger, seed, containsTrainingData } = model;
   const contents = { kind, input, output, config, report, ledger, seed, containsTrainingData, tensors };
   return { model, contents, warnings: newerVersion(model, ignored) };
+}
+
+/** A bundle whose description has been verified; its numbers are, as they are read. */
+export interface OpenedWeights {
+  readonly model: BundleModel;
+  readonly weights: WeightSource;
+  readonly warnings: readonly string[];
+  /** Verifies what has not been read. */
+  complete(signal?: AbortSignal): Promise<void>;
+}
+
+/**
+ * Opens a bundle of any kind for its tensors, one by one: what is larger than memory is read by ranges, each verified by
+ * the checksum of its 64 MiB.
+ *
+ * @throws FORMAT, IO or UNSUPPORTED as `openBundle`
+ */
+export async function openBundleWeights(
+  folder: Folder,
+  options: { signal?: AbortSignal | undefined; onProgress?: (progress: LoadProgress) => void } = {},
+): Promise<OpenedWeights> {
+  const { model, ignored } = await readModel(folder, options.signal);
+  return { model, warnings: newerVersion(model, ignored), ...(await bundleWeights(folder, model, options)) };
+}
+
+function refuseConverted({ kind }: BundleModel, folder: Folder): void {
+  if (!CONVERTED_KINDS.includes(kind) || Object.hasOwn(kinds, kind)) return;
+  throw new F2iError(
+    'UNSUPPORTED',
+    `the bundle holds converted weights of the model ${kind}, which this version cannot run yet; fmri2image inspect shows and verifies them`,
+    {
+      file: `${folder.name}/${MODEL_FILE}`,
+      field: 'kind',
+      expected: Object.keys(kinds).join(', '),
+      found: kind,
+    },
+  );
 }
 
 function newerVersion({ formatVersion, minReader }: BundleModel, ignored: readonly string[]): string[] {

@@ -4,7 +4,7 @@ import { F2iError } from '../error.ts';
 import { VERSION } from '../version.ts';
 import type { BundleContents } from './contents.ts';
 import { CHUNK_BYTES, chunkHashes, sha256 } from './hash.ts';
-import { checkModel, FORMAT_NAME, FORMAT_VERSION, MODEL_FILE, WEIGHTS_FILE } from './schema.ts';
+import { checkModel, FORMAT_NAME, MODEL_FILE, WEIGHTS_FILE } from './schema.ts';
 
 /** Puts one file into the new bundle. The folder should appear under its final name only when all are in. */
 export type BundleWriter = (path: string, bytes: Uint8Array) => Promise<void>;
@@ -33,10 +33,36 @@ export async function saveBundle(
 ): Promise<string> {
   const { tensors, ...contents } = decoder.toBundle();
   const weights = encodeSafetensors(tensors, { format: FORMAT_NAME });
+  const described = tensors.map(({ name, dtype, shape, meaning }) => [name, { dtype, shape, meaning }]);
+  const files = {
+    [WEIGHTS_FILE]: { bytes: weights.length, chunkBytes: CHUNK_BYTES, sha256: await chunkHashes(weights) },
+  };
+  await write(WEIGHTS_FILE, weights);
+  // The model last: a bundle without it is not taken for a whole one.
+  return writeModel({ ...contents, tensors: Object.fromEntries(described), files }, write, {
+    version: 1,
+    ...options,
+  });
+}
+
+/** Fields of `model.json` that are not the same for every bundle. */
+export type ModelFields = Omit<BundleContents, 'tensors'> & { tensors: object; files: object };
+
+/**
+ * Writes `model.json`, with the content hash over all of it.
+ *
+ * @param version of the format, and of the readers that it asks for
+ * @returns the content hash
+ */
+export async function writeModel(
+  { tensors, files, ...contents }: ModelFields,
+  write: BundleWriter,
+  { version, ...options }: SaveOptions & { version: number },
+): Promise<string> {
   const model = {
     format: FORMAT_NAME,
-    formatVersion: FORMAT_VERSION,
-    minReader: 1,
+    formatVersion: version,
+    minReader: version,
     contentHash: BLANK_HASH,
     writer: { name: 'fmri2image', version: VERSION },
     created: options.created?.toISOString(),
@@ -44,16 +70,8 @@ export async function saveBundle(
     dataTerms: options.dataTerms,
     consentReference: options.consentReference,
     pseudonym: options.pseudonym,
-    tensors: Object.fromEntries(
-      tensors.map(({ name, dtype, shape, meaning }) => [name, { dtype, shape, meaning }]),
-    ),
-    files: {
-      [WEIGHTS_FILE]: {
-        bytes: weights.length,
-        chunkBytes: CHUNK_BYTES,
-        sha256: await chunkHashes(weights),
-      },
-    },
+    tensors,
+    files,
   };
   const blank = serialise(model);
   try {
@@ -64,8 +82,6 @@ export async function saveBundle(
     });
   }
   const contentHash = await sha256(new TextEncoder().encode(blank));
-  await write(WEIGHTS_FILE, weights);
-  // The model last: a bundle without it is not taken for a whole one.
   await write(MODEL_FILE, new TextEncoder().encode(serialise({ ...model, contentHash })));
   return contentHash;
 }

@@ -6,13 +6,18 @@ import { CHUNK_BYTES } from './hash.ts';
 
 export const FORMAT_NAME = 'fmri2image-bundle';
 /**
- * Version of the format that is written, and of this reader: it opens every bundle whose `minReader` is not above it.
- * Raised when fields are added; `minReader` of a bundle only if readers without them would misread it.
+ * Version of this reader: it opens every bundle whose `minReader` is not above it. Raised when fields are added. A bundle
+ * is written in the lowest version that describes it; version 2 adds several files of weights, f16 and bf16.
  */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
 
 export const MODEL_FILE = 'model.json';
 export const WEIGHTS_FILE = 'weights.safetensors';
+/** Name of one of several files of weights; both numbers count from 1. */
+export const shardFile = (index: number, count: number): string =>
+  `weights-${`${index}`.padStart(5, '0')}-of-${`${count}`.padStart(5, '0')}.safetensors`;
+const WEIGHT_FILES = /^weights(-\d{5}-of-\d{5})?\.safetensors$/;
+export const isWeightsFile = (name: string): boolean => WEIGHT_FILES.test(name);
 
 const count = z.int().nonnegative();
 const extents = z.array(z.int().positive()).min(1).max(8);
@@ -24,8 +29,13 @@ const free = z.record(z.string(), z.json());
  * `model.json`; docs/bundle.md explains each field. Of a version that this reader knows, a field that is not listed is an
  * error; of a newer one that it may read (`minReader`), such fields are left out.
  */
-function schemaOf(newer: boolean) {
-  const object = (newer ? z.object : z.strictObject) as typeof z.strictObject;
+function schemaOf(version: 1 | 2 | 'newer') {
+  const object = (version === 'newer' ? z.object : z.strictObject) as typeof z.strictObject;
+  const file = object({ bytes: count, chunkBytes: z.literal(CHUNK_BYTES), sha256: z.array(digest).min(1) });
+  const tensor = { shape: z.array(count).max(8), meaning: text };
+  const several = z
+    .record(z.string().regex(WEIGHT_FILES, 'the name of a file of weights'), file)
+    .refine((files) => Object.keys(files).length > 0, 'at least one file of weights');
   return object({
     format: z.literal(FORMAT_NAME),
     formatVersion: z.int().positive(),
@@ -57,27 +67,61 @@ function schemaOf(newer: boolean) {
         note: text.optional(),
       }),
     ),
-    tensors: z.record(
-      z.string(),
-      object({ dtype: z.enum(['f32', 'f64', 'i32']), shape: z.array(count).max(8), meaning: text }),
-    ),
-    files: object({
-      [WEIGHTS_FILE]: object({
-        bytes: count,
-        chunkBytes: z.literal(CHUNK_BYTES),
-        sha256: z.array(digest).min(1),
-      }),
-    }),
+    tensors:
+      version === 1
+        ? z.record(z.string(), object({ dtype: z.enum(['f32', 'f64', 'i32']), ...tensor }))
+        : z.record(
+            z.string(),
+            object({
+              dtype: z.enum(['f32', 'f64', 'i32', 'f16', 'bf16']),
+              ...tensor,
+              parts: z
+                .array(object({ file: text, rows: count }))
+                .min(1)
+                .max(10_000)
+                .optional(),
+            }),
+          ),
+    files:
+      version === 1
+        ? object({ [WEIGHTS_FILE]: file })
+        : version === 2
+          ? several
+          : z.preprocess(onlyWeights, several),
     dataTerms: text.optional(),
     consentReference: text.optional(),
     pseudonym: text.optional(),
   });
 }
 
-const known = schemaOf(false);
-const newer = schemaOf(true);
+/** Of a newer version, files of other kinds do not matter. */
+function onlyWeights(files: unknown): unknown {
+  if (typeof files !== 'object' || files === null || Array.isArray(files)) return files;
+  return Object.fromEntries(Object.entries(files).filter(([name]) => isWeightsFile(name)));
+}
 
-export type BundleModel = z.infer<typeof known>;
+const first = schemaOf(1);
+const second = schemaOf(2);
+const newer = schemaOf('newer');
+
+/** One file of weights, as `model.json` describes it. */
+export interface BundleFile {
+  readonly bytes: number;
+  readonly chunkBytes: number;
+  readonly sha256: readonly string[];
+}
+/** A tensor, as `model.json` describes it. */
+export interface TensorDescription {
+  readonly dtype: 'f32' | 'f64' | 'i32' | 'f16' | 'bf16';
+  readonly shape: readonly number[];
+  readonly meaning: string;
+  /** Where its rows lie, in order; absent where it lies whole in `weights.safetensors`. */
+  readonly parts?: readonly { readonly file: string; readonly rows: number }[] | undefined;
+}
+export type BundleModel = Omit<z.infer<typeof second>, 'files' | 'tensors'> & {
+  readonly files: Readonly<Record<string, BundleFile>>;
+  readonly tensors: Readonly<Record<string, TensorDescription>>;
+};
 
 const WORDS = {
   whole: 'the whole',
@@ -89,6 +133,8 @@ const WORDS = {
     created: 'a date and time, such as 2026-01-31T12:00:00Z',
     ledger: 'a list of { "step", "runs", "sawTest" }',
     tensors: 'an object of { "dtype", "shape", "meaning" }',
+    files: 'an object of { "bytes", "chunkBytes", "sha256" }',
+    parts: 'a list of { "file", "rows" }',
   },
 };
 
@@ -105,10 +151,11 @@ export interface CheckedModel {
  */
 export function checkModel(value: Json, file: string): CheckedModel {
   const { formatVersion } = value as { formatVersion: number };
-  const schema = formatVersion > FORMAT_VERSION ? newer : known;
+  const schema = formatVersion > FORMAT_VERSION ? newer : formatVersion === 1 ? first : second;
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw schemaError(value, parsed.error.issues, schema, file, WORDS);
-  return { model: parsed.data, ignored: schema === newer ? missingKeys(value, parsed.data as Json) : [] };
+  const model = parsed.data as BundleModel;
+  return { model, ignored: schema === newer ? missingKeys(value, parsed.data as Json) : [] };
 }
 
 /**

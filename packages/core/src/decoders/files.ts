@@ -1,4 +1,4 @@
-import { MODEL_FILE, WEIGHTS_FILE } from '../bundle/schema.ts';
+import { isWeightsFile, MODEL_FILE, WEIGHTS_FILE } from '../bundle/schema.ts';
 import { type BlobLike, blobSource, bytesSource, type Folder, type Source } from '../data/source.ts';
 import { F2iError } from '../error.ts';
 
@@ -49,7 +49,7 @@ export function filesFolder(files: BundleFiles, name = 'the chosen files'): Fold
   for (const entry of entries) {
     const last = entry[0].split('/').at(-1)!;
     const other = byName.get(last);
-    if (other && NEEDED.includes(last)) {
+    if (other && (last === MODEL_FILE || isWeightsFile(last))) {
       throw new F2iError('INVALID_ARGUMENT', 'more than one bundle', {
         file: name,
         expected: `one ${last}`,
@@ -58,7 +58,9 @@ export function filesFolder(files: BundleFiles, name = 'the chosen files'): Fold
     }
     byName.set(last, entry);
   }
-  const missing = NEEDED.filter((needed) => !byName.has(needed));
+  // Large models have their weights in several files; which ones, model.json says.
+  const isSharded = [...byName.keys()].some((last) => last !== WEIGHTS_FILE && isWeightsFile(last));
+  const missing = NEEDED.filter((needed) => !byName.has(needed) && !(isSharded && needed === WEIGHTS_FILE));
   if (missing.length > 0) {
     throw new F2iError('IO', `no ${missing.join(' and no ')}`, {
       file: name,

@@ -1,5 +1,8 @@
+export { type ConvertedModel, type ConvertOptions, writeWeights } from './convert.ts';
+export { convertedModel, convertibleSchema, publishedModel } from './converted.ts';
 export { type MatchedWeight, type MatchedWeights, matchWeights } from './match.ts';
 export { countParameters, openShardedWeights, openWeights } from './open.ts';
+export { CONVERTED_KINDS, PUBLISHED_MODELS, type PublishedModel } from './published.ts';
 export { roundElements, type WeightType } from './round.ts';
 export {
   defineSchema,
