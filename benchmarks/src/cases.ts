@@ -1,6 +1,7 @@
 import {
   add,
   type Backend,
+  bytesPerElement,
   cast,
   choleskyFactor,
   choleskySolve,
@@ -14,6 +15,8 @@ import {
   type HostArray,
   ops,
   pearsonColumns,
+  type Random,
+  sizeOf,
   standardize,
   type Tensor,
   type TensorSpec,
@@ -21,6 +24,7 @@ import {
   triangularSolve,
 } from '@fmri2image/core';
 import { checks } from './checks.ts';
+import { checkLayer, type Layer, layers } from './layers.ts';
 import type { BenchShape } from './shape.ts';
 
 /** An op with its operands on a backend, ready to be run again and again. */
@@ -33,6 +37,8 @@ export interface BenchCase {
   readonly flops: number;
   /** Bytes that one run must read and write at least. */
   readonly bytes: number;
+  /** Why the backend does not run it, if so. */
+  readonly refusal: string | undefined;
   dispose(): void;
 }
 
@@ -42,39 +48,72 @@ interface Plan {
   run(inputs: Tensor[]): Tensor[];
 }
 
+/** A plan of either kind, with its check. */
+interface Checked {
+  readonly inputs: readonly (HostOperand | undefined)[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+  run(inputs: readonly (Tensor | undefined)[], backend: Backend): Tensor[];
+  check(outputs: HostArray[], random: Random): number | Promise<number>;
+}
+
+function layerPlan(layer: Layer, shape: BenchShape): Checked {
+  return { ...layer, check: (outputs, random) => checkLayer(layer, shape, outputs, random) };
+}
+
+function matrixPlan(shape: BenchShape, make: Make): Checked {
+  const plan = plans[shape.op]!(shape.extents, make);
+  return {
+    ...plan,
+    run: (inputs) => plan.run(inputs as Tensor[]),
+    check: (outputs, random) => checks[shape.op]!(shape, plan.inputs, outputs, random),
+  };
+}
+
 export interface HostOperand {
   data: Float32Array | Float64Array;
   shape: number[];
+  /** Bits of the same values in half precision, to upload instead. */
+  half?: { readonly dtype: 'f16' | 'bf16'; readonly bits: Uint16Array };
 }
 
 /** Puts random operands of a shape on the backend. */
 export function prepareCase(shape: BenchShape, backend: Backend, seed: number): BenchCase {
-  const plan = plans[shape.op]!(shape.extents, operandMaker(shape, seed));
-  const inputs = plan.inputs.map(({ data, shape: extents }) => backend.tensor(data, extents));
+  const make = operandMaker(shape, seed);
+  const layer = layers[shape.op]?.(shape, make);
+  const plan = layer ? layerPlan(layer, shape) : matrixPlan(shape, make);
+  const inputs = plan.inputs.map((operand) => operand && upload(operand, backend));
   const spec = ops.get(shape.op)!;
-  const outputs = spec.infer(inputs, plan.attributes as never);
-  const bytesOf = ({ shape: extents, dtype }: TensorSpec) =>
-    extents.reduce((product, extent) => product * extent, 1) *
-    ({ f64: 8, f16: 2, bf16: 2, u8: 1 }[dtype as string] ?? 4);
+  const attributes = plan.attributes as never;
+  const outputs = spec.infer(inputs, attributes);
+  const supported = backend.supports(spec, inputs, attributes);
+  const bytesOf = (operand: TensorSpec | undefined) =>
+    operand ? sizeOf(operand.shape) * bytesPerElement(operand.dtype) : 0;
   return {
-    run: () => plan.run(inputs),
+    run: () => plan.run(inputs, backend),
     async check() {
-      const tensors = plan.run(inputs);
+      const tensors = plan.run(inputs, backend);
       const host: HostArray[] = [];
       for (const tensor of tensors) host.push(await tensor.download());
       for (const tensor of tensors) tensor.dispose();
-      return checks[shape.op]!(shape, plan.inputs, host, createRandom(seed + 1));
+      return plan.check(host, createRandom(seed + 1));
     },
-    flops: spec.flops(inputs, plan.attributes as never),
+    flops: spec.flops(inputs, attributes),
     bytes: [...inputs, ...outputs].reduce((sum, operand) => sum + bytesOf(operand), 0),
+    refusal: supported === true ? undefined : supported,
     dispose() {
-      for (const input of inputs) input.dispose();
+      for (const input of inputs) input?.dispose();
     },
   };
 }
 
-interface Make {
+function upload({ data, shape, half }: HostOperand, backend: Backend): Tensor {
+  return half ? backend.tensor(half.bits, shape, half.dtype) : backend.tensor(data, shape);
+}
+
+export interface Make {
   normal(...shape: number[]): HostOperand;
+  /** The same, exact in bfloat16 and uploaded so. */
+  brief(...shape: number[]): HostOperand;
   /** Symmetric with a heavy diagonal: positive definite without a matrix product. */
   definite(n: number): HostOperand;
   /** Well-conditioned lower triangular. */
@@ -89,6 +128,14 @@ function operandMaker({ dtype }: BenchShape, seed: number): Make {
     // A block of normals repeated at shifting offsets would do for timing, but not for checking: draw them all.
     for (let i = 0; i < data.length; i++) data[i] = random.normal();
     return { data, shape };
+  };
+  const brief = (...shape: number[]) => {
+    const { data } = normal(...shape);
+    // The upper half of a float32 is a bfloat16.
+    const words = new Uint32Array(Float32Array.from(data).buffer);
+    const bits = Uint16Array.from(words, (word) => word >>> 16);
+    const exact = new Float32Array(words.map((word) => word & 0xffff0000).buffer);
+    return { data: exact, shape, half: { dtype: 'bf16' as const, bits } };
   };
   const definite = (n: number) => {
     const { data, shape } = normal(n, n);
@@ -106,7 +153,7 @@ function operandMaker({ dtype }: BenchShape, seed: number): Make {
     }
     return { data, shape };
   };
-  return { normal, definite, triangular };
+  return { normal, brief, definite, triangular };
 }
 
 type PlanMaker = (extents: Readonly<Record<string, number>>, make: Make) => Plan;

@@ -19,6 +19,8 @@ export interface Session {
   readonly commit: string;
   readonly version: string;
   readonly progress: (line: string) => void;
+  /** For lines that stay. */
+  readonly note: (line: string) => void;
 }
 
 /** Threads of a library that still spin after a call would slow whoever is next. */
@@ -39,6 +41,11 @@ function flush(): void {
 export async function measureShape(shape: BenchShape, session: Session): Promise<Row[]> {
   const uploadStart = now();
   const ours = prepareCase(shape, session.backend, session.seed);
+  if (ours.refusal !== undefined) {
+    session.note(`${shape.op} ${label(shape)} ${shape.dtype}: ${ours.refusal}`);
+    ours.dispose();
+    return [];
+  }
   await session.backend.sync();
   const uploadSeconds = now() - uploadStart;
   const error = await ours.check();
@@ -70,7 +77,7 @@ export async function measureShape(shape: BenchShape, session: Session): Promise
   const fastest = peers.toSorted((a, b) => timings.get(a.name)!.p50 - timings.get(b.name)!.p50)[0];
   const row = (name: string, version: string, coldTiming: Timing, isOurs: boolean): Row => ({
     op: shape.op,
-    shape: shape.extents,
+    shape: { ...shape.extents, ...shape.options },
     dtype: shape.dtype,
     impl: name,
     version,

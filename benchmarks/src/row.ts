@@ -4,7 +4,7 @@ import type { Timing } from './statistics.ts';
 /** One line of results: an implementation at a shape. Seconds are cold (caches flushed) unless named warm. */
 export interface Row {
   readonly op: string;
-  readonly shape: Readonly<Record<string, number>>;
+  readonly shape: Readonly<Record<string, number | string | boolean>>;
   readonly dtype: FloatType;
   readonly impl: string;
   /** Version or build of the implementation. */

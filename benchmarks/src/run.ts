@@ -83,6 +83,7 @@ async function main(): Promise<number> {
       device: `${os.cpus()[0]?.model ?? 'unknown CPU'}, ${cores} cores; ${backend.info.description}`,
       commit: commit(),
       version: version(),
+      note,
       progress: (line: string) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${line}`),
     };
     for (const shape of shapes) {

@@ -9,12 +9,19 @@ export interface BenchShape {
   readonly dtype: FloatType;
   /** In the order in which peers take them. */
   readonly extents: Readonly<Record<string, number>>;
+  /** What extents cannot say: an activation, the type of weights. */
+  readonly options: Readonly<Record<string, string | boolean>>;
   /** Why this shape matters in this field. */
   readonly about: string;
 }
 
 interface ShapeFile {
-  shapes: { dtype: FloatType; extents: Record<string, number>; about: string }[];
+  shapes: {
+    dtype: FloatType;
+    extents: Record<string, number>;
+    options?: Record<string, string | boolean>;
+    about: string;
+  }[];
 }
 
 /** All shapes, or those of the named ops, in file order. */
@@ -27,13 +34,13 @@ export function readShapes(folder: string, ops: readonly string[]): BenchShape[]
   }
   return (ops.length > 0 ? ops : known.sort()).flatMap((op) => {
     const file = JSON.parse(readFileSync(join(folder, `${op}.json`), 'utf8')) as ShapeFile;
-    return file.shapes.map((shape) => ({ op, ...shape }));
+    return file.shapes.map((shape) => ({ op, options: {}, ...shape }));
   });
 }
 
-/** `m=2048 n=2048 k=2048` */
+/** `m=2048 n=2048 k=2048`, `m=3 n=4096 k=15724 weights=bf16` */
 export function label(shape: BenchShape): string {
-  return Object.entries(shape.extents)
+  return Object.entries({ ...shape.extents, ...shape.options })
     .map(([name, extent]) => `${name}=${extent}`)
     .join(' ');
 }
