@@ -55,7 +55,7 @@ const withoutKernel = (list: readonly string[]) =>
   Object.fromEntries(list.map((op) => [op, 'no kernel yet']));
 
 const places: readonly Place[] = [
-  { folder: 'packages/core/src/ops', extension: 'ts', shared: ['index', 'op'] },
+  { folder: 'packages/core/src/ops', extension: 'ts', shared: ['README', 'index', 'op'] },
   {
     folder: 'packages/core/src/reference',
     extension: 'ts',
