@@ -40,10 +40,11 @@ async function pillow(golden: GoldenCase, name: string): Promise<Produced | unde
   const [h = 0, w = 0, channels = 1] = shape;
   const picture = { height: h, width: w, channels, data: Uint8Array.from(data) };
   const result = resizePillow(picture, Number(height), Number(width), filter as PillowFilter);
-  const exact = () => 0;
+  // A level: the filter's sines may differ in their last bit between mathematical libraries.
+  const atol = () => 1;
   return {
-    shape: [result.height, result.width, channels],
+    shape: [result.height, result.width, ...shape.slice(2)],
     data: Float64Array.from(result.data),
-    atol: exact,
+    atol,
   };
 }

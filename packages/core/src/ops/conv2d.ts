@@ -33,6 +33,7 @@ export const conv2dSpec: OpSpec<Conv2dAttributes> = {
     sameShape('conv2d', 'residual', residual, shape);
     return [{ shape, dtype }];
   },
+  /** Products with the zeros of the padding count. */
   flops([x, w], attributes) {
     const [batch = 0, , height = 0, width = 0] = outputShape(x!, w!, attributes);
     return 2 * batch * height * width * sizeOf(w!.shape);
