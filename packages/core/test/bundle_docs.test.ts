@@ -5,18 +5,28 @@ import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { keptBundle, keptPictures } from '../conformance/index.ts';
 import {
+  bytesSource,
+  clipConverter,
+  convertedModel,
   createRandom,
   createReferenceBackend,
   encodeNpy,
   encodeSafetensors,
+  expectedWeights,
+  type FileContent,
   type Folder,
+  matchWeights,
   memoryFolder,
   openBundle,
+  openBundleWeights,
+  openWeights,
   prepareExport,
   RidgeDecoder,
   type Rows,
   readBundle,
   saveBundle,
+  toFloat32,
+  writeWeights,
 } from '../src/index.ts';
 import { repositoryRoot } from './shared.ts';
 
@@ -135,6 +145,47 @@ describe.skipIf(!interpreter)('the Python of docs/bundle.md (skipped where no py
     const found = await apply(await saved({ toBundle: () => contents }), betas);
     expect(worst(found.values, pictures)).toBeLessThan(2e-6);
   }, 120_000);
+
+  it.each(['f16', 'bf16'] as const)(
+    'reads weights in several files, as %s',
+    async (dtype) => {
+      const extents = new Map(Object.entries({ tokens: 5, tokensOut: 300, clip: 40, clipOut: 3 }));
+      const random = createRandom(6);
+      const tensors = expectedWeights(clipConverter, { extents, counts: new Map(), groups: new Set() }).map(
+        ({ name, shape }) => {
+          const data = Float32Array.from(random.normals(shape.reduce((a, b) => a * b, 1)));
+          return { name, dtype: 'f32' as const, shape, data };
+        },
+      );
+      const source = await openWeights(bytesSource(encodeSafetensors(tensors), 'c.safetensors'));
+      const matched = matchWeights(source, clipConverter);
+      const files = new Map<string, Uint8Array>();
+      const write = async (path: string, content: FileContent) => {
+        const pieces: Uint8Array[] = [];
+        if (typeof content === 'string') throw new Error('bytes are written');
+        if (content instanceof Uint8Array) pieces.push(content);
+        else for await (const piece of content) pieces.push(piece);
+        files.set(path, Uint8Array.from(Buffer.concat(pieces)));
+      };
+      const model = convertedModel(source, matched, dtype);
+      await writeWeights(source, matched, model, write, { dtype, shardBytes: 1000 });
+      expect(files.size).toBeGreaterThan(3);
+      const folder = join(root, `${count++}`, 'my-decoder');
+      mkdirSync(folder, { recursive: true });
+      for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
+      const code = `${python('Reading one')}\nprint(json.dumps({name: x.ravel().tolist() for name, x in w.items()}))`;
+      const options = { cwd: dirname(folder), encoding: 'utf8', timeout: 60_000 } as const;
+      const { status, stdout, stderr } = spawnSync(interpreter!, ['-c', code], options);
+      if (status !== 0) throw new Error(stderr);
+      const { weights } = await openBundleWeights(memoryFolder(files, 'b'));
+      const found = JSON.parse(stdout) as Record<string, number[]>;
+      expect(Object.keys(found)).toEqual([...weights.entries.keys()]);
+      for (const [name, values] of Object.entries(found)) {
+        expect(values, name).toEqual(Array.from(toFloat32(await weights.read(name))));
+      }
+    },
+    120_000,
+  );
 
   it('notices what our reader notices', async () => {
     const bundle = keptBundle('ridge_v1');

@@ -1,6 +1,14 @@
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { bytesSource, createRandom, F2iError, openPth, toFloat32 } from '../../src/index.ts';
+import {
+  bytesSource,
+  createRandom,
+  F2iError,
+  inspectFile,
+  openPth,
+  readArray,
+  toFloat32,
+} from '../../src/index.ts';
 import { errorOf } from '../data/helpers/errors.ts';
 import { itWith, sharedSource } from '../data/helpers/shared_data.ts';
 import {
@@ -73,6 +81,19 @@ describe('checkpoints', () => {
     expect(await opened.readElements('column', 0, 2)).toEqual(Float32Array.of(2, 5));
     const error = await errorOf(opened.readElements('whole', 5, 7));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'whole' });
+  });
+
+  it('are told from npz, described, and read as arrays', async () => {
+    const bytes = archive(whole(state({ a: tensor({ shape: [2, 3] }), epoch: int(3) })), { 0: six });
+    expect(await inspectFile(source(bytes))).toMatchObject({
+      format: 'pth',
+      arrays: [{ name: 'a', dtype: 'f32', shape: [2, 3] }],
+      details: { epoch: 3 },
+    });
+    const array = { dtype: 'f32', shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) };
+    expect(await readArray(source(bytes))).toEqual(array);
+    expect(await readArray(source(bytes), { array: 'a' })).toEqual(array);
+    expect((await errorOf(readArray(source(bytes), { array: 'b' }))).message).toMatch(/b: no such tensor/);
   });
 
   it('read big-endian numbers where the archive says so', async () => {

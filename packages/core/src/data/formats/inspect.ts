@@ -5,6 +5,7 @@ import { openNifti } from './nifti.ts';
 import { type NpyHeader, readNpyHeader } from './npy.ts';
 import { openNpz } from './npz.ts';
 import { readPngHeader } from './png.ts';
+import { openPth } from './pth/index.ts';
 import { detectFormat, type FileFormat } from './read_array.ts';
 import { openSafetensors } from './safetensors.ts';
 import { readTable } from './table.ts';
@@ -61,6 +62,11 @@ export async function inspectFile(source: Source, signal?: AbortSignal): Promise
       const { entries, metadata } = await openSafetensors(source, signal);
       const arrays = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
       return describe(arrays, metadata.size > 0 ? { metadata: Object.fromEntries(metadata) } : {});
+    }
+    case 'pth': {
+      const { entries, values } = await openPth(source, signal);
+      const arrays = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+      return describe(arrays, Object.fromEntries(values));
     }
     case 'nifti': {
       const { header } = await openNifti(source, signal);

@@ -1,16 +1,17 @@
 import { F2iError } from '../../error.ts';
-import type { NdArray } from '../ndarray.ts';
+import { elementCount, type NdArray } from '../ndarray.ts';
 import type { Source } from '../source.ts';
 import { gunzipHead, isGzipFile } from './gzip.ts';
 import { isNifti, openNifti } from './nifti.ts';
 import { isNpy, readNpy } from './npy.ts';
 import { openNpz } from './npz.ts';
 import { isPng, readPng } from './png.ts';
+import { isPthStart, openPth } from './pth/index.ts';
 import { openSafetensors } from './safetensors.ts';
 import { readNumericTable, type TableOptions } from './table.ts';
 import { isZip } from './zip.ts';
 
-export type FileFormat = 'npy' | 'npz' | 'nifti' | 'safetensors' | 'png' | 'table';
+export type FileFormat = 'npy' | 'npz' | 'pth' | 'nifti' | 'safetensors' | 'png' | 'table';
 
 /**
  * What a file is: by its content, and by its name only where the content has no mark (safetensors, tables). Throws
@@ -23,6 +24,7 @@ export async function detectFormat(source: Source, signal?: AbortSignal): Promis
     ? await gunzipHead(source, 1024, signal)
     : await source.read(0, Math.min(1024, source.size), signal);
   if (isNpy(start)) return 'npy';
+  if (isPthStart(start)) return 'pth';
   if (isZip(start)) return 'npz';
   if (isNifti(start)) return 'nifti';
   if (isPng(start)) return 'png';
@@ -32,7 +34,8 @@ export async function detectFormat(source: Source, signal?: AbortSignal): Promis
   for (const format of ['npy', 'npz', 'png'] as const) if (name.endsWith(`.${format}`)) return format;
   throw new F2iError('FORMAT', 'not a format that is read', {
     file: source.name,
-    expected: 'npy, npz, NIfTI (.nii, .nii.gz), safetensors, PNG, or a table (.tsv, .csv, .txt, also .gz)',
+    expected:
+      'npy, npz, NIfTI (.nii, .nii.gz), safetensors, a checkpoint of PyTorch, PNG, or a table (.tsv, .csv, .txt, also .gz)',
   });
 }
 
@@ -41,7 +44,7 @@ function looksLikeSafetensors(start: Uint8Array): boolean {
 }
 
 export interface ReadArrayOptions extends TableOptions {
-  /** Which array of an npz or safetensors file; not needed where it holds just one. */
+  /** Which array of an npz or safetensors file, or tensor of a checkpoint; not needed where it holds just one. */
   array?: string | undefined;
 }
 
@@ -53,7 +56,7 @@ export interface ReadArrayOptions extends TableOptions {
 export async function readArray(source: Source, options: ReadArrayOptions = {}): Promise<NdArray> {
   const { array, signal } = options;
   const format = await detectFormat(source, signal);
-  if (array !== undefined && format !== 'npz' && format !== 'safetensors') {
+  if (array !== undefined && !['npz', 'safetensors', 'pth'].includes(format)) {
     throw new F2iError('USAGE', `a file of format ${format} has no named arrays`, {
       file: source.name,
       field: array,
@@ -71,6 +74,13 @@ export async function readArray(source: Source, options: ReadArrayOptions = {}):
     case 'safetensors': {
       const file = await openSafetensors(source, signal);
       return file.read(array ?? theOnly([...file.entries.keys()], source.name), signal);
+    }
+    case 'pth': {
+      await refuseGzip(source, signal);
+      const { entries, readElements } = await openPth(source, signal);
+      const name = array ?? theOnly([...entries.keys()], source.name);
+      const { dtype = 'f32', shape = [] } = entries.get(name) ?? {};
+      return { dtype, shape, data: await readElements(name, 0, elementCount(shape)!, signal) };
     }
     case 'nifti':
       return (await openNifti(source, signal)).readAll(signal);

@@ -36,6 +36,8 @@ export interface Safetensors {
   read(name: string, signal?: AbortSignal): Promise<NdArray>;
   /** The rows [start, end) of a tensor's first axis; only their bytes are read. */
   readRows(name: string, start: number, end: number, signal?: AbortSignal): Promise<NdArray>;
+  /** Elements [start, end) of a tensor, counted row-major over its shape; only their bytes are read. */
+  readElements(name: string, start: number, end: number, signal?: AbortSignal): Promise<NdArray['data']>;
 }
 
 const typesInFile: Record<string, ElementType> = {
@@ -130,6 +132,20 @@ export async function openSafetensors(source: Source, signal?: AbortSignal): Pro
       const bytes = await source.read(entry.offset + from * rowBytes, (to - from) * rowBytes, readSignal);
       const data = decodeElements(bytes, entry.dtype, file);
       return { dtype: entry.dtype, shape: [to - from, ...rest], data };
+    },
+    async readElements(name, from, to, readSignal) {
+      const { dtype, offset, byteLength } = entryOf(name);
+      const size = elementBytes(dtype);
+      if (!(0 <= from && from <= to && to * size <= byteLength)) {
+        throw new F2iError('INVALID_ARGUMENT', 'elements out of bounds', {
+          file,
+          field: name,
+          expected: `0 <= start <= end <= ${byteLength / size}`,
+          found: `[${from}, ${to})`,
+        });
+      }
+      const bytes = await source.read(offset + from * size, (to - from) * size, readSignal);
+      return decodeElements(bytes, dtype, file);
     },
   };
 }

@@ -1,1 +1,1 @@
-export { isLegacyPth, openPth, type Pth, type PthEntry } from './open.ts';
+export { isPth, isPthStart, openPth, type Pth, type PthEntry } from './open.ts';

@@ -30,9 +30,6 @@ export interface Pth {
   readElements(name: string, start: number, end: number, signal?: AbortSignal): Promise<NdArray['data']>;
 }
 
-/** Whether the bytes begin as a checkpoint that torch wrote before 1.6 does; newer ones are zip archives. */
-export { isLegacy as isLegacyPth } from './legacy.ts';
-
 /** Largest part of a storage that is read at once. */
 const MAXIMUM_SPAN = 2 ** 30;
 
@@ -77,6 +74,23 @@ export async function openPth(source: Source, signal?: AbortSignal): Promise<Pth
       return (await kept.data).slice(start, end);
     },
   };
+}
+
+/** Whether a file begins as those of `torch.save`: a zip archive (npz is one, too), or the older format. */
+export async function isPth(source: Source, signal?: AbortSignal): Promise<boolean> {
+  const start = await source.read(0, Math.min(64, source.size), signal);
+  return isZip(start) || isLegacy(start);
+}
+
+/**
+ * Whether bytes begin as a checkpoint does and an npz does not: the older format, or an archive whose first file is the
+ * pickle, which torch always writes first.
+ */
+export function isPthStart(start: Uint8Array): boolean {
+  if (isLegacy(start)) return true;
+  if (!isZip(start) || start.length < 30) return false;
+  const name = start.subarray(30, 30 + start[26]! + 256 * start[27]!);
+  return /^[^/]+\/data\.pkl$/.test(new TextDecoder().decode(name));
 }
 
 async function readCheckpoint(source: Source, signal?: AbortSignal): Promise<Checkpoint> {
