@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the peers that the benchmarks compare with, from Debian's packages: OpenBLAS, BLIS and numpy.
+# Installs the peers that the benchmarks compare with, from Debian's packages: OpenBLAS, BLIS, numpy and PyTorch.
 set -euo pipefail
-packages=(libopenblas0-pthread libblis4-pthread python3-numpy)
+packages=(libopenblas0-pthread libblis4-pthread python3-numpy python3-torch)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")

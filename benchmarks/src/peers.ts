@@ -43,8 +43,9 @@ export class Peer {
   }
 
   /** False when the peer has no such op. */
-  async prepare({ op, dtype, extents }: BenchShape): Promise<boolean> {
-    return (await this.#ask(`prepare ${op} ${dtype} ${Object.values(extents).join(' ')}`)) === 'ok';
+  async prepare({ op, dtype, extents, options }: BenchShape): Promise<boolean> {
+    const words = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+    return (await this.#ask(['prepare', op, dtype, ...Object.values(extents), ...words].join(' '))) === 'ok';
   }
 
   /** Seconds of one call, as the peer's own clock saw it. */
@@ -118,6 +119,7 @@ export async function startPeers(
   const blis = findLibrary(/^libblis\.so\.4$/);
   starts.push(['blis', blis && blas, [blis ?? '']]);
   starts.push(['numpy', '/usr/bin/python3', [join(sources, 'numpy_peer.py')]]);
+  starts.push(['torch', '/usr/bin/python3', [join(sources, 'torch_peer.py')]]);
 
   const peers: Peer[] = [];
   const absent: string[] = [];

@@ -16,7 +16,7 @@ import { openWebGpu } from './webgpu.ts';
 
 const USAGE = `npm run bench -- [OP...] [options]
 
-Measures our ops and the peers that this machine has (OpenBLAS over its core types, BLIS, numpy) in one interleaved
+Measures our ops and the peers that this machine has (OpenBLAS over its core types, BLIS, numpy, PyTorch) in one interleaved
 run, checks our results in it, and sets both beside the measured limits of the machine.
 
   --threads LIST   numbers of threads, separated by commas (default: 1 and all cores)
