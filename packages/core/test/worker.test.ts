@@ -73,7 +73,7 @@ function instead(decoder: LoadedDecoder, members: Partial<LoadedDecoder>): Loade
 }
 
 const open = (worker: MessagePort, source: unknown = kept, options = {}) =>
-  loadInWorker(source, { worker, settings: {}, ...options });
+  loadInWorker(source, { worker, entry: 'package/worker', settings: {}, ...options });
 
 describe('a decoder in a worker', () => {
   it('is what it is in the thread itself', async () => {
@@ -161,7 +161,7 @@ describe('a decoder in a worker', () => {
     const error = await errorOf(open(start(), kept, { settings: { device: () => {} } }));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
     expect(error.message).toMatch(/cannot be sent to a worker/);
-    const nothing = await errorOf(loadInWorker(kept, { worker: {} as never, settings: {} }));
+    const nothing = await errorOf(open({} as never));
     expect(nothing).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'worker' });
   });
 
@@ -265,6 +265,44 @@ describe('cancellation', () => {
     const loading = errorOf(open(port1, kept, { signal: controller.signal }));
     controller.abort();
     expect((await loading).code).toBe('CANCELLED');
+  });
+
+  it('says of a worker that serves no decoders what it may lack', async () => {
+    const { port1, port2 } = new MessageChannel();
+    ports.push(port1, port2);
+    const heard: string[] = [];
+    port2.on('message', ({ message }) => heard.push(message.type));
+    expect(await errorOf(open(port1, kept, { workerTimeout: 40 }))).toMatchObject({
+      code: 'WORKER_LOST',
+      message: "the worker does not answer: does it import 'package/worker'?",
+    });
+    // Asked more than once; what it may still come to do is called off.
+    await expect.poll(() => heard, { timeout: 60_000 }).toContain('abort');
+    expect(heard.filter((type) => type === 'hello').length).toBeGreaterThan(1);
+    expect(heard.filter((type) => type === 'load')).toHaveLength(1);
+  });
+
+  it('gives a worker that has answered all the time that it needs', async () => {
+    let go: () => void = () => {};
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const greetings: string[] = [];
+    const worker = startWith(async (_, options) => {
+      await gate;
+      return loadLocally(keptBundle(kept), { ...options, openBackend: async () => createReferenceBackend() });
+    });
+    worker.on('message', ({ message }) => greetings.push(message.type));
+    await expect.poll(() => greetings, { timeout: 60_000 }).toContain('ready');
+    // It said that it is ready before anybody who loads listened: now it is asked.
+    const loading = open(worker, kept, { workerTimeout: 1000 });
+    await expect.poll(() => greetings, { timeout: 60_000 }).toContain('here');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    go();
+    const remote = await loading;
+    expect(remote.kind).toBe('ridge');
+    await remote.dispose();
+    expect(await errorOf(open(worker, kept, { workerTimeout: 0 }))).toMatchObject({ field: 'workerTimeout' });
   });
 
   it('waits for a worker that begins to listen late, and loads once', async () => {

@@ -33,11 +33,20 @@ export async function loadDecoder(
   source: DecoderSource,
   options: LoadDecoderOptions = {},
 ): Promise<LoadedDecoder> {
-  const { signal, onProgress, backend, worker, ...settings } = options;
+  const { signal, onProgress, backend, worker, workerTimeout, ...settings } = options;
   throwIfAborted(signal, 'loading');
   if (worker) {
     if (backend) throw bothGiven();
-    return loadInWorker(sendable(source), { worker, settings, signal, onProgress, writeFile });
+    const entry = '@fmri2image/node/worker';
+    return loadInWorker(sendable(source), {
+      worker,
+      workerTimeout,
+      entry,
+      settings,
+      signal,
+      onProgress,
+      writeFile,
+    });
   }
   const openBackend = () => createBackend(settings);
   return loadLocally(await folderOf(source), { signal, onProgress, backend, openBackend, writeFile });

@@ -60,6 +60,14 @@ describe('a decoder in a worker thread', { timeout: 120_000 }, () => {
     await backend.dispose();
   });
 
+  it('is not waited for in a worker that does not serve decoders', async () => {
+    const worker = new Worker('setInterval(() => {}, 1000)', { eval: true, execArgv: [] });
+    workers.push(worker);
+    const error = await errorOf(loadDecoder(await writeKept(root), { worker, workerTimeout: 500 }));
+    expect(error.code).toBe('WORKER_LOST');
+    expect(error.message).toMatch(/does not answer: does it import '@fmri2image\/node\/worker'\?/);
+  });
+
   it('shares the worker with others, which outlive it', async () => {
     const worker = start();
     const [first, second] = await Promise.all([

@@ -35,12 +35,13 @@ export async function loadDecoder(
   source: DecoderSource,
   options: LoadDecoderOptions = {},
 ): Promise<LoadedDecoder> {
-  const { signal, onProgress, backend, worker, ...settings } = options;
+  const { signal, onProgress, backend, worker, workerTimeout, ...settings } = options;
   throwIfAborted(signal, 'loading');
   if (worker) {
     const kept = backend ? 'backend' : typeof settings.device === 'object' ? 'device' : settings.gpu && 'gpu';
     if (kept) throw staysHere(kept);
-    return loadInWorker(sendable(source), { worker, settings, signal, onProgress });
+    const entry = '@fmri2image/web/worker';
+    return loadInWorker(sendable(source), { worker, workerTimeout, entry, settings, signal, onProgress });
   }
   return loadLocally(folderOf(source, signal), {
     signal,

@@ -63,4 +63,9 @@ export interface LoadOptions {
    * it by `dispose()`; the worker itself stays with the application. It may hold several decoders.
    */
   worker?: WorkerLike | undefined;
+  /**
+   * Milliseconds that a worker may say nothing at all before the loading ends with WORKER_LOST: 30 000 unless given. A
+   * worker that has said anything has no limit.
+   */
+  workerTimeout?: number | undefined;
 }

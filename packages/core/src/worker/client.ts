@@ -8,14 +8,17 @@ import { Picture, type WritePictureFile } from '../decoders/picture.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
 import { type Rows, rowExtents } from '../rows.ts';
 import { linkedSignal } from '../signal.ts';
+import { answerLimit, expectAnswer, noAnswer } from './answer.ts';
 import { Connection, type Request } from './connection.ts';
 import { folderAnswers } from './folder.ts';
 import type { WorkerLike } from './port.ts';
 import type { BetasMessage, DecoderMessage, Id, ItemMessage, SourceMessage } from './protocol.ts';
 import { Reader } from './reader.ts';
 
-export interface WorkerLoadOptions extends Pick<LoadOptions, 'signal' | 'onProgress'> {
+export interface WorkerLoadOptions extends Pick<LoadOptions, 'signal' | 'onProgress' | 'workerTimeout'> {
   worker: WorkerLike;
+  /** The module that the worker is to import, for people. */
+  entry: string;
   /** Options for `loadDecoder` in the worker: anything that can be cloned. */
   settings: object;
   /** What `image.writePng(path)` uses, where there are files. */
@@ -27,25 +30,29 @@ export interface WorkerLoadOptions extends Pick<LoadOptions, 'signal' | 'onProgr
  *
  * @param source a core `Folder`, whose bytes the worker asks for as it needs them, or anything that can be cloned and
  *   that `loadDecoder` in the worker understands
- * @throws what `loadDecoder` in the worker throws; WORKER_LOST; CANCELLED, also where the worker never answers
+ * @throws what `loadDecoder` in the worker throws; WORKER_LOST, also where the worker never answers; CANCELLED
  */
 export async function loadInWorker(source: unknown, options: WorkerLoadOptions): Promise<LoadedDecoder> {
-  const { worker, settings, signal, onProgress, writeFile } = options;
+  const { worker, entry, settings, signal, onProgress, writeFile } = options;
   throwIfAborted(signal, 'loading');
+  const limit = answerLimit(options.workerTimeout);
   const connection = Connection.to(worker);
   const decoder = connection.newId();
   const folder = isFolder(source) ? source : undefined;
   const message: SourceMessage = folder
     ? { kind: 'folder', name: folder.name }
     : { kind: 'value', value: source };
-  const link = linkedSignal(signal);
+  /** Ends the loading where nobody answers. */
+  const silence = new AbortController();
+  const link = linkedSignal(signal, silence.signal);
+  const stop = expectAnswer(connection, limit, () => silence.abort());
   try {
     const loaded = (await ask(
       connection,
       { type: 'load', source: message, settings },
       {
         decoder,
-        signal,
+        signal: link.signal,
         what: 'loading',
         progress: onProgress,
         answer: folder && folderAnswers(folder, link.signal),
@@ -54,9 +61,10 @@ export async function loadInWorker(source: unknown, options: WorkerLoadOptions):
     return new RemoteDecoder(connection, decoder, loaded, writeFile);
   } catch (error) {
     // An answer may be on its way: what it names is not wanted any more.
-    if (signal?.aborted) discard(connection, decoder);
-    throw error;
+    if (link.signal.aborted) void discard(connection, decoder);
+    throw silence.signal.aborted && !signal?.aborted ? noAnswer(entry) : error;
   } finally {
+    stop();
     link.release();
   }
 }

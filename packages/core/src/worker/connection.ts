@@ -46,6 +46,8 @@ export class Connection {
   readonly #session = Math.random().toString(36).slice(2);
   #last = 0;
   #held = false;
+  #heard = false;
+  #starts = 0;
   #lost: F2iError | undefined;
 
   static to(worker: WorkerLike): Connection {
@@ -63,7 +65,13 @@ export class Connection {
       forget();
       this.#end(why);
     };
-    this.#stop = port.listen({ message: (data) => this.#receive(data, end), end });
+    this.#stop = port.listen({
+      message: (data) => this.#receive(data, end),
+      end,
+      started: () => {
+        this.#starts++;
+      },
+    });
     this.#hold();
   }
 
@@ -77,6 +85,20 @@ export class Connection {
 
   get lost(): F2iError | undefined {
     return this.#lost;
+  }
+
+  /** The worker has said something: it serves decoders. */
+  get heard(): boolean {
+    return this.#heard;
+  }
+
+  /** How often the worker's thread has begun to run, where that is told. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  greet(): void {
+    this.post({ type: 'hello' });
   }
 
   newId(): Id {
@@ -128,6 +150,8 @@ export class Connection {
     const content = contentOf<FromWorker>(data);
     if (content?.version !== PROTOCOL) return;
     const { message } = content;
+    this.#heard = true;
+    if (message.type === 'here') return;
     if (message.type === 'ready') {
       if (!this.#held) this.#hold();
       for (const unanswered of this.#unanswered.values()) this.post(unanswered);

@@ -25,7 +25,12 @@ export type WorkerLike = EventTargetPort | EmitterPort;
 export interface Port {
   post(message: unknown, transfer?: ArrayBuffer[]): void;
   /** Listens until the returned function is called. */
-  listen(on: { message(data: unknown): void; end(why: string): void }): () => void;
+  listen(on: {
+    message(data: unknown): void;
+    end(why: string): void;
+    /** The other end's thread has begun to run; only where that is told. */
+    started?(): void;
+  }): () => void;
 }
 
 /** What browsers say of an error that nobody caught in a worker, or of a script that did not load. */
@@ -56,13 +61,17 @@ export function portOf(worker: WorkerLike): Port {
   };
 }
 
-function listenToEmitter(port: EmitterPort, { message, end }: Parameters<Port['listen']>[0]): () => void {
+function listenToEmitter(
+  port: EmitterPort,
+  { message, end, started }: Parameters<Port['listen']>[0],
+): () => void {
   const listeners = {
     message,
     messageerror: (error: Error) => end(`a message could not be read: ${error.message}`),
     error: (error: unknown) => end(`it failed: ${error instanceof Error ? error.message : String(error)}`),
     exit: (code: number) => end(`it ended with exit code ${code}`),
     close: () => end('its port was closed'),
+    online: () => started?.(),
   };
   for (const [event, listener] of Object.entries(listeners)) port.on(event, listener);
   return () => {

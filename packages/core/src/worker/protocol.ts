@@ -30,6 +30,8 @@ export interface BetasMessage {
 export type ToWorker =
   /** A lock to hold as long as the worker lives: in browsers nothing else tells that it was closed. */
   | { readonly type: 'hold'; readonly lock: string }
+  /** Asks for a sign of life. */
+  | { readonly type: 'hello' }
   | {
       readonly type: 'load';
       readonly request: Id;
@@ -58,6 +60,8 @@ export type FromWorker =
   /** From now on the worker listens: what was sent before may have been dropped, and is sent again. */
   | { readonly type: 'ready' }
   | { readonly type: 'held' }
+  /** The answer to `hello`. */
+  | { readonly type: 'here' }
   | { readonly type: 'progress'; readonly request: Id; readonly progress: LoadProgress }
   | { readonly type: 'value'; readonly request: Id; readonly value: unknown }
   | { readonly type: 'item'; readonly request: Id; readonly item: ItemMessage }

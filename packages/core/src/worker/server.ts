@@ -93,6 +93,9 @@ class Server {
       case 'hold':
         holdLock(message.lock, () => this.#post({ type: 'held' }));
         break;
+      case 'hello':
+        this.#post({ type: 'here' });
+        break;
       case 'load':
         if (this.#loads.has(message.request)) break;
         this.#loads.add(message.request);

@@ -1,0 +1,62 @@
+import { F2iError } from '../error.ts';
+
+/** How long a worker may say nothing at all, in milliseconds: it may still be fetching and reading its script. */
+export const ANSWER_LIMIT = 30_000;
+
+/** The longest pause between two questions. */
+const PAUSE = 1000;
+
+/** What is known of the worker at the other end. */
+export interface Listener {
+  /** It has said something, at any time: it serves decoders. */
+  readonly heard: boolean;
+  /** How often its thread has begun to run. */
+  readonly starts: number;
+  /** Asks for a sign of life. */
+  greet(): void;
+}
+
+/**
+ * Asks a worker again and again until it says anything; calls `silent` when it has not for `limit` milliseconds. A
+ * worker whose script does not serve decoders never will, and nothing else would tell.
+ *
+ * Time is counted in pauses of this thread's own timer, since the worker's thread began to run where that is known: a
+ * thread that was held up, here or there, is not taken for silence.
+ *
+ * @returns ends it
+ */
+export function expectAnswer(worker: Listener, limit: number, silent: () => void): () => void {
+  const pause = Math.min(PAUSE, limit / 4);
+  let { starts } = worker;
+  let waited = 0;
+  const ask = () => {
+    if (worker.heard) return;
+    if (worker.starts !== starts) {
+      starts = worker.starts;
+      waited = 0;
+    }
+    if (waited >= limit) return silent();
+    worker.greet();
+    waited += pause;
+    timer = setTimeout(ask, pause);
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  ask();
+  return () => clearTimeout(timer);
+}
+
+/** @throws INVALID_ARGUMENT for a limit that is none */
+export function answerLimit(milliseconds: number | undefined): number {
+  if (milliseconds === undefined) return ANSWER_LIMIT;
+  if (typeof milliseconds === 'number' && milliseconds > 0) return milliseconds;
+  throw new F2iError('INVALID_ARGUMENT', 'not a time to wait', {
+    field: 'workerTimeout',
+    expected: 'milliseconds, more than 0',
+    found: String(milliseconds),
+  });
+}
+
+/** @param entry the module that serves decoders, for the package that asks */
+export function noAnswer(entry: string): F2iError {
+  return new F2iError('WORKER_LOST', `the worker does not answer: does it import '${entry}'?`);
+}
