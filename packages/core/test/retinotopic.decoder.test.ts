@@ -302,6 +302,29 @@ describe('borders', () => {
     for (const decoder of [a, b, c]) decoder.dispose();
   });
 
+  it('they do not reach the choices either: the bundle is the same, bit by bit', async () => {
+    const { tr } = bars;
+    const after = training.find((row) => row > held.at(-1)!)!;
+    const random = createRandom(4);
+    const changed = { ...bars, betas: Float32Array.from(bars.betas) };
+    for (let row = after; row < after + Math.ceil(12 / tr - 0.5); row++) {
+      for (let v = 0; v < 40; v++) changed.betas[row * 40 + v] = 50 + 30 * random.normal();
+    }
+    const options = {
+      ...PLAIN,
+      hrf: 'fitted',
+      ridge: [0.03, 0.1, 0.3],
+      refinements: 0,
+      iterations: 12,
+    } as const;
+    const hashes: string[] = [];
+    for (const subject of [bars, changed]) {
+      using decoder = await fit(options, trainingOf(subject, training));
+      hashes.push(await saveBundle(decoder, async () => {}));
+    }
+    expect(hashes[1]).toBe(hashes[0]);
+  }, 240_000);
+
   it('a block is decoded from its own volumes alone, whole, whichever of its trials are asked for', async () => {
     using decoder = await fit();
     const alone = await decoder.predict(betasOf(bars, held));

@@ -5,7 +5,7 @@ import { type Encoding, type EncodingData, type EncodingSettings, fitEncoding } 
 import type { Hrf } from './hrf.ts';
 import { type InversionSettings, inversionModel, invertBlock, type Penalties } from './inversion.ts';
 import { type NoiseModel, weighVoxels } from './noise.ts';
-import type { VolumePosition } from './timing.ts';
+import { framesWithin, rowsOutsideGuard, type VolumePosition } from './timing.ts';
 
 /** How an encoding model is inverted. */
 export type Regularisation = Penalties & NoiseModel;
@@ -29,7 +29,7 @@ export interface FoldProblem {
 
 /** Receptive fields of one fold. */
 export interface FoldFit {
-  /** Held-out rows. */
+  /** Held-out rows that are decoded and scored: those outside the guard. */
   readonly rows: Int32Array;
   readonly encoding: Encoding;
 }
@@ -45,17 +45,22 @@ export interface FoldScores {
 /** Frames count whose variance over pixels is at least this part of the largest. */
 const LEAST_CONTRAST = 0.1;
 
-/** Fits receptive fields to the training volumes of each fold alone. */
+/**
+ * Fits receptive fields to the training volumes of each fold alone. Volumes that still respond to frames which are not
+ * training are not decoded either: what was shown during the test would reach the choices through them.
+ */
 export async function fitFolds(
   { data, encoding, folds }: FoldProblem,
   hrf: Hrf,
   options: OpOptions,
 ): Promise<FoldFit[]> {
+  const guardFrames = framesWithin(encoding.guardSeconds, data.tr, encoding.acquisition);
+  const outside = new Set(rowsOutsideGuard(data.positions, guardFrames));
   const fits: FoldFit[] = [];
   for (const { train, test } of folds) {
     throwIfAborted(options.signal, 'cross-validation');
     const fitted = await fitRows(data, Int32Array.from(train), hrf, encoding, options);
-    fits.push({ rows: Int32Array.from(test), encoding: fitted });
+    fits.push({ rows: Int32Array.from(test).filter((row) => outside.has(row)), encoding: fitted });
   }
   return fits;
 }
@@ -99,15 +104,23 @@ export async function scoreFolds(
 }
 
 /**
- * Mean score of each candidate. A fold may leave too little to train on (sweeps along one axis only, say): what no
+ * Mean score of each candidate, to choose by. A fold may leave too little to train on (sweeps along one axis only, say): what no
  * candidate can reconstruct says nothing about them. So folds weigh as many frames as they hold, times the squared score
- * of their best candidate.
+ * of their best candidate. That favours lucky folds: how well a candidate does is said by `frameScores`.
  */
 export function meanScores({ table, frames }: FoldScores): number[] {
   const weights = table.map((row, f) => frames[f]! * Math.max(0, ...row) ** 2);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   return Array.from(table[0] ?? [], (_, i) =>
     table.reduce((sum, row, f) => sum + (total > 0 ? weights[f]! / total : 1 / table.length) * row[i]!, 0),
+  );
+}
+
+/** Mean score of each candidate over all held-out frames, for reports and warnings. */
+export function frameScores({ table, frames }: FoldScores): number[] {
+  const total = frames.reduce((sum, count) => sum + count, 0);
+  return Array.from(table[0] ?? [], (_, i) =>
+    table.reduce((sum, row, f) => sum + (total > 0 ? (frames[f]! / total) * row[i]! : 0), 0),
   );
 }
 
