@@ -169,7 +169,7 @@ describeInChromium('the page of a report', () => {
     expect(await page.locator('.strip').count()).toBe(4);
     const text = (await page.locator('main').textContent())!;
     expect(text).toMatch(/100 held-out frames of v1-bars are identified/);
-    expect(text).toContain('None can be given: each volume has a frame of its own');
+    expect(text).toContain('None can be given: the study lists every frame as a stimulus of its own');
     expect(text).toContain('Politis & Romano, 1992');
     expect(text).toMatch(/training pictures hold near copies/);
     expect(readFileSync(url.slice('file://'.length)).length).toBeLessThan(1e6);

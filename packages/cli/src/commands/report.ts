@@ -10,6 +10,7 @@ import { sharingNotes } from '../pipeline/notes.ts';
 import { provenanceOf } from '../pipeline/results.ts';
 import { reportData } from '../report/data.ts';
 import { drawFigures } from '../report/figures/index.ts';
+import { limitNotes } from '../report/limits.ts';
 import { headline } from '../report/sections/summary.ts';
 import { reportFiles, writeReport } from '../report/write.ts';
 import { openStudy } from '../study.ts';
@@ -55,6 +56,7 @@ async function run(path: string, options: Options, context: Context): Promise<vo
     ...study.warnings,
     ...results.provenance.warnings,
     ...sharingNotes(study, results, evaluation),
+    ...limitNotes(results, evaluation),
   ];
   const reported =
     options.reconstructions === undefined

@@ -20,18 +20,32 @@ export function choicesOf({ report, config, ledger }: FoldRecord): Choices {
     const [low, high] = [short(alpha.smallest), short(alpha.largest)];
     (cross ? chosen : given).alpha = low === high ? low : `${low} to ${high}`;
   }
-  const grid = record(cross?.grid) ?? {};
+  const options = comparedSettings(report);
   for (const [name, value] of Object.entries(config)) {
-    const text = inWords(value);
-    const options = grid[name];
+    const text = inWords(name, value);
     if (text === undefined) continue;
-    (Array.isArray(options) && options.length > 1 ? chosen : given)[spoken(name)] = text;
+    ((options[name]?.length ?? 0) > 1 ? chosen : given)[NAMES[name] ?? spoken(name)] = text;
   }
   if (cross && typeof cross.meanScore === 'number') {
     const measure = typeof cross.score === 'string' ? (CRITERIA[cross.score] ?? cross.score) : 'score';
     chosen[`${measure} in cross-validation`] = short(cross.meanScore);
   }
   return { chosen, given };
+}
+
+/**
+ * What cross-validation compared, by the name of each setting in the decoder's configuration. Settings that were
+ * compared together share an entry of the report: `"ridge x smoothTime": { grid: { ridge: [...], smoothTime: [...] } }`.
+ * (The values of the ridge decoder's one penalty are a plain list, `crossValidation.grid`.)
+ */
+export function comparedSettings(report: FoldRecord['report']): Readonly<Record<string, readonly Json[]>> {
+  const compared: Record<string, readonly Json[]> = {};
+  for (const entry of Object.values(record(report.crossValidation) ?? {})) {
+    for (const [name, values] of Object.entries(record(record(entry)?.grid) ?? {})) {
+      if (Array.isArray(values)) compared[name] = values;
+    }
+  }
+  return compared;
 }
 
 /** What chooses penalties, in words. */
@@ -41,13 +55,28 @@ export const CRITERIA: Readonly<Record<string, string>> = {
   correlation: 'correlation',
 };
 
+/** Settings whose names say too little by themselves. */
+const NAMES: Readonly<Record<string, string>> = {
+  prf: 'model of receptive fields',
+  acquisition: 'volume acquired (parts of the repetition time after its frame)',
+  guardSeconds: 'guard (s)',
+  threshold: 'least training correlation of a voxel',
+  signed: 'negative amplitudes',
+  bounds: 'bounds of pixels',
+  blockDrift: 'drift of a decoded block',
+  iterations: 'steps of the inversion',
+};
+
 /** Settings with the same value in all folds. */
 export function sameInAll(all: readonly Choices[]): [name: string, value: string][] {
   const [first, ...rest] = all.map(({ given }) => given);
   return Object.entries(first ?? {}).filter(([name, value]) => rest.every((other) => other[name] === value));
 }
 
-function inWords(value: Json): string | undefined {
+function inWords(name: string, value: Json): string | undefined {
+  if (name === 'blockDrift' && typeof value === 'number') {
+    return value < 0 ? 'none' : `polynomial of degree ${value}`;
+  }
   if (typeof value === 'number') return short(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return typeof value === 'string' && value.length <= 40 ? value : undefined;

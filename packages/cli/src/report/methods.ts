@@ -1,7 +1,8 @@
 import type { MetricResult } from '@fmri2image/core';
 import type { FoldRecord } from '../pipeline/folds.ts';
 import { trainedTrials } from '../pipeline/training.ts';
-import { CRITERIA, record } from './choices.ts';
+import { CRITERIA, comparedSettings, record } from './choices.ts';
+import { nearCopies } from './controls.ts';
 import { type ReportData, runsOf, scoredItems } from './data.ts';
 import { counted, listed, pValue, score, short } from './format.ts';
 import { Citations, type Reference } from './references.ts';
@@ -146,12 +147,16 @@ function retinotopicSentences({ folds }: ReportData, citations: Citations): stri
       `Training volumes within ${short(config.guardSeconds)} s after held-out frames were left out, as they still respond to them.`,
     );
   }
-  const grid = record(record(report.crossValidation)?.grid) ?? {};
+  const grid = comparedSettings(report);
   const chosen = Object.entries(PENALTIES).flatMap(([name, words]) => {
-    const options = grid[name];
-    return Array.isArray(options) && options.length > 1
-      ? `${words} (${options.map((option) => short(Number(option))).join(', ')})`
-      : [];
+    const options = grid[name] ?? [];
+    if (options.length < 2) return [];
+    const taken = folds.flatMap(({ config }) => (typeof config[name] === 'number' ? [config[name]] : []));
+    const offered = options.map((option) => short(Number(option))).join(', ');
+    return `${words} (${[...new Set(taken)]
+      .sort((a, b) => a - b)
+      .map(short)
+      .join(' or ')} from ${offered})`;
   });
   if (chosen.length > 0) {
     sentences.push(`Chosen by cross-validation inside the training data were ${listed(chosen)}.`);
@@ -159,7 +164,8 @@ function retinotopicSentences({ folds }: ReportData, citations: Citations): stri
   return sentences;
 }
 
-const PENALTIES: Readonly<Record<string, string>> = {
+/** What a retinotopic decoder chooses by cross-validation, by the names of its configuration. */
+export const PENALTIES: Readonly<Record<string, string>> = {
   noiseCorrelation: 'the part of the residuals’ correlations in the noise covariance',
   varianceShrinkage: 'the shrinkage of noise variances',
   ridge: 'the penalty on pixel values',
@@ -213,7 +219,9 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
       `The noise ceiling of voxels was estimated from ${counted(ceiling.presentations, 'presentation')} of ${ceiling.stimuli} stimuli by analysis of variance ${citations.cite('allen')}.`,
     );
   } else if (study.continuous) {
-    sentences.push('No noise ceiling could be estimated: nothing was shown twice.');
+    sentences.push(
+      `No noise ceiling could be estimated: every frame counts as a stimulus of its own${nearCopies(evaluation) === undefined ? '' : ', near copies among them included'}.`,
+    );
   }
   sentences.push(`All analyses were run with fmri2image ${data.reported.version}.`);
   return sentences;

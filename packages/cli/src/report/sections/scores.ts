@@ -1,4 +1,5 @@
 import { metricsOf } from '../../pipeline/evaluate.ts';
+import { nearCopies } from '../controls.ts';
 import type { ReportData } from '../data.ts';
 import { counted, median, percent, pValue, score } from '../format.ts';
 import { type Html, html } from '../html.ts';
@@ -74,7 +75,7 @@ function noiseCeiling(data: ReportData): Html {
   const { ceiling, agreement, study, evaluation, results } = data;
   if (!ceiling) {
     const why = study.continuous
-      ? 'each volume has a frame of its own, and none was shown twice'
+      ? `the study lists every frame as a stimulus of its own, so repeats${nearCopies(evaluation) === undefined ? '' : ' (there are near copies among them)'} cannot be counted as such`
       : evaluation.stimuli < evaluation.trials || results.items.some(({ trials }) => trials.length > 1)
         ? 'the reconstructions do not say how the responses were prepared'
         : 'no scored stimulus was shown twice';

@@ -1,4 +1,5 @@
 import type { MetricResult } from '@fmri2image/core';
+import { type Advantage, advantageOver, nearCopies } from '../controls.ts';
 import { type ReportData, scoredItems } from '../data.ts';
 import { percent, pValue, score } from '../format.ts';
 import { type Html, html } from '../html.ts';
@@ -57,15 +58,7 @@ export function headline(data: ReportData): string {
   return `${what} of ${study.name} are identified from brain responses in ${percent(twoWay.score)} of pairs (two-way; chance 50 %, ${test}).`;
 }
 
-/** A control beside the interval of a score. */
-function stands(control: number, { interval: [low, high] }: MetricResult): string {
-  return control < low ? 'lower' : control > high ? 'higher' : 'about as high';
-}
-
-/** Correlation of pictures above which one is hardly new beside the other. */
-const NEAR_COPY = 0.95;
-
-/** How the score stands to its controls, in words. */
+/** How the score stands to its controls, in words: no more than holds of each metric by itself. */
 function verdict({ evaluation }: ReportData): string {
   const { twoWay, frameCorrelation } = evaluation;
   const [low] = twoWay.interval;
@@ -73,27 +66,30 @@ function verdict({ evaluation }: ReportData): string {
   if (low <= twoWay.chance) {
     sentences.push('The interval includes chance: these reconstructions do not tell pictures apart.');
   }
-  const { nearestTraining, bestTraining, meanPicture } = frameCorrelation;
-  if (nearestTraining !== undefined) {
-    const identification = stands(twoWay.nearestTraining!, twoWay);
-    const correlation = stands(nearestTraining, frameCorrelation);
-    const beyondAll = bestTraining !== undefined && frameCorrelation.interval[0] > bestTraining;
+  const identification = advantageOver('nearestTraining', twoWay, evaluation);
+  const correlation = advantageOver('nearestTraining', frameCorrelation, evaluation);
+  const best = advantageOver('bestTraining', frameCorrelation, evaluation);
+  const copies = nearCopies(evaluation);
+  const { bestTraining, meanPicture } = frameCorrelation;
+  if (identification && correlation) {
     sentences.push(
-      `With the most similar training picture looked up in place of each reconstruction, identification would be ${identification} (${percent(twoWay.nearestTraining!)}) and correlation ${correlation} (${score(nearestTraining)}).`,
+      `With the most similar training picture looked up in place of each reconstruction, identification would be ${identification.control} (${percent(twoWay.nearestTraining!)}; the decoder ${more(identification)}) and correlation ${correlation.control} (${score(frameCorrelation.nearestTraining)}; the decoder ${more(correlation)}).`,
     );
-    if (beyondAll) {
+    if (best?.control === 'lower') {
       sentences.push(
-        `Even the best choice among the training pictures would correlate less (${score(bestTraining)}): the reconstructions show what no known picture does.`,
+        `Even the best choice among the training pictures, which no decoder can know, would correlate less (${score(bestTraining)}; the decoder ${more(best)}): the reconstructions show more than a choice among known pictures.`,
       );
-    } else if (identification === 'lower' && correlation === 'lower') {
-      sentences.push('The reconstructions show more than a choice among known pictures.');
-    } else if (identification === 'higher' && correlation === 'higher') {
-      sentences.push('Nothing here goes beyond choosing among known pictures.');
+    } else if (identification.control === 'higher' && correlation.control === 'higher') {
+      sentences.push('By neither score do the reconstructions go beyond choosing among known pictures.');
+    } else if (best && copies === undefined) {
+      sentences.push(
+        `The best choice among the training pictures, which no decoder can know, would correlate ${best.control === 'higher' ? 'more' : 'about as much'} (${score(bestTraining)}).`,
+      );
     }
   }
-  if (bestTraining !== undefined && bestTraining > NEAR_COPY) {
+  if (copies !== undefined) {
     sentences.push(
-      `Mind that the training pictures hold near copies of the scored ones (the best choice among them correlates ${score(bestTraining)} with what was shown): whether the decoder would do as well for new pictures, these data do not say.`,
+      `Mind that the training pictures hold near copies of the scored ones (the best choice among them correlates ${score(copies)} with what was shown): whether the decoder would do as well for new pictures, these data do not say.`,
     );
   }
   if (meanPicture !== undefined) {
@@ -102,4 +98,10 @@ function verdict({ evaluation }: ReportData): string {
     );
   }
   return sentences.join(' ');
+}
+
+/** `0.012 above, 95 % interval of the difference −0.004 to 0.027` */
+function more({ difference, interval: [low, high] }: Advantage): string {
+  const side = difference < 0 ? 'below' : 'above';
+  return `is ${score(Math.abs(difference))} ${side}, 95 % interval of the difference ${score(low)} to ${score(high)}`;
 }
