@@ -6,7 +6,7 @@ import { COLOUR } from '../theme.ts';
 import { histogram } from './distribution.ts';
 
 /** Circles on the map, at most: more would hide each other. */
-const MOST_CIRCLES = 400;
+export const MOST_CIRCLES = 400;
 const MAP_WIDTH = 400;
 
 /** Receptive fields and response of a retinotopic decoder. The maps are of the first fold, the responses of all. */

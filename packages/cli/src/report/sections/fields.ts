@@ -1,6 +1,7 @@
 import type { ReceptiveFields } from '@fmri2image/core';
 import { isRetinotopic, type ReportData } from '../data.ts';
-import { median, short } from '../format.ts';
+import { MOST_CIRCLES } from '../figures/fields.ts';
+import { counted, median, short } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { plot, table } from '../parts.ts';
 import type { Section } from '../section.ts';
@@ -16,7 +17,7 @@ export const fieldsSection: Section = {
     const whose = folds.length > 1 ? ` The maps are of the first fold (${folds[0]!.heldOut} held out).` : '';
     return html`<p>The decoder inverts a model of what each voxel responds to: a spot of the visual field, fitted to the training data alone.${whose}</p>
 <div class="plots">
-${plot(data, 'receptive-fields', 'Centres (dots) and sizes (circles of one standard deviation) in the visual field; the frame is the edge of the pictures.')}
+${plot(data, 'receptive-fields', `Centres (dots) and sizes (circles of one standard deviation) in the visual field; the frame is the edge of the pictures. ${drawn(folds.find(({ maps }) => maps)?.maps?.fields)}`)}
 ${plot(data, 'size-eccentricity', `Size (one standard deviation) against eccentricity; the line joins the medians of ten equal groups.${unresolved(folds[0]?.maps?.fields)}`)}
 ${plot(data, 'fit', 'How well the selected voxels are predicted in the training data.')}
 ${plot(data, 'hrf', 'The haemodynamic response that the model uses.')}
@@ -24,6 +25,25 @@ ${plot(data, 'hrf', 'The haemodynamic response that the model uses.')}
 ${foldTable(data)}`;
   },
 };
+
+/** How many of the fields the map shows, and which lie beyond its frame. */
+function drawn(fields: ReceptiveFields | undefined): string {
+  if (!fields) return '';
+  const { left, right, top, bottom } = fields.extent;
+  const [low, high] = [Math.min(top, bottom), Math.max(top, bottom)];
+  const count = fields.x.length;
+  const outside = fields.x.reduce((sum, x, i) => {
+    const y = fields.y[i]!;
+    return sum + (x < left || x > right || y < low || y > high ? 1 : 0);
+  }, 0);
+  const shown =
+    count > MOST_CIRCLES ? `Drawn are the ${MOST_CIRCLES} best fitted of ${count}` : `Drawn are all ${count}`;
+  const where =
+    outside === 0
+      ? 'all centres lie inside the pictures'
+      : `of all, ${counted(outside, 'centre')} ${outside === 1 ? 'lies' : 'lie'} outside the pictures and ${outside === 1 ? 'is' : 'are'} not shown`;
+  return `${shown}; ${where}.`;
+}
 
 /** Fields that are as small as the fit allows: how small they are, the pictures cannot tell. */
 function unresolved(fields: ReceptiveFields | undefined): string {
