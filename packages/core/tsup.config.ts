@@ -5,7 +5,8 @@ export default defineConfig({
   format: 'esm',
   target: 'es2022',
   platform: 'neutral',
-  dts: true,
+  // Symbol.asyncDispose and AsyncDisposable: newer than the library of ES2022 that applications may compile with.
+  dts: { banner: '/// <reference lib="esnext.disposable" />' },
   sourcemap: true,
   clean: true,
 });
