@@ -284,6 +284,117 @@ typedef struct f2i_attention_args {
 } f2i_attention_args;
 F2I_API f2i_status f2i_attention(f2i_context *ctx, const f2i_attention_args *args);
 
+/* y = activation((x - mean) / sqrt(variance + eps) gain + bias) by row, the
+ * variance divided by the columns. stable: each row is divided by its signed
+ * maximum first. gain and bias (1 x cols) may have a NULL buffer. y may be x.
+ * f32, f64. */
+typedef struct f2i_layer_norm_args {
+  uint32_t struct_size;
+  f2i_activation_kind activation;
+  int32_t stable;
+  int32_t reserved;
+  double eps;
+  f2i_matrix x, gain, bias, y;
+} f2i_layer_norm_args;
+F2I_API f2i_status f2i_layer_norm(f2i_context *ctx, const f2i_layer_norm_args *args);
+
+/* The same over groups of neighbouring channels. x and y: one row a channel,
+ * the channels of each batch entry one after the other; gain, bias: 1 x
+ * channels. y may be x. f32, f64. */
+typedef struct f2i_group_norm_args {
+  uint32_t struct_size;
+  f2i_activation_kind activation;
+  int32_t channels, groups;
+  double eps;
+  f2i_matrix x, gain, bias, y;
+} f2i_group_norm_args;
+F2I_API f2i_status f2i_group_norm(f2i_context *ctx, const f2i_group_norm_args *args);
+
+/* y = exp(x - max) / sum exp(x - max) by row, or its logarithm. y may be x.
+ * f32, f64. */
+typedef struct f2i_softmax_args {
+  uint32_t struct_size;
+  int32_t log;
+  f2i_matrix x, y;
+} f2i_softmax_args;
+F2I_API f2i_status f2i_softmax(f2i_context *ctx, const f2i_softmax_args *args);
+
+/* y = activation(cross-correlation of x and w + bias) + residual.
+ *   x  [batch channels height, width]   y, residual [batch outputs, out_height out_width]
+ *   w  [outputs, channels / groups kernel_height kernel_width]; bias 1 x outputs
+ * top, bottom, left, right: rows and columns of zeros around each picture;
+ * out_height = (height + top + bottom - kernel_height) / stride + 1, likewise
+ * out_width. bias and residual may have a NULL buffer. x, y and residual have
+ * no gap between rows. f32 with w of f32, f16 or bf16, or f64. */
+typedef struct f2i_conv2d_args {
+  uint32_t struct_size;
+  f2i_activation_kind activation;
+  int32_t batch, channels, height, kernel_height, kernel_width;
+  int32_t stride, top, bottom, left, right, groups;
+  int32_t reserved;
+  f2i_matrix x, w, bias, residual, y;
+} f2i_conv2d_args;
+F2I_API f2i_status f2i_conv2d(f2i_context *ctx, const f2i_conv2d_args *args);
+
+/* y = the matrices of a list beside each other. Any dtype. The list is copied. */
+enum { F2I_MAX_PARTS = 36 };
+typedef struct f2i_concat_args {
+  uint32_t struct_size;
+  int32_t count;
+  const f2i_matrix *x;
+  f2i_matrix y;
+} f2i_concat_args;
+F2I_API f2i_status f2i_concat(f2i_context *ctx, const f2i_concat_args *args);
+
+/* y[i,j] = x[i, start + j]. Any dtype. */
+typedef struct f2i_slice_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t start;
+  f2i_matrix x, y;
+} f2i_slice_args;
+F2I_API f2i_status f2i_slice(f2i_context *ctx, const f2i_slice_args *args);
+
+/* The axes of a dense array x of extents shape[0 .. rank) in another order:
+ * axis i of y is axis axes[i] of x. x and y are 1 x size. Any dtype. */
+enum { F2I_MAX_RANK = 6 };
+typedef struct f2i_permute_args {
+  uint32_t struct_size;
+  int32_t rank;
+  int64_t shape[F2I_MAX_RANK];
+  int32_t axes[F2I_MAX_RANK];
+  f2i_matrix x, y;
+} f2i_permute_args;
+F2I_API f2i_status f2i_permute(f2i_context *ctx, const f2i_permute_args *args);
+
+/* Turns neighbours: (a, b) -> (a cos - b sin, b cos + a sin) for columns 2 p and
+ * 2 p + 1 of each row, p < cos.cols; the other columns are copied. Row i has
+ * position i / inside modulo cos.rows. f32, f64. */
+typedef struct f2i_rotary_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  int64_t inside;
+  f2i_matrix x, cos, sin, y;
+} f2i_rotary_args;
+F2I_API f2i_status f2i_rotary(f2i_context *ctx, const f2i_rotary_args *args);
+
+/* y[h,i] = table[buckets[i], h]; y.cols buckets, copied. f32, f64. */
+typedef struct f2i_relative_position_bias_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  const int32_t *buckets;
+  f2i_matrix table, y;
+} f2i_relative_position_bias_args;
+F2I_API f2i_status f2i_relative_position_bias(f2i_context *ctx, const f2i_relative_position_bias_args *args);
+
+/* y[i,j] = x[i / factor, j / factor]. f32, f64. */
+typedef struct f2i_upsample_nearest_args {
+  uint32_t struct_size;
+  int32_t factor;
+  f2i_matrix x, y;
+} f2i_upsample_nearest_args;
+F2I_API f2i_status f2i_upsample_nearest(f2i_context *ctx, const f2i_upsample_nearest_args *args);
+
 /* y = alpha x x^T [rows, rows] (columns = 0) or alpha x^T x [cols, cols]
  * (columns = 1). One triangle is computed, both are stored. f32, f64. */
 typedef struct f2i_gram_args {

@@ -68,7 +68,7 @@ extern "C" f2i_status f2i_attention(f2i_context *context, const f2i_attention_ar
     call.require_shape(op.y, op.q.rows, op.v.cols);
     call.optional_output(op.lse, "lse", args.lse);
     call.require_same_type(op.lse, op.q);
-    call.require_shape(op.lse, planes, n);
+    call.require_shape(op.lse, planes, planes == 0 ? op.lse.cols : n);
     call.allow_empty_inputs(); // no keys, or keys of no dimension
     call.enqueue();
   });

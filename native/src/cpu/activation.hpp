@@ -14,6 +14,8 @@ template <class T> struct ActivationKernels {
   void (*gated)(f2i_activation_kind kind, const T *x, const T *gate, int64_t n, T *y);
   /// y[j] = kind(y[j] + bias[j]) + residual[j]; bias and residual may be null.
   void (*finish)(f2i_activation_kind kind, const T *bias, const T *residual, int64_t n, T *y);
+  /// The same with one bias for all.
+  void (*finish_channel)(f2i_activation_kind kind, T bias, const T *residual, int64_t n, T *y);
 };
 
 extern const ActivationKernels<float> activation_f32_portable, activation_f32_avx2, activation_f32_avx512;

@@ -46,6 +46,75 @@ struct Attention {
 };
 f2i_status attention(Exec &ex, const Attention &op);
 
+struct LayerNorm {
+  f2i_activation_kind activation = F2I_ACTIVATION_NONE;
+  bool stable = false;
+  double eps = 0;
+  View x, gain, bias, y;
+};
+f2i_status layer_norm(Exec &ex, const LayerNorm &op);
+
+struct GroupNorm {
+  f2i_activation_kind activation = F2I_ACTIVATION_NONE;
+  double eps = 0;
+  int64_t channels = 1, groups = 1;
+  View x, gain, bias, y; // one row a channel
+};
+f2i_status group_norm(Exec &ex, const GroupNorm &op);
+
+struct Softmax {
+  bool log = false;
+  View x, y;
+};
+f2i_status softmax(Exec &ex, const Softmax &op);
+
+struct Conv2d {
+  f2i_activation_kind activation = F2I_ACTIVATION_NONE;
+  int64_t batch = 0, channels = 0, height = 0, width = 0;
+  int64_t kernel_height = 1, kernel_width = 1, stride = 1, top = 0, left = 0, groups = 1;
+  int64_t out_height = 0, out_width = 0;
+  View x, w, bias, residual, y;
+};
+f2i_status conv2d(Exec &ex, const Conv2d &op);
+
+struct Concat {
+  std::vector<View> parts;
+  View y;
+};
+f2i_status concat(Exec &ex, const Concat &op);
+
+struct Slice {
+  int64_t start = 0;
+  View x, y;
+};
+f2i_status slice(Exec &ex, const Slice &op);
+
+struct Permute {
+  int rank = 0;
+  int64_t shape[F2I_MAX_RANK] = {};
+  int axes[F2I_MAX_RANK] = {};
+  View x, y;
+};
+f2i_status permute(Exec &ex, const Permute &op);
+
+struct Rotary {
+  int64_t inside = 1;
+  View x, cos, sin, y;
+};
+f2i_status rotary(Exec &ex, const Rotary &op);
+
+struct RelativePositionBias {
+  const int32_t *buckets = nullptr;
+  View table, y;
+};
+f2i_status relative_position_bias(Exec &ex, const RelativePositionBias &op);
+
+struct UpsampleNearest {
+  int64_t factor = 1;
+  View x, y;
+};
+f2i_status upsample_nearest(Exec &ex, const UpsampleNearest &op);
+
 struct Gram {
   bool columns = false;
   double alpha = 1;

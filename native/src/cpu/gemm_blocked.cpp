@@ -103,6 +103,7 @@ f2i_status product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T> &wo
           if (ex.cancelled()) return;
           const int64_t length = std::min(step, k1 - p);
           if (op.half) op.pack_half(length, cols, op.half + p * b.row + j * b.col, b.col, packed);
+          else if (op.pack_columns) (*op.pack_columns)(p, length, j, cols, packed);
           else kernel.pack_b(length, cols, b.at(p, j), b.row, b.col, packed);
           GemmTarget<T> target{};
           target.accumulate = op.accumulate || p > 0;

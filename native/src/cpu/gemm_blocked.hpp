@@ -27,6 +27,9 @@ template <class T> struct Product {
   /// b in half precision, read through the strides of `b` (b.row = 1): what packs it, and its bits.
   decltype(GemmKernel<T>::pack_f16) pack_half = nullptr;
   const uint16_t *half = nullptr;
+  /// Packs rows [p, p + length) and columns [j, j + cols) of b as pack_b does, but fills the last panel
+  /// up to nr, when b is not in memory as a matrix.
+  const std::function<void(int64_t p, int64_t length, int64_t j, int64_t cols, T *packed)> *pack_columns = nullptr;
   T alpha = 1, beta = 0;
   const T *c = nullptr; // may be y
   int64_t ldc = 0;

@@ -12,7 +12,7 @@ constexpr int64_t most_sums = 4096; // of any kernel's thin product
 } // namespace
 
 template <class T> bool is_thin(const GemmKernel<T> &kernel, const Product<T> &op) {
-  if (op.diagonal != Product<T>::full || op.serial || op.beside || op.half) return false;
+  if (op.diagonal != Product<T>::full || op.serial || op.beside || op.half || op.pack_columns) return false;
   const bool by_rows = op.m <= op.n;
   const Strided<T> &x = by_rows ? op.b : op.a;
   const bool readable = (x.row == 1 && x.col >= 0) || (x.col == 1 && x.row >= 0);

@@ -32,6 +32,23 @@ template <class F> f2i_status for_tiles(Exec &ex, int64_t rows, int64_t cols, F 
   return stopped ? F2I_CANCELLED : F2I_OK;
 }
 
+/// Runs f(row) for every row, a few in a task: `width` is the work of one, in elements.
+template <class F> f2i_status for_rows(Exec &ex, int64_t rows, int64_t width, F &&f) {
+  const int64_t height = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, width));
+  if (rows <= height) {
+    if (ex.cancelled()) return F2I_CANCELLED;
+    for (int64_t i = 0; i < rows; ++i) f(i);
+    return F2I_OK;
+  }
+  std::atomic<bool> stopped{false};
+  ex.pool().parallel_for((rows + height - 1) / height, [&](int64_t task, int) {
+    if (stopped.load(std::memory_order_relaxed)) return;
+    if (ex.cancelled()) return stopped.store(true, std::memory_order_relaxed);
+    for (int64_t i = task * height, end = std::min(rows, i + height); i < end; ++i) f(i);
+  });
+  return stopped ? F2I_CANCELLED : F2I_OK;
+}
+
 /// True where the rows of v follow each other without a gap, so that it may be taken as one row.
 inline bool contiguous(const View &v) { return v.ld == v.cols || v.rows <= 1; }
 

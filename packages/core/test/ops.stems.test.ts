@@ -17,21 +17,7 @@ interface Place {
 }
 
 /** Ops of networks whose kernels follow: whoever writes one takes it from the device's list. */
-const NO_CPU_KERNEL_YET = [
-  'adaptive_max_pool1d',
-  'concat',
-  'conv2d',
-  'group_norm',
-  'layer_norm',
-  'permute',
-  'random_normal',
-  'relative_position_bias',
-  'resize2d',
-  'rotary',
-  'slice',
-  'softmax',
-  'upsample_nearest',
-] as const;
+const NO_CPU_KERNEL_YET = ['adaptive_max_pool1d', 'random_normal', 'resize2d'] as const;
 const NO_WGSL_KERNEL_YET = [
   'activation',
   'adaptive_max_pool1d',
@@ -66,7 +52,7 @@ const places: readonly Place[] = [
     folder: 'native/src/cpu',
     extension: 'cpp',
     gaps: withoutKernel(NO_CPU_KERNEL_YET),
-    shared: ['README', 'activate', 'drivers', 'exponential', 'half', 'select', 'simd', 'tiles'],
+    shared: ['README', 'activate', 'drivers', 'exponential', 'half', 'rows', 'select', 'simd', 'tiles'],
   },
   {
     folder: 'packages/web/src/kernels',

@@ -26,6 +26,8 @@ Napi::Function Context::define(Napi::Env env) {
                          InstanceMethod<&Context::cholesky_factor>("choleskyFactor"),
                          InstanceMethod<&Context::cholesky_solve>("choleskySolve"),
                          InstanceMethod<&Context::column_stats>("columnStats"),
+                         InstanceMethod<&Context::concat>("concat"),
+                         InstanceMethod<&Context::conv2d>("conv2d"),
                          InstanceMethod<&Context::cosine_matrix>("cosineMatrix"),
                          InstanceMethod<&Context::eigh>("eigh"),
                          InstanceMethod<&Context::elementwise>("elementwise"),
@@ -33,11 +35,19 @@ Napi::Function Context::define(Napi::Env env) {
                          InstanceMethod<&Context::gather>("gather"),
                          InstanceMethod<&Context::gemm>("gemm"),
                          InstanceMethod<&Context::gram>("gram"),
+                         InstanceMethod<&Context::group_norm>("groupNorm"),
+                         InstanceMethod<&Context::layer_norm>("layerNorm"),
                          InstanceMethod<&Context::linear>("linear"),
                          InstanceMethod<&Context::pearson_columns>("pearsonColumns"),
+                         InstanceMethod<&Context::permute>("permute"),
+                         InstanceMethod<&Context::relative_position_bias>("relativePositionBias"),
+                         InstanceMethod<&Context::rotary>("rotary"),
+                         InstanceMethod<&Context::slice>("slice"),
+                         InstanceMethod<&Context::softmax>("softmax"),
                          InstanceMethod<&Context::standardize>("standardize"),
                          InstanceMethod<&Context::top_k>("topK"),
                          InstanceMethod<&Context::triangular_solve>("triangularSolve"),
+                         InstanceMethod<&Context::upsample_nearest>("upsampleNearest"),
                      });
 }
 

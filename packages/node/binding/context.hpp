@@ -54,6 +54,8 @@ public:
   void cholesky_factor(const Napi::CallbackInfo &info);
   void cholesky_solve(const Napi::CallbackInfo &info);
   void column_stats(const Napi::CallbackInfo &info);
+  void concat(const Napi::CallbackInfo &info);
+  void conv2d(const Napi::CallbackInfo &info);
   void cosine_matrix(const Napi::CallbackInfo &info);
   void eigh(const Napi::CallbackInfo &info);
   void elementwise(const Napi::CallbackInfo &info);
@@ -61,11 +63,19 @@ public:
   void gather(const Napi::CallbackInfo &info);
   void gemm(const Napi::CallbackInfo &info);
   void gram(const Napi::CallbackInfo &info);
+  void group_norm(const Napi::CallbackInfo &info);
+  void layer_norm(const Napi::CallbackInfo &info);
   void linear(const Napi::CallbackInfo &info);
   void pearson_columns(const Napi::CallbackInfo &info);
+  void permute(const Napi::CallbackInfo &info);
+  void relative_position_bias(const Napi::CallbackInfo &info);
+  void rotary(const Napi::CallbackInfo &info);
+  void slice(const Napi::CallbackInfo &info);
+  void softmax(const Napi::CallbackInfo &info);
   void standardize(const Napi::CallbackInfo &info);
   void top_k(const Napi::CallbackInfo &info);
   void triangular_solve(const Napi::CallbackInfo &info);
+  void upsample_nearest(const Napi::CallbackInfo &info);
 
 private:
   friend class Closing;

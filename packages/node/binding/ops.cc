@@ -74,6 +74,36 @@ void Context::column_stats(const Napi::CallbackInfo &) {
   enqueue(f2i_column_stats, args, from);
 }
 
+void Context::concat(const Napi::CallbackInfo &) {
+  f2i_concat_args args = F2I_INIT(f2i_concat_args);
+  Arguments from = arguments();
+  args.count = from.integer(0);
+  from.operands(args.y);
+  f2i_matrix parts[F2I_MAX_PARTS] = {};
+  for (int i = 0; i < args.count && i < F2I_MAX_PARTS; ++i) parts[i] = from.operand(1 + i);
+  args.x = parts;
+  enqueue(f2i_concat, args, from);
+}
+
+void Context::conv2d(const Napi::CallbackInfo &) {
+  f2i_conv2d_args args = F2I_INIT(f2i_conv2d_args);
+  Arguments from = arguments();
+  args.activation = from.integer(0);
+  args.batch = from.integer(1);
+  args.channels = from.integer(2);
+  args.height = from.integer(3);
+  args.kernel_height = from.integer(4);
+  args.kernel_width = from.integer(5);
+  args.stride = from.integer(6);
+  args.top = from.integer(7);
+  args.bottom = from.integer(8);
+  args.left = from.integer(9);
+  args.right = from.integer(10);
+  args.groups = from.integer(11);
+  from.operands(args.x, args.w, args.bias, args.residual, args.y);
+  enqueue(f2i_conv2d, args, from);
+}
+
 void Context::cosine_matrix(const Napi::CallbackInfo &) {
   f2i_cosine_matrix_args args = F2I_INIT(f2i_cosine_matrix_args);
   Arguments from = arguments();
@@ -142,6 +172,27 @@ void Context::gram(const Napi::CallbackInfo &) {
   enqueue(f2i_gram, args, from);
 }
 
+void Context::group_norm(const Napi::CallbackInfo &) {
+  f2i_group_norm_args args = F2I_INIT(f2i_group_norm_args);
+  Arguments from = arguments();
+  args.activation = from.integer(0);
+  args.channels = from.integer(1);
+  args.groups = from.integer(2);
+  args.eps = from.number(3);
+  from.operands(args.x, args.gain, args.bias, args.y);
+  enqueue(f2i_group_norm, args, from);
+}
+
+void Context::layer_norm(const Napi::CallbackInfo &) {
+  f2i_layer_norm_args args = F2I_INIT(f2i_layer_norm_args);
+  Arguments from = arguments();
+  args.activation = from.integer(0);
+  args.stable = from.integer(1);
+  args.eps = from.number(2);
+  from.operands(args.x, args.gain, args.bias, args.y);
+  enqueue(f2i_layer_norm, args, from);
+}
+
 /// The weights are the operands behind y; the core copies the list.
 void Context::linear(const Napi::CallbackInfo &) {
   f2i_linear_args args = F2I_INIT(f2i_linear_args);
@@ -160,6 +211,50 @@ void Context::pearson_columns(const Napi::CallbackInfo &) {
   Arguments from = arguments();
   from.operands(args.a, args.b, args.y);
   enqueue(f2i_pearson_columns, args, from);
+}
+
+void Context::permute(const Napi::CallbackInfo &) {
+  f2i_permute_args args = F2I_INIT(f2i_permute_args);
+  Arguments from = arguments();
+  args.rank = from.integer(0);
+  for (int i = 0; i < args.rank && i < F2I_MAX_RANK; ++i) {
+    args.shape[i] = static_cast<int64_t>(from.number(1 + i));
+    args.axes[i] = from.integer(1 + args.rank + i);
+  }
+  from.operands(args.x, args.y);
+  enqueue(f2i_permute, args, from);
+}
+
+void Context::relative_position_bias(const Napi::CallbackInfo &info) {
+  f2i_relative_position_bias_args args = F2I_INIT(f2i_relative_position_bias_args);
+  Arguments from = arguments();
+  args.buckets = info[0].As<Napi::Int32Array>().Data();
+  from.operands(args.table, args.y);
+  enqueue(f2i_relative_position_bias, args, from);
+}
+
+void Context::rotary(const Napi::CallbackInfo &) {
+  f2i_rotary_args args = F2I_INIT(f2i_rotary_args);
+  Arguments from = arguments();
+  args.inside = static_cast<int64_t>(from.number(0));
+  from.operands(args.x, args.cos, args.sin, args.y);
+  enqueue(f2i_rotary, args, from);
+}
+
+void Context::slice(const Napi::CallbackInfo &) {
+  f2i_slice_args args = F2I_INIT(f2i_slice_args);
+  Arguments from = arguments();
+  args.start = static_cast<int64_t>(from.number(0));
+  from.operands(args.x, args.y);
+  enqueue(f2i_slice, args, from);
+}
+
+void Context::softmax(const Napi::CallbackInfo &) {
+  f2i_softmax_args args = F2I_INIT(f2i_softmax_args);
+  Arguments from = arguments();
+  args.log = from.integer(0);
+  from.operands(args.x, args.y);
+  enqueue(f2i_softmax, args, from);
 }
 
 void Context::standardize(const Napi::CallbackInfo &) {
@@ -183,6 +278,14 @@ void Context::triangular_solve(const Napi::CallbackInfo &) {
   args.transpose = from.integer(0);
   from.operands(args.l, args.b, args.y);
   enqueue(f2i_triangular_solve, args, from);
+}
+
+void Context::upsample_nearest(const Napi::CallbackInfo &) {
+  f2i_upsample_nearest_args args = F2I_INIT(f2i_upsample_nearest_args);
+  Arguments from = arguments();
+  args.factor = from.integer(0);
+  from.operands(args.x, args.y);
+  enqueue(f2i_upsample_nearest, args, from);
 }
 
 } // namespace f2i::node

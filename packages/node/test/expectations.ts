@@ -3,16 +3,6 @@ const NO_KERNEL_YET = 'no kernel yet';
 /** What this backend declares that it cannot do, in the words of the conformance runner. */
 export const unsupported: Readonly<Record<string, string>> = {
   adaptive_max_pool1d: NO_KERNEL_YET,
-  concat: NO_KERNEL_YET,
-  conv2d: NO_KERNEL_YET,
-  group_norm: NO_KERNEL_YET,
-  layer_norm: NO_KERNEL_YET,
-  permute: NO_KERNEL_YET,
   random_normal: NO_KERNEL_YET,
-  relative_position_bias: NO_KERNEL_YET,
   resize2d: NO_KERNEL_YET,
-  rotary: NO_KERNEL_YET,
-  slice: NO_KERNEL_YET,
-  softmax: NO_KERNEL_YET,
-  upsample_nearest: NO_KERNEL_YET,
 };

@@ -61,6 +61,8 @@ export interface NativeOps {
   choleskyFactor(): void;
   choleskySolve(): void;
   columnStats(): void;
+  concat(): void;
+  conv2d(): void;
   cosineMatrix(): void;
   eigh(): void;
   elementwise(): void;
@@ -68,9 +70,17 @@ export interface NativeOps {
   gather(rows: Int32Array | undefined, cols: Int32Array | undefined): void;
   gemm(): void;
   gram(): void;
+  groupNorm(): void;
+  layerNorm(): void;
   linear(): void;
   pearsonColumns(): void;
+  permute(): void;
+  relativePositionBias(buckets: Int32Array): void;
+  rotary(): void;
+  slice(): void;
+  softmax(): void;
   standardize(): void;
   topK(): void;
   triangularSolve(): void;
+  upsampleNearest(): void;
 }

@@ -92,6 +92,29 @@ export const encoders: Readonly<Record<string, Encoder>> = {
     native.columnStats();
   },
 
+  concat(native, args, { inputs, outputs: [y], attributes: { axis } }) {
+    // Axes from `axis` on are columns.
+    args
+      .scalars(inputs.length)
+      .operands(columnsFrom(y!, Number(axis)), ...inputs.map((x) => columnsFrom(x!, Number(axis))));
+    native.concat();
+  },
+
+  conv2d(native, args, { inputs: [x, w, bias, residual], outputs: [y], attributes }) {
+    const { activation, stride, top, bottom, left, right, groups } = attributes;
+    const [batch = 0, channels = 0, height = 0] = x!.shape;
+    const [, , kernelHeight = 0, kernelWidth = 0] = w!.shape;
+    args
+      .scalars(
+        ACTIVATIONS[activation as FusedActivation],
+        ...[batch, channels, height, kernelHeight, kernelWidth, stride, top, bottom, left, right, groups].map(
+          Number,
+        ),
+      )
+      .operands(x, columnsFrom(w!, 1), bias, residual && columnsFrom(residual, 2), columnsFrom(y!, 2));
+    native.conv2d();
+  },
+
   cosine_matrix(native, args, { inputs: [a, b], outputs: [y] }) {
     args.operands(a, b, y);
     native.cosineMatrix();
@@ -127,6 +150,25 @@ export const encoders: Readonly<Record<string, Encoder>> = {
     native.gram();
   },
 
+  group_norm(native, args, { inputs: [x, gain, bias], outputs: [y], attributes }) {
+    const { activation, groups, eps } = attributes;
+    args
+      .scalars(ACTIVATIONS[activation as FusedActivation], x!.shape[1]!, Number(groups), Number(eps))
+      .operands(columnsFrom(x!, 2), gain, bias, columnsFrom(y!, 2));
+    native.groupNorm();
+  },
+
+  layer_norm(
+    native,
+    args,
+    { inputs: [x, gain, bias], outputs: [y], attributes: { activation, stable, eps } },
+  ) {
+    args
+      .scalars(ACTIVATIONS[activation as FusedActivation], Number(stable), Number(eps))
+      .operands(x, gain, bias, y);
+    native.layerNorm();
+  },
+
   linear(
     native,
     args,
@@ -143,6 +185,37 @@ export const encoders: Readonly<Record<string, Encoder>> = {
     native.pearsonColumns();
   },
 
+  permute(native, args, { inputs: [x], outputs: [y], attributes: { axes } }) {
+    const { shape } = x!;
+    args
+      .scalars(shape.length, ...shape, ...(axes as Int32Array))
+      .operands(columnsFrom(x!, 0), columnsFrom(y!, 0));
+    native.permute();
+  },
+
+  relative_position_bias(native, args, { inputs: [table], outputs: [y], attributes: { buckets } }) {
+    args.operands(table, columnsFrom(y!, 1));
+    native.relativePositionBias(buckets as Int32Array);
+  },
+
+  rotary(native, args, { inputs: [x, cos, sin], outputs: [y], attributes: { positionAxis } }) {
+    args.scalars(positionAxis === 3 ? x!.shape.at(-2)! : 1).operands(x, cos, sin, y);
+    native.rotary();
+  },
+
+  slice(native, args, { inputs: [x], outputs: [y], attributes: { axis, start } }) {
+    const inner = x!.shape.slice(Number(axis) + 1).reduce((size, extent) => size * extent, 1);
+    args
+      .scalars(Number(start) * inner)
+      .operands(columnsFrom(x!, Number(axis)), columnsFrom(y!, Number(axis)));
+    native.slice();
+  },
+
+  softmax(native, args, { inputs: [x], outputs: [y], attributes: { log } }) {
+    args.scalars(Number(log)).operands(x, y);
+    native.softmax();
+  },
+
   standardize(native, args, { inputs: [x, mean, std], outputs: [y] }) {
     args.operands(x, mean, std, y);
     native.standardize();
@@ -157,4 +230,15 @@ export const encoders: Readonly<Record<string, Encoder>> = {
     args.scalars(Number(transpose)).operands(l, b, y);
     native.triangularSolve();
   },
+
+  upsample_nearest(native, args, { inputs: [x], outputs: [y], attributes: { factor } }) {
+    args.scalars(Number(factor)).operands(x, y);
+    native.upsampleNearest();
+  },
 };
+
+/** An operand as a matrix whose columns are its axes from `axis` on. */
+function columnsFrom(operand: Operand, axis: number): Operand {
+  const size = (extents: readonly number[]) => extents.reduce((product, extent) => product * extent, 1);
+  return { ...operand, shape: [size(operand.shape.slice(0, axis)), size(operand.shape.slice(axis))] };
+}
