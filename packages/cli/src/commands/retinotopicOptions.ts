@@ -1,4 +1,9 @@
-import { PRF_MODELS, type PrfModel, type RetinotopicDecoderOptions } from '@fmri2image/core';
+import {
+  RETINOTOPIC_DEFAULTS as DEFAULTS,
+  PRF_MODELS,
+  type PrfModel,
+  type RetinotopicDecoderOptions,
+} from '@fmri2image/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { numberList, wholeNumber } from '../options.ts';
 
@@ -19,44 +24,59 @@ export interface RetinotopicFlags {
 
 const BOUNDS = ['none', 'non-negative', 'range'] as const;
 
+/** What holds where the option is not given; core decides, as these have no default of their own. */
+const unless = (setting: keyof typeof DEFAULTS) => `(default: ${[DEFAULTS[setting]].flat().join(',')})`;
+
 export function withRetinotopic(command: Command): Command {
   return command
     .addOption(
-      new Option('--prf <model>', 'retinotopic: model of receptive fields (default: gaussian)').choices([
+      new Option('--prf <model>', `retinotopic: model of receptive fields ${unless('prf')}`).choices([
         ...PRF_MODELS,
       ]),
     )
     .addOption(
-      new Option('--hrf <choice>', 'retinotopic: response function (default: fitted)').choices([
+      new Option('--hrf <choice>', `retinotopic: response function ${unless('hrf')}`).choices([
         'fitted',
         'canonical',
       ]),
     )
     .option(
       '--guard <seconds>',
-      'retinotopic: leave out training volumes so soon after frames that are not training (default: 12)',
+      `retinotopic: leave out training volumes so soon after frames that are not training ${unless('guardSeconds')}`,
       atLeastZero,
     )
     .option(
       '--voxel-threshold <r>',
-      'retinotopic: least training correlation of a voxel (default: 0.5)',
+      `retinotopic: least training correlation of a voxel ${unless('threshold')}`,
       atLeastZero,
     )
-    .option('--maximum-voxels <n>', 'retinotopic: use the n best ones at most', wholeNumber)
+    .option(
+      '--maximum-voxels <n>',
+      `retinotopic: use the n best ones at most ${unless('maximumVoxels')}`,
+      wholeNumber,
+    )
     .option('--signed', 'retinotopic: voxels may also respond negatively')
     .addOption(
-      new Option('--bounds <range>', 'retinotopic: of pixels (default: non-negative)').choices([...BOUNDS]),
+      new Option('--bounds <range>', `retinotopic: of pixels ${unless('bounds')}`).choices([...BOUNDS]),
     )
     .option(
       '--noise-correlation <list>',
-      'retinotopic: share of correlated noise to choose from, 0 up to 1',
+      `retinotopic: share of correlated noise to choose from, 0 up to 1 ${unless('noiseCorrelation')}`,
       zeroOrMore,
     )
-    .option('--ridge-penalty <list>', 'retinotopic: penalties on pixels to choose from', zeroOrMore)
-    .option('--smooth-time <list>', 'retinotopic: penalties on differences of successive frames', zeroOrMore)
+    .option(
+      '--ridge-penalty <list>',
+      `retinotopic: penalties on pixels to choose from ${unless('ridge')}`,
+      zeroOrMore,
+    )
+    .option(
+      '--smooth-time <list>',
+      `retinotopic: penalties on differences of successive frames ${unless('smoothTime')}`,
+      zeroOrMore,
+    )
     .option(
       '--smooth-space <list>',
-      'retinotopic: penalties on differences of neighbouring pixels',
+      `retinotopic: penalties on differences of neighbouring pixels ${unless('smoothSpace')}`,
       zeroOrMore,
     );
 }
