@@ -1,9 +1,12 @@
-import { createRandom, type Study } from '@fmri2image/core';
+import { createRandom, prepareStudy, type Study } from '@fmri2image/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { datasetDescription, derivativeNameNote, label, subjectEntity } from '../src/bids.ts';
 import { type FoldRecord, foldSchema, foldToJson } from '../src/pipeline/folds.ts';
+import { sawTestInWords } from '../src/pipeline/ledger.ts';
 import { fieldsTable, readFieldsTable } from '../src/pipeline/receptiveFields.ts';
+import { rowInWords } from '../src/pipeline/rowWidth.ts';
 import { redactHome } from '../src/redact.ts';
+import type { ReportData } from '../src/report/data.ts';
 import { atPercentiles, atRandom, PERCENTILES } from '../src/report/examples.ts';
 import { histogram } from '../src/report/figures/distribution.ts';
 import { drawFields } from '../src/report/figures/fields.ts';
@@ -12,6 +15,7 @@ import { minus, pValue, ranges, score } from '../src/report/format.ts';
 import { html } from '../src/report/html.ts';
 import { mergedLedger } from '../src/report/ledger.ts';
 import { draw } from '../src/report/plot.ts';
+import { ledgerSection } from '../src/report/sections/ledger.ts';
 
 describe('html', () => {
   it('escapes what comes from files, and nests markup of its own', () => {
@@ -135,10 +139,56 @@ describe('the ledger', () => {
     ]);
   });
 
+  it('does not call a leak what each run had done to it by itself', () => {
+    const drift = { step: 'drift', runs: ['a', 'b', 'c'], sawTest: 'yes' as const };
+    const voxels = Float32Array.from({ length: 100 }, (_, i) => i % 7);
+    const series = {
+      rows: 'volumes',
+      continuous: true,
+      tr: 2,
+      repairs: [],
+      trials: [],
+      voxels: { data: voxels, shape: [50, 2] },
+    };
+    const prepared = prepareStudy(
+      { ...series, runs: [{ name: 'a', start: 0, end: 50 }] } as unknown as Study,
+      [{ name: 'detrend', settings: { cutoffSeconds: 40 } }],
+    );
+    const own = prepared.ledger[0]!;
+    expect(own.sawTest).toBe('yes');
+    expect(sawTestInWords(own)).toBe('its own run only, without labels');
+    expect(sawTestInWords(drift)).toBe('yes');
+    const rows = (ledger: FoldRecord['ledger']) => {
+      const folds = [{ ...foldOf('a', 0, '4'), ledger }];
+      return String(ledgerSection.body({ folds, study } as unknown as ReportData).text);
+    };
+    const clean = rows([own, { ...drift, step: 'weights', sawTest: 'no' }]);
+    expect(clean).toContain('0 of 2 steps passed anything from test to training data.');
+    expect(clean).not.toContain('saw-yes');
+    const leaky = rows([own, drift, { ...drift, step: 'betas', sawTest: 'unknown' }]);
+    expect(leaky).toContain('1 of 3 steps passed anything from test to training data; of 1 it is unknown.');
+    expect(leaky).toContain('class="saw-yes"');
+  });
+
   it('does not call runs "training runs" that a step went beyond', () => {
     const [fold] = [foldOf('a', 0, '4')];
     const leaky = { ...fold!, ledger: [{ step: 'z', runs: ['a', 'c'], sawTest: 'yes' as const }] };
     expect(mergedLedger([leaky], study)[0]!.runs).toBe('a and c');
+  });
+});
+
+describe('what a decoder reads', () => {
+  it('is voxels, and their values where they are read at several delays', () => {
+    const sampled = (delays: number[]) => [
+      { name: 'detrend', settings: {} },
+      { name: 'sample', settings: { delays } },
+    ];
+    expect(rowInWords({ voxels: 800 })).toBe('800 voxels');
+    expect(rowInWords({ voxels: 1 })).toBe('1 voxel');
+    expect(rowInWords({ voxels: 200, preprocess: sampled([5]) })).toBe('200 voxels');
+    expect(rowInWords({ voxels: 800, preprocess: sampled([3.5, 5, 6.5, 8]) })).toBe(
+      '200 voxels at 4 delays (800 values a row)',
+    );
   });
 });
 

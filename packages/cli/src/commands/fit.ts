@@ -5,6 +5,7 @@ import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, withDevice, withStudy } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import { fitDecoder } from '../pipeline/fitDecoder.ts';
+import { rowInWords } from '../pipeline/rowWidth.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
 import { trainingRecord } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
@@ -80,7 +81,7 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
     device: backend.info.description,
   });
   console.print(
-    `fitted ${decoder.kind} on ${trials.length} trials of ${decoder.voxels} voxels in ${seconds.fit.toFixed(2)} s (${backend.info.description})`,
+    `fitted ${decoder.kind} on ${trials.length} trials, ${rowInWords(contents.input)}, in ${seconds.fit.toFixed(2)} s (${backend.info.description})`,
   );
   console.print(`bundle ${options.output} (${hash.slice(0, 12)})`);
   decoder.dispose();

@@ -6,7 +6,9 @@ import type { Command } from 'commander';
 import { type Console, createConsole, table } from '../console.ts';
 import { interruptible } from '../context.ts';
 import { usage } from '../options.ts';
+import { sawTestInWords } from '../pipeline/ledger.ts';
 import { readResults } from '../pipeline/results.ts';
+import { rowInWords } from '../pipeline/rowWidth.ts';
 import { openStudy } from '../study.ts';
 import { describeTerms } from '../terms.ts';
 import { inspectDiff } from './inspectDiff.ts';
@@ -25,14 +27,14 @@ export function inspectCommand(program: Command): void {
     .description(
       'Describes a file (npy, npz, NIfTI, safetensors, PNG, table), a study (study.json), a bundle, reconstructions, or every file of a folder. Only headers are read where the format allows it. With --diff, compares two bundles; the exit code is then as of diff: 0 identical, 1 different, 2 trouble.',
     )
-    .argument('<path...>', 'a file or a folder; with --diff, two bundles')
+    .argument('<path>', 'a file or a folder; with --diff, a bundle')
+    .argument('[other]', 'with --diff alone: the bundle to compare it with')
     .option('--diff', 'compare two bundles, field by field and number by number')
     .option('--data <folder>', 'of a study: folder of the paths that begin with "data:"')
     .option('--json', 'print the result as one JSON object')
-    .action((paths: string[], options: Options) =>
+    .action((path: string, other: string | undefined, options: Options) =>
       interruptible((signal) => {
-        const [path, other] = paths as [string, string?];
-        if (paths.length !== (options.diff ? 2 : 1)) {
+        if ((other !== undefined) !== (options.diff ?? false)) {
           throw usage(
             options.diff ? '--diff compares two bundles' : 'one path at a time; --diff compares two bundles',
           );
@@ -110,7 +112,7 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
       ['  content hash', model.contentHash],
       [
         '  input',
-        `${model.input.voxels} values a row${model.input.selection ? ` (from ${model.input.selection})` : ''}`,
+        `${rowInWords(model.input)}${model.input.selection ? ` (from ${model.input.selection})` : ''}`,
       ],
       ['  output', `${model.output.kind} [${model.output.shape.join(', ')}]`],
       ['  training data inside', model.containsTrainingData ? 'yes: do not share without consent' : 'no'],
@@ -120,10 +122,12 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
   );
   for (const warning of warnings) console.print(`  note: ${warning}`);
   console.print('  ledger of fitted steps:');
-  for (const { step, runs, sawTest, note } of model.ledger) {
+  for (const fitted of model.ledger) {
+    const { step, runs, note } = fitted;
+    const saw = sawTestInWords(fitted);
     const where =
       runs.length > 6 ? `${runs.length} runs` : runs.length > 0 ? `runs ${runs.join(', ')}` : 'all runs';
-    console.print(`    ${step} (${where}; saw test data: ${sawTest}${note ? `; ${note}` : ''})`);
+    console.print(`    ${step} (${where}; saw test data: ${saw}${note ? `; ${note}` : ''})`);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { SawTest, Study } from '@fmri2image/core';
+import { keepsToOwnRun, type SawTest, type Study } from '@fmri2image/core';
 import type { FoldRecord } from '../pipeline/folds.ts';
 import { ranged, withoutNumbers } from '../pipeline/foldWarnings.ts';
 import { trainedTrials } from '../pipeline/training.ts';
@@ -11,6 +11,8 @@ export interface LedgerRow {
   readonly runs: string;
   readonly sawTest: SawTest;
   readonly note?: string | undefined;
+  /** It saw of each run, test runs included, nothing but that run, without labels: nothing passed to training. */
+  readonly ownRun?: true | undefined;
   /** In words: in which folds. */
   readonly folds: string;
 }
@@ -45,6 +47,7 @@ export function mergedLedger(folds: readonly FoldRecord[], study: Study): Ledger
   return [...rows.values()].map(({ step, where }) => ({
     step: ranged(where.map((one) => one.step)),
     sawTest: step.sawTest,
+    ownRun: keepsToOwnRun(step) || undefined,
     note: step.note === undefined ? undefined : ranged(where.map((one) => one.note)),
     runs: [...new Set(where.map(({ runs }) => runs))].join('; '),
     folds:

@@ -1,9 +1,17 @@
+import { OWN_RUN } from '../../pipeline/ledger.ts';
+import { counted } from '../format.ts';
 import { html } from '../html.ts';
-import { mergedLedger } from '../ledger.ts';
+import { type LedgerRow, mergedLedger } from '../ledger.ts';
 import { table } from '../parts.ts';
 import type { Section } from '../section.ts';
 
-const SAW = { yes: 'yes', no: 'no', unknown: 'unknown' } as const;
+/** How many steps could have carried something from test to training data. */
+function passed(rows: readonly LedgerRow[]): string {
+  const leaks = rows.filter(({ sawTest, ownRun }) => sawTest === 'yes' && !ownRun).length;
+  const unknown = rows.filter(({ sawTest }) => sawTest === 'unknown').length;
+  const doubt = unknown === 0 ? '' : `; of ${unknown} it is unknown`;
+  return `${leaks} of ${counted(rows.length, 'step')} passed anything from test to training data${doubt}.`;
+}
 
 /** What was fitted, on what, and whether that included what was tested. */
 export const ledgerSection: Section = {
@@ -14,11 +22,12 @@ export const ledgerSection: Section = {
     if (folds.length === 0) {
       return html`<p>Unknown: the reconstructions do not say how their decoder was fitted. Whether it saw the test data is unknown, too.</p>`;
     }
-    const rows = mergedLedger(folds, study).map(({ step, runs, sawTest, note, folds }) => ({
+    const merged = mergedLedger(folds, study);
+    const rows = merged.map(({ step, runs, sawTest, ownRun, note, folds }) => ({
       cells: [
         note === undefined ? step : html`${step}<br><span class="muted">${note}</span>`,
         runs,
-        html`<span class="saw-${sawTest}">${SAW[sawTest]}</span>`,
+        sawTest === 'yes' && ownRun ? OWN_RUN : html`<span class="saw-${sawTest}">${sawTest}</span>`,
         folds,
       ],
     }));
@@ -28,6 +37,6 @@ export const ledgerSection: Section = {
       { title: 'saw the test data' },
       { title: 'folds' },
     ];
-    return html`${table('Every fitted step', columns, rows)}`;
+    return html`<p>${passed(merged)}</p>${table('Every fitted step', columns, rows)}`;
   },
 };

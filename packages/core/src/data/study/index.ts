@@ -3,6 +3,7 @@ export {
   DRIFT_CUTOFF_SECONDS,
   defaultPreparation,
   EVENT_DELAYS,
+  keepsToOwnRun,
   lagsOfDelays,
   type PreparationStep,
   type PreparedStudy,

@@ -21,6 +21,12 @@ export interface PreparedStudy {
 
 /** Fluctuations slower than this are drift: SPM's default. */
 export const DRIFT_CUTOFF_SECONDS = 128;
+/** The note of a step that treats each run by itself and without its labels. Bundles hold it: it stays as it is. */
+const OWN_RUN_ALONE = 'each run by itself, without its labels: nothing passes from test to training';
+
+/** Whether a step treated each run by itself, without labels: what it saw of test runs stayed in them. */
+export const keepsToOwnRun = ({ note }: FittedStep): boolean => note === OWN_RUN_ALONE;
+
 /** Seconds after onset at which responses to short events are read: around the peak of the response. */
 export const EVENT_DELAYS = [3.5, 5, 6.5, 8] as const;
 
@@ -66,7 +72,7 @@ export function prepareStudy(study: Study, steps: readonly PreparationStep[]): P
         step: `drift of each run (line, cosines slower than ${cutoffSeconds} s)`,
         runs: study.runs.map((run) => run.name),
         sawTest: 'yes',
-        note: 'each run by itself, without its labels: nothing passes from test to training',
+        note: OWN_RUN_ALONE,
       });
     } else {
       delays = step.settings.delays;
