@@ -37,7 +37,7 @@ export function exportCommand(program: Command): void {
     .command('export')
     .summary('copy a bundle: for sharing, without training data, or with other terms')
     .description(
-      'Copies a bundle, verified. Unless something is changed, the copy is the same bundle, byte for byte. With --shareable, a bundle that holds responses of training trials is refused, or converted with --primal; terms of the data are required; how voxels were selected, the record of the training trials, labels of runs and the date are taken out; a text that may name a person, a machine or a day is refused. docs/bundle.md says what that protects, and what it does not.',
+      'Copies a bundle, verified. Unless something is changed, the copy is the same bundle, byte for byte. With --shareable, a bundle that holds responses of training trials is refused, or converted with --primal; terms of the data are required; how voxels were selected, the record of the training trials, labels of runs that are more than a number (sweep-2 is kept) and the date are taken out; a text that may name a person, a machine or a day is refused. docs/bundle.md says what that protects, and what it does not.',
     )
     .argument('<bundle>', 'a fitted decoder')
     .requiredOption('-o, --output <folder>', 'the bundle to write')

@@ -28,7 +28,8 @@ export interface Sanitised {
 
 /**
  * A bundle's contents without what a lab wrote for itself: how the voxels were selected (names of files), which trials
- * of which study were seen (the study's name), and runs' own labels, which become run-1, run-2, ... throughout.
+ * of which study were seen (the study's name), and runs' own labels, which become run-1, run-2, ... throughout, unless
+ * all are plain: a number, or `run`, `sweep`, `block`, `fold`, `scan` with one.
  */
 export function withoutLabels(contents: BundleContents): Sanitised {
   const removed: string[] = [];
