@@ -6,8 +6,8 @@ import { CANONICAL_HRF, hrfArea, hrfCurve, hrfKernel, hrfSeconds } from '../src/
 import { FieldPainter, PRF_PARAMETERS, type PrfModel } from '../src/decoders/retinotopic/prf.ts';
 import { refineFields } from '../src/decoders/retinotopic/refine.ts';
 import { erf, gammaCdf, logGamma } from '../src/decoders/retinotopic/special.ts';
+import { timeMatrices, timeSystem } from '../src/decoders/retinotopic/timeSystem.ts';
 import {
-  blockMatrix,
   convolutionMatrix,
   driftBasis,
   removeDrift,
@@ -111,12 +111,6 @@ describe('rows and frames', () => {
     expect(() => volumePositions(['a'], [0.5], undefined)).toThrow(/whole numbers from 0, found 0.5/);
   });
 
-  it('a block has unknown frames before it', () => {
-    const { matrix, lead } = blockMatrix(2, Float64Array.of(3, 2, 1));
-    expect(lead).toBe(2);
-    expect([...matrix]).toEqual([1, 2, 3, 0, 0, 1, 2, 3]);
-  });
-
   it('removes the mean and the line of each recording', () => {
     const basis = driftBasis(['a', 'a', 'a', 'b', 'b', 'b'], 1);
     const series = Float64Array.of(1, 3, 5, 10, 20, 60);
@@ -124,6 +118,77 @@ describe('rows and frames', () => {
     [0, 0, 0, 5, -10, 5].forEach((value, t) => {
       expect(series[t]).toBeCloseTo(value, 10);
     });
+  });
+});
+
+describe('time in a block', () => {
+  const kernel = Float64Array.of(0.1, 0.5, 0.4, 0.2, -0.1);
+  const lead = 4;
+
+  it.each([
+    [1, -1],
+    [3, -1],
+    [12, -1],
+    [12, 0],
+    [12, 2],
+  ])(
+    '%i volumes, drift of degree %i: the band and the few columns make the dense matrices',
+    async (volumes, degree) => {
+      const frames = lead + volumes;
+      // The first frames are those before the block: the first volume sees them.
+      const dense = new Float64Array(volumes * frames);
+      for (let t = 0; t < volumes; t++) {
+        for (let k = 0; k <= lead; k++) dense[t * frames + lead + t - k] = kernel[k]!;
+      }
+      const projected = Float64Array.from(dense);
+      if (degree >= 0) removeDrift(projected, frames, driftBasis(new Array(volumes).fill('r'), degree));
+      const system = await timeSystem(volumes, kernel, degree, undefined);
+      const { gram, adjoint, roughness } = await timeMatrices(system, undefined);
+      const product = (i: number, j: number) => {
+        let sum = 0;
+        for (let t = 0; t < volumes; t++) sum += projected[t * frames + i]! * projected[t * frames + j]!;
+        return sum;
+      };
+      let trace = 0;
+      for (let i = 0; i < frames; i++) {
+        if (i >= lead) trace += product(i, i);
+        for (let j = 0; j < frames; j++) {
+          expect(gram[i * frames + j]).toBeCloseTo(product(i, j), 6);
+          const step = i === j ? (i > 0 ? 1 : 0) + (i + 1 < frames ? 1 : 0) : Math.abs(i - j) === 1 ? -1 : 0;
+          expect(roughness[i * frames + j]).toBe(step);
+        }
+        for (let t = 0; t < volumes; t++) {
+          expect(adjoint[i * volumes + t]).toBeCloseTo(projected[t * frames + i]!, 6);
+        }
+      }
+      expect(system).toMatchObject({ frames, lead });
+      expect(system.mean).toBeCloseTo(trace / volumes, 12);
+      // The eigenvalue is approached from below, and lies above what any one vector shows.
+      const rayleigh = (vector: Float64Array) => {
+        const seen = Float64Array.from({ length: volumes }, (_, t) =>
+          vector.reduce((sum, value, i) => sum + value * projected[t * frames + i]!, 0),
+        );
+        return (
+          seen.reduce((sum, value) => sum + value * value, 0) / vector.reduce((sum, x) => sum + x * x, 0)
+        );
+      };
+      for (let cycles = 0; cycles < frames; cycles++) {
+        const wave = Float64Array.from({ length: frames }, (_, i) =>
+          Math.cos((Math.PI * cycles * i) / frames),
+        );
+        expect(rayleigh(wave)).toBeLessThan(1.05 * system.largest);
+      }
+      let whole = 0;
+      for (let i = 0; i < frames; i++) whole += product(i, i);
+      expect(system.largest).toBeLessThan(whole + 1e-9);
+    },
+  );
+
+  it('an abort ends its preparation', async () => {
+    const controller = new AbortController();
+    const run = timeSystem(200_000, kernel, 1, controller.signal);
+    controller.abort();
+    await expect(run).rejects.toMatchObject({ code: 'CANCELLED' });
   });
 });
 

@@ -1,9 +1,9 @@
 import type { Backend } from '../../backend.ts';
-import { nextTurn } from '../../data/pause.ts';
-import { throwIfAborted } from '../../error.ts';
+import { pacer } from '../../data/pause.ts';
+import { F2iError } from '../../error.ts';
 import { add, gemm, maximum, minimum, mul, type OpOptions, sub } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
-import { blockMatrix, driftBasis, removeDrift } from './timing.ts';
+import { timeMatrices, timeSystem } from './timeSystem.ts';
 
 /** Penalties of one inversion, relative to the mean curvature of the data term. */
 export interface Penalties {
@@ -36,8 +36,8 @@ export interface InversionModel {
   readonly mean: number;
 }
 
-/** Iterations between two turns of the event loop. */
-const ITERATIONS_A_TURN = 20;
+/** A block is inverted whole, with matrices between its frames: 256 MiB each for so many. */
+const MOST_FRAMES = 8192;
 /** The largest eigenvalue is approached from below: steps are shorter by this factor. */
 const SAFETY = 1.05;
 const POWER_ITERATIONS = 40;
@@ -106,82 +106,19 @@ async function largestEigenvalueOf(matrix: Tensor, options: OpOptions): Promise<
   return eigenvalue;
 }
 
-/** Matrices of one block in time, in float64. */
-interface TimeSystem {
-  readonly frames: number;
-  readonly lead: number;
-  /** Hᵀ M H, [frames, frames]; M takes the drift away. */
-  readonly gram: Float64Array;
-  /** Hᵀ M, [frames, volumes]. */
-  readonly adjoint: Float64Array;
-  /** Dᵀ D of differences between successive frames. */
-  readonly roughness: Float64Array;
-  readonly largest: number;
-  readonly mean: number;
-}
-
-function timeSystem(volumes: number, kernel: Float64Array, drift: number): TimeSystem {
-  const { matrix, lead } = blockMatrix(volumes, kernel);
-  const frames = lead + volumes;
-  const projected = Float64Array.from(matrix);
-  if (drift >= 0) removeDrift(projected, frames, driftBasis(new Array<string>(volumes).fill(''), drift));
-  const gram = new Float64Array(frames * frames);
-  const adjoint = new Float64Array(frames * volumes);
-  for (let t = 0; t < volumes; t++) {
-    for (let i = 0; i < frames; i++) {
-      adjoint[i * volumes + t] = projected[t * frames + i]!;
-      const value = projected[t * frames + i]!;
-      if (value === 0) continue;
-      for (let j = 0; j < frames; j++) gram[i * frames + j]! += value * projected[t * frames + j]!;
-    }
-  }
-  const roughness = new Float64Array(frames * frames);
-  for (let i = 0; i + 1 < frames; i++) {
-    roughness[i * frames + i]! += 1;
-    roughness[(i + 1) * frames + i + 1]! += 1;
-    roughness[i * frames + i + 1]! -= 1;
-    roughness[(i + 1) * frames + i]! -= 1;
-  }
-  let trace = 0;
-  for (let i = lead; i < frames; i++) trace += gram[i * frames + i]!;
-  return {
-    frames,
-    lead,
-    gram,
-    adjoint,
-    roughness,
-    largest: largestOnHost(gram, frames),
-    mean: trace / volumes,
-  };
-}
-
-function largestOnHost(matrix: Float64Array, size: number): number {
-  let vector = new Float64Array(size).fill(1 / Math.sqrt(size));
-  let eigenvalue = 0;
-  for (let i = 0; i < POWER_ITERATIONS; i++) {
-    const image = new Float64Array(size);
-    for (let r = 0; r < size; r++) {
-      for (let c = 0; c < size; c++) image[r]! += matrix[r * size + c]! * vector[c]!;
-    }
-    eigenvalue = Math.sqrt(image.reduce((sum, value) => sum + value * value, 0));
-    if (!(eigenvalue > 0)) return 0;
-    vector = image.map((value) => value / eigenvalue);
-  }
-  return eigenvalue;
-}
-
 /**
  * Frames of one block whose predicted responses fit best: the minimum over S of
  *
  *   ½ Σ-weighted ‖M (Y - H S Wᵀ)‖² + ½ ridge ‖S‖² + ½ smoothTime ‖D S‖² + ½ smoothSpace ‖S Gᵀ‖²
  *
  * within the bounds, where H is the convolution in time (with the frames before the block as further unknowns), W the
- * receptive fields, D the differences of successive frames and G those of neighbouring pixels. Accelerated projected gradients (Nesterov; FISTA, Beck
- * & Teboulle 2009) with a fixed number of iterations. Space and time are apart, so a step costs two matrix products:
- * HᵀMH S WᵀΣ⁻¹W. Several penalties are solved side by side.
+ * receptive fields, D the differences of successive frames and G those of neighbouring pixels. Accelerated projected
+ * gradients (Nesterov; FISTA, Beck & Teboulle 2009) with a fixed number of iterations. Space and time are apart, so a
+ * step costs two matrix products: HᵀMH S WᵀΣ⁻¹W. Several penalties are solved side by side.
  *
  * @param responses [volumes, voxels], baseline subtracted
  * @returns [volumes, pixels] for each of the penalties
+ * @throws INVALID_ARGUMENT for a block of too many volumes, and where the frames are not finite numbers; CANCELLED
  */
 export async function invertBlock(
   model: InversionModel,
@@ -194,7 +131,10 @@ export async function invertBlock(
   const { backend } = gram;
   const [voxels, pixels] = projection.shape as [number, number];
   const volumes = responses.length / voxels;
-  const time = timeSystem(volumes, model.kernel, settings.blockDrift);
+  checkLength(volumes, model.kernel.length - 1);
+  const { signal } = options;
+  const time = await timeSystem(volumes, model.kernel, settings.blockDrift, signal);
+  const matrices = await timeMatrices(time, signal);
   const { frames, lead } = time;
   const count = penalties.length;
   const width = count * pixels;
@@ -218,17 +158,16 @@ export async function invertBlock(
     return backend.tensor(values, [1, width]);
   };
   const held = backend.scope(() => {
-    const square = (values: Float64Array) => backend.tensor(Float32Array.from(values), [frames, frames]);
     const seen = gemm(backend.tensor(responses, [volumes, voxels]), projection, options);
-    const adjoint = backend.tensor(Float32Array.from(time.adjoint), [frames, volumes]);
+    const adjoint = backend.tensor(matrices.adjoint, [frames, volumes]);
     // The same right side for every penalty.
     const copies = new Float32Array(pixels * width);
     for (let k = 0; k < count; k++) {
       for (let p = 0; p < pixels; p++) copies[p * width + k * pixels + p] = step;
     }
     return {
-      timeGram: square(time.gram),
-      roughness: square(time.roughness),
+      timeGram: backend.tensor(matrices.gram, [frames, frames]),
+      roughness: backend.tensor(matrices.roughness, [frames, frames]),
       target: gemm(gemm(adjoint, seen, options), backend.tensor(copies, [pixels, width]), options),
       keep: perColumn(({ ridge }) => 1 / step / unit - ridge),
       smoothTime: perColumn(({ smoothTime }) => smoothTime),
@@ -241,9 +180,10 @@ export async function invertBlock(
   const wide = (tensor: Tensor) => tensor.reshape(frames, width);
   let x = backend.zeros([frames, width]);
   let v = backend.zeros([frames, width]);
+  const breathe = pacer(signal, 'the inversion');
   try {
     for (let i = 0, t = 1; i < settings.iterations; i++) {
-      throwIfAborted(options.signal, 'the inversion');
+      await breathe();
       const next = (1 + Math.sqrt(1 + 4 * t * t)) / 2;
       const momentum = Math.min(limit, (t - 1) / next);
       const [newX, newV] = backend.scope(() => {
@@ -267,9 +207,9 @@ export async function invertBlock(
       v.dispose();
       [x, v] = [newX, newV];
       t = next;
-      if (i % ITERATIONS_A_TURN === ITERATIONS_A_TURN - 1) await nextTurn();
     }
     const all = (await x.download()) as Float32Array;
+    if (!all.every(Number.isFinite)) throw diverged();
     return penalties.map((_, k) => {
       const block = new Float32Array(volumes * pixels);
       for (let t = 0; t < volumes; t++) {
@@ -281,4 +221,21 @@ export async function invertBlock(
   } finally {
     for (const tensor of [x, v, ...Object.values(held)]) tensor.dispose();
   }
+}
+
+function checkLength(volumes: number, lead: number): void {
+  if (lead + volumes <= MOST_FRAMES) return;
+  throw new F2iError('INVALID_ARGUMENT', 'a run is decoded whole; split this one', {
+    field: 'runs',
+    expected: `at most ${MOST_FRAMES - lead} volumes`,
+    found: `${volumes}`,
+  });
+}
+
+function diverged(): F2iError {
+  return new F2iError('INVALID_ARGUMENT', 'the inversion overflows', {
+    field: 'betas',
+    expected: 'responses on the scale of the training volumes, and an undamaged decoder',
+    found: 'frames of NaN or infinity',
+  });
 }

@@ -73,20 +73,6 @@ export function convolutionMatrix(
   return matrix;
 }
 
-/**
- * Frames to the volumes of one held-out block: [volumes, lead + volumes]. The first `lead` frames were shown before
- * the block: unknown, they are estimated with the others and thrown away.
- */
-export function blockMatrix(volumes: number, kernel: Float64Array): { matrix: Float64Array; lead: number } {
-  const lead = kernel.length - 1;
-  const frames = lead + volumes;
-  const matrix = new Float64Array(volumes * frames);
-  for (let t = 0; t < volumes; t++) {
-    for (const [k, weight] of kernel.entries()) matrix[t * frames + lead + t - k] = weight;
-  }
-  return { matrix, lead };
-}
-
 /** Orthonormal polynomials up to a degree over the rows of each recording: what of a series is baseline and drift. */
 export function driftBasis(recordings: readonly string[], degree: number): Float64Array[] {
   const basis: Float64Array[] = [];
