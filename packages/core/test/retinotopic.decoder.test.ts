@@ -441,6 +441,36 @@ describe('bundles', () => {
     const gram = contents.tensors.find(({ name }) => name === 'gram')!;
     const broken = { ...gram, data: Float32Array.from(gram.data as Float32Array).fill(Number.NaN, 5, 6) };
     expect(open({ tensors: [...without('gram'), broken as typeof gram] })).toThrow(/NaN at element 5/);
+    const kernel = contents.tensors.find(({ name }) => name === 'kernel')!;
+    const withKernel = (data: Float64Array) =>
+      open({ tensors: [...without('kernel'), { ...kernel, data, shape: [data.length] } as typeof kernel] });
+    const { length } = kernel.data;
+    expect(withKernel(new Float64Array(20_000).fill(1e-5))).toThrow(
+      /tensors\.kernel: .*expected at most 48 volumes \(60 s\), found 20000/,
+    );
+    expect(withKernel(new Float64Array(length))).toThrow(/tensors\.kernel: .*found 0$/);
+    expect(withKernel(new Float64Array(length).fill(1e300))).toThrow(/tensors\.kernel: .*found 1e\+300/);
+    const withGram = (change: (value: number, i: number) => number) => {
+      const data = Float32Array.from(gram.data as Float32Array, change);
+      return open({ tensors: [...without('gram'), { ...gram, data } as typeof gram] });
+    };
+    expect(withGram((value) => value)).not.toThrow();
+    expect(withGram((value) => -value)).toThrow(/tensors\.gram: .*a diagonal of 0 or more/);
+    expect(withGram(() => 0)).toThrow(/tensors\.gram: /);
+    expect(withGram((value) => value * 1e30)).toThrow(/tensors\.gram: /);
+    expect(withGram((value, i) => (i === 1 ? 2 * value + 1 : value))).toThrow(
+      /tensors\.gram: not a symmetric/,
+    );
+    expect(withGram((value, i) => (i % 49 === 0 ? value : 1e3 * value))).toThrow(
+      /tensors\.gram: .*at most for pixels/,
+    );
+  });
+
+  it('pictures are finite, or there is an error', async () => {
+    using decoder = await fit({ ...PLAIN, refinements: 0, iterations: 5 });
+    const betas = betasOf(bars, held);
+    betas.data.fill(3e38);
+    await expect(decoder.predict(betas)).rejects.toThrow(/betas: the inversion overflows/);
   });
 });
 

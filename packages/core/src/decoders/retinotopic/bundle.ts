@@ -3,6 +3,7 @@ import type { BundleContents, BundleTensor } from '../../bundle/contents.ts';
 import type { ElementType, NdArray } from '../../data/ndarray.ts';
 import { F2iError } from '../../error.ts';
 import { checkOutput, outputSize } from '../decoder.ts';
+import { checkGram, checkKernel, type Refuse } from './bundleChecks.ts';
 import type { RetinotopicModel } from './model.ts';
 import { PRF_PARAMETERS } from './prf.ts';
 
@@ -217,6 +218,11 @@ export function modelFromBundle(contents: BundleContents, file: string): Retinot
     warnings: Array.isArray(contents.report.warnings) ? contents.report.warnings.map(String) : [],
     ledger: contents.ledger,
   };
+  const refuse: Refuse = (message, name, expected, found) => {
+    throw bad(message, `tensors.${name}`, expected, found);
+  };
+  checkKernel(model.kernel, repetitionTime, refuse);
+  checkGram(model.gram, pixels, refuse);
   const unknown = contents.tensors.find(({ name }) => !taken.has(name));
   if (unknown) throw bad('a tensor that retinotopic does not know', `tensors.${unknown.name}`);
   return model;

@@ -29,7 +29,8 @@ export const CANONICAL_HRF: Hrf = {
 const EFFECTIVE_AREA = 0.99;
 /** Steps of curves and of the search for the length, in seconds. */
 const STEP = 0.1;
-const LONGEST = 60;
+/** Responses end by then, in seconds. */
+export const LONGEST_HRF = 60;
 
 /** Area of the response until `time`; 1 in the end. */
 export function hrfArea(hrf: Hrf, time: number): number {
@@ -49,7 +50,7 @@ function gammaArea(mode: number, deviation: number, time: number): number {
 /** Seconds within which 99 % of the response's absolute area lie. */
 export function hrfSeconds(hrf: Hrf): number {
   const pieces: number[] = [];
-  for (let time = 0; time < LONGEST; time += STEP) {
+  for (let time = 0; time < LONGEST_HRF; time += STEP) {
     pieces.push(Math.abs(hrfArea(hrf, time + STEP) - hrfArea(hrf, time)));
   }
   const total = pieces.reduce((sum, piece) => sum + piece, 0);
@@ -58,7 +59,7 @@ export function hrfSeconds(hrf: Hrf): number {
     area += piece;
     return area >= EFFECTIVE_AREA * total;
   });
-  return (last + 1) * STEP;
+  return Math.min(LONGEST_HRF, (last + 1) * STEP);
 }
 
 export interface KernelOptions {
