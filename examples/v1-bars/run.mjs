@@ -1,11 +1,5 @@
 // Real V1 responses to moving bars, from the raw files to pictures and scores, through the command line: each sweep of
 // the bar is decoded by a decoder that was fitted on the other three. Ridge and the retinotopic decoder side by side.
-//
-//   npm run example:v1-bars -- [--decoder ridge|retinotopic|both] [--json] [--data FOLDER] [--output FOLDER]
-//                              [--device cpu|reference] [--threads N]
-//
-// With --json the last line is one JSON object: { results: [{ decoder, twoWay, frameCorrelation, permutationP, device,
-// seconds }] }. With both decoders each writes a folder of its name into the output.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -14,16 +8,30 @@ import { parseArgs } from 'node:util';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(here, '..', '..');
-const { values } = parseArgs({
-  options: {
-    decoder: { type: 'string', default: 'both' },
-    json: { type: 'boolean', default: false },
-    data: { type: 'string' },
-    output: { type: 'string' },
-    device: { type: 'string', default: 'cpu' },
-    threads: { type: 'string' },
-  },
-});
+const HELP = `Usage: npm run example:v1-bars -- [options]
+
+Decodes real V1 responses to moving bars: each sweep by decoders that were fitted on the others.
+
+  --decoder <kind>    ridge, retinotopic or both (default: both, each in a folder of its name)
+  --data <folder>     folder that holds mask-v1_bold.tsv.gz (default: ../shared/data/v1-bars)
+  --output <folder>   where pictures and scores are written (default: .f2i/v1-bars)
+  --device <name>     auto, cpu, cuda or reference (default: cpu)
+  --threads <n>       threads of the CPU (default: all cores)
+  --json              the last line is one JSON object: { results: [{ decoder, twoWay, frameCorrelation,
+                      permutationP, device, seconds, frames, controls, pictures }] }
+  --help              this text`;
+
+const values = stated();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const known = ['ridge', 'retinotopic'];
+const decoders = values.decoder === 'both' ? known : [values.decoder];
+if (!known.includes(decoders[0])) {
+  console.error(`v1-bars: --decoder is ridge, retinotopic or both; found ${values.decoder}`);
+  process.exit(2);
+}
 const dataRoot = process.env.F2I_TEST_DATA ?? path.join(root, '..', 'shared', 'data');
 const data = values.data ?? path.join(dataRoot, 'v1-bars');
 if (!existsSync(data)) {
@@ -31,12 +39,6 @@ if (!existsSync(data)) {
   process.exit(1);
 }
 
-const known = ['ridge', 'retinotopic'];
-const decoders = values.decoder === 'both' ? known : [values.decoder];
-if (!known.includes(decoders[0])) {
-  console.error(`v1-bars: --decoder is ridge, retinotopic or both; found ${values.decoder}`);
-  process.exit(2);
-}
 const folder = values.output ?? path.join(root, '.f2i', 'v1-bars');
 const results = [];
 for (const decoder of decoders) {
@@ -75,3 +77,23 @@ for (const decoder of decoders) {
   });
 }
 if (values.json) console.log(JSON.stringify({ results }));
+
+/** The options; what is misspelt ends with the exit code of wrong usage. */
+function stated() {
+  try {
+    return parseArgs({
+      options: {
+        decoder: { type: 'string', default: 'both' },
+        json: { type: 'boolean', default: false },
+        data: { type: 'string' },
+        output: { type: 'string' },
+        device: { type: 'string', default: 'cpu' },
+        threads: { type: 'string' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`v1-bars: ${error.message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
