@@ -253,4 +253,22 @@ describe('hostile manifests', () => {
     ];
     expect((await load(manifests['responses to trials']!, [trials])).warnings.join()).toMatch(/"tset"/);
   });
+
+  it('are labels to drop that no trial has, and a repetition time in milliseconds', async () => {
+    const labelled = manifests['events in an image']! as { trials: Record<string, Json> };
+    const warningsOf = async (drop: string[]) => {
+      const trials = { ...labelled.trials, dropLabels: drop };
+      const { warnings } = await load({ ...(labelled as Record<string, Json>), trials });
+      return warnings.filter((warning) => warning.includes('label'));
+    };
+    expect(await warningsOf(['B'])).toEqual([]);
+    expect(await warningsOf(['A', 'rset'])).toEqual([
+      expect.stringMatching(/no trial has the label "rset" of trials\.dropLabels; labels are A, B$/),
+    ]);
+    const series = manifests['a continuous stimulus']! as Record<string, Json>;
+    expect((await load(series)).warnings.join()).not.toMatch(/milliseconds/);
+    expect((await load({ ...series, tr: 1500 })).warnings).toContain(
+      'the repetition time (tr) is 1500 s: was it written in milliseconds?',
+    );
+  });
 });

@@ -47,6 +47,7 @@ export async function loadStudy(
           runs: stated,
           trials: volumeTrials(stated, manifest.indexBase),
           stimulusAt: () => ({ file: source.name, field: 'trials.everyVolume' }),
+          warnings: [],
         }
       : await readTrials(manifest, await open(manifest.trials.file, 'trials.file'), stated, raw, signal);
   const { runs } = placed;
@@ -72,7 +73,14 @@ export async function loadStudy(
     visualField: manifest.visualField,
     scored: scoredTrials(manifest, trials, stimuli),
     selection,
-    warnings: [...raw.warnings, ...warnings, ...oddPictures, ...oddSplits(trials)],
+    warnings: [
+      ...oddRepetitionTime(manifest.tr),
+      ...raw.warnings,
+      ...warnings,
+      ...oddPictures,
+      ...placed.warnings,
+      ...oddSplits(trials),
+    ],
     repairs,
   };
 }
@@ -254,6 +262,12 @@ function scoredTrials(
     const picture = stimuli.values.data.subarray(at, at + length);
     return picture.reduce((count, value) => count + (value > scored.above ? 1 : 0), 0) >= scored.pixels;
   });
+}
+
+/** No scanner takes a minute for a volume. */
+function oddRepetitionTime(tr: number | undefined): string[] {
+  if (tr === undefined || tr <= 60) return [];
+  return [`the repetition time (tr) is ${tr} s: was it written in milliseconds?`];
 }
 
 /** Names of splits that nothing here looks for; most likely misspelt. */

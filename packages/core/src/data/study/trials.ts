@@ -30,6 +30,7 @@ export interface PlacedTrials {
   readonly trials: NamedTrial[];
   readonly runs: readonly StudyRun[];
   readonly stimulusAt: (trial: number) => { file: string; field: string };
+  readonly warnings: readonly string[];
 }
 
 /** Runs of the study in rows of `voxels`: as stated, else one a file. */
@@ -133,6 +134,7 @@ export async function readTrials(
       : runs;
   const found: NamedTrial[] = [];
   const lines: number[] = [];
+  const labels = new Set<string>();
   for (let i = 0; i < table.rows.length; i++) {
     const cell = (field: Field) => {
       const column = columns.get(field);
@@ -141,6 +143,7 @@ export async function readTrials(
     };
     const where = (field: string) => ({ file: source.name, field: `line ${lineOf(table, i)}, ${field}` });
     const trial = placeTrial(manifest, ownRuns, i, cell, where, oneEachRow);
+    labels.add(trial.label ?? '');
     if (options.dropLabels?.includes(trial.label ?? '')) continue;
     found.push(trial);
     lines.push(lineOf(table, i));
@@ -148,7 +151,18 @@ export async function readTrials(
   if (found.length === 0) throw new F2iError('FORMAT', 'no trials', { file: source.name });
   refuseSharedOnsets(found, lines, manifest, columns.has('run'), source.name);
   const stimulusAt = (trial: number) => ({ file: source.name, field: `line ${lines[trial]}, stimulus` });
-  return { trials: found, runs: ownRuns, stimulusAt };
+  return { trials: found, runs: ownRuns, stimulusAt, warnings: unmatchedLabels(options.dropLabels, labels) };
+}
+
+/** Labels to drop that no trial has: misspelt, or in a column that has another name. */
+function unmatchedLabels(drop: readonly string[] = [], labels: ReadonlySet<string>): string[] {
+  const known = [...labels].filter((label) => label !== '');
+  const are = known.length === 0 ? 'trials have no labels' : `labels are ${shortList(known)}`;
+  return drop
+    .filter((label) => !labels.has(label))
+    .map(
+      (label) => `no trial has the label "${label}" of trials.dropLabels${didYouMean(label, known)}; ${are}`,
+    );
 }
 
 /** A question where the other axis of the matrix of voxels has as many entries as are wanted. */
