@@ -202,7 +202,7 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     for (const text of complaints.splice(0)) expect(text).toMatch(/Content Security Policy/);
   });
 
-  it('is cancelled in the middle, says how far it was, and starts again', async () => {
+  it('is cancelled in the middle, says how far it was, continues, and starts again', async () => {
     const { page } = await open();
     await openFiles(page);
     await startAndHold(page, 5);
@@ -214,10 +214,15 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     expect(await line(page)).toContain(`5 of ${TRIALS} pictures are done`);
     await expectPictures(page, 5);
     // The focus went to the button that took the place of the one that was pressed.
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('start');
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('resume');
+    expect(await page.textContent('#start')).toBe('Start again');
     await page.keyboard.press('Enter');
     await phase(page, 'done');
     await expectPictures(page);
+    expect(await page.isHidden('#resume')).toBe(true);
+    await page.click('#start');
+    await phase(page, 'done');
+    expect(await line(page)).toContain(`${TRIALS} pictures in`);
   });
 
   it('works again after a reload in the middle', async () => {

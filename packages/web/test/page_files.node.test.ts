@@ -10,7 +10,7 @@ import {
   twoWayIdentification,
 } from '@fmri2image/core';
 import { describe, expect, it } from 'vitest';
-import { sortFiles } from '../page/src/files.ts';
+import { dataFolder, sortFiles } from '../page/src/files.ts';
 import { checkMatch } from '../page/src/match.ts';
 import { readResponses } from '../page/src/matrix.ts';
 import { prepare } from '../page/src/responses.ts';
@@ -222,6 +222,16 @@ describe('a study', () => {
       field: 'voxels',
       expected: '4, as b',
     });
+    const sample = [{ name: 'sample', settings: { delays: [3.5, 5, 6.5, 8] } }];
+    const delayed = { input: { voxels: 12, preprocess: sample }, report: {} } as unknown as BundleModel;
+    const matrix = await readResponses([bytesSource(npy(values(6), [2, 3]), 'voxels.npy')], 12, signal);
+    expect(await failure(checkMatch(matrix, prepare(matrix, delayed), delayed, 'b'))).toMatchObject({
+      message: expect.stringContaining(
+        'this decoder reads 4 delays of 3 voxels: open the study folder instead of voxels.npy',
+      ),
+      expected: '12 (4 delays of 3 voxels), as b',
+      found: '3 (2 rows of 3 values)',
+    });
     const { study: read } = opened as Extract<typeof opened, { kind: 'study' }>;
     await check({ selectionSha256: await selectionChecksum(read.selection) });
     const others = await failure(check({ selectionSha256: 'a'.repeat(64) }));
@@ -232,6 +242,20 @@ describe('a study', () => {
       field: 'tr',
       expected: '1.5 s',
       found: '2 s',
+    });
+  });
+
+  it('asks for the data files that it names, where they were not chosen', async () => {
+    const folder = study({ voxels: { file: 'data:betas.npy', rows: 'trials' } });
+    const named = (path: string) => ({ path, blob: new Blob([npy(values(9), [3, 3]).slice()]) });
+    const error = await failure(readStudy(folder, signal, { data: dataFolder([named('other.npy')]) }));
+    expect(error).toMatchObject({
+      code: 'IO',
+      field: 'voxels.file',
+      message: expect.stringContaining('choose study.json together with the data files'),
+    });
+    expect(await readStudy(folder, signal, { data: dataFolder([named('betas.npy')]) })).toMatchObject({
+      kind: 'study',
     });
   });
 

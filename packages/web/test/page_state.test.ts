@@ -1,8 +1,9 @@
 import { type BundleModel, F2iError } from '@fmri2image/core';
 import { describe, expect, it } from 'vitest';
-import { noticeOf } from '../page/src/notice.ts';
+import { noticeOf, sentenceOf } from '../page/src/notice.ts';
 import { estimateReference, REFERENCE_LIMIT_BYTES } from '../page/src/reference.ts';
 import {
+  canResume,
   canStart,
   type Event,
   initialState,
@@ -94,6 +95,28 @@ describe('the page', () => {
     expect(reduce(cancelled, start)).toMatchObject({ phase: 'running', pictures: [] });
   });
 
+  it('continues what was cancelled, or failed, with the rows that are missing', () => {
+    const running = after(...loaded, start);
+    const { run } = running;
+    for (const how of ['cancelled', 'failed'] as const) {
+      const left = [picture(run, 0), { type: 'end', run, how } as const].reduce(reduce, running);
+      expect(canResume(left)).toBe(true);
+      const again = reduce(left, { type: 'resume' });
+      expect(again).toMatchObject({ phase: 'running', pictures: [{ trial: 0 }] });
+      expect(again.run).not.toBe(run);
+      expect(remaining(again)).toEqual([1, 2, 3]);
+      // Not while something else is being opened, nor for other responses.
+      const opening: Event = { type: 'opening', opening: { what: 'bundle', name: 'x' } };
+      expect(canResume(reduce(left, opening))).toBe(false);
+      expect(canResume(reduce(left, responses()))).toBe(false);
+    }
+    const all = [0, 1, 2, 3].map((trial) => picture(run, trial)).reduce(reduce, running);
+    for (const state of [running, after(...loaded), reduce(all, { type: 'end', run, how: 'cancelled' })]) {
+      expect(canResume(state)).toBe(false);
+      expect(reduce(state, { type: 'resume' })).toBe(state);
+    }
+  });
+
   it('ignores what comes from an earlier run', () => {
     const first = after(...loaded, start);
     const second = [{ type: 'end', run: first.run, how: 'cancelled' } as const, start].reduce(reduce, first);
@@ -159,6 +182,11 @@ describe('the page', () => {
     const bare = noticeOf('not opened', new F2iError('IO', 'no such file', { found: 'nothing' }));
     expect(bare).toMatchObject({ message: 'no such file', found: 'nothing', file: undefined });
     expect(noticeOf('x', new TypeError('broken')).message).toBe('broken');
+    expect(sentenceOf('not a matrix')).toBe('Not a matrix.');
+    expect(sentenceOf('is this computer offline?')).toBe('Is this computer offline?');
+    for (const name of ['voxels.npy: no such file in mine', 'data:mask.npy: gone', 'trial-1 has no run']) {
+      expect(sentenceOf(name)).toBe(`${name}.`);
+    }
   });
 
   it('estimates the reference backend, and refuses large bundles', () => {

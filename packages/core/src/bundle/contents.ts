@@ -17,7 +17,7 @@ export interface FittedStep {
 
 /** What the decoder reads: which voxels, prepared how. */
 export interface BundleInput {
-  /** Voxels of one row of betas. */
+  /** Values of one row of betas: voxels, or voxels times the delays at which the preparation reads them. */
   readonly voxels: number;
   /** How those voxels were selected, for people. */
   readonly selection?: string | undefined;

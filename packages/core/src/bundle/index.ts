@@ -16,7 +16,9 @@ export {
   openBundle,
   openBundleWeights,
   readBundle,
+  readModel,
 } from './open.ts';
+export { preparationOf, rowOfInput } from './preparation.ts';
 export { type BundleWriter, type SaveOptions, saveBundle } from './save.ts';
 export {
   type BundleModel,

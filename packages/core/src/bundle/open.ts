@@ -87,7 +87,7 @@ export async function readBundle(
   signal?: AbortSignal,
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<OpenedBundle> {
-  const { model, ignored } = await readModel(folder, signal);
+  const { model, ignored } = await checkedModel(folder, signal);
   refuseConverted(model, folder);
   const { weights, complete } = await bundleWeights(folder, model, { signal, onProgress });
   const tensors: BundleTensor[] = [];
@@ -119,7 +119,7 @@ export async function openBundleWeights(
   folder: Folder,
   options: { signal?: AbortSignal | undefined; onProgress?: (progress: LoadProgress) => void } = {},
 ): Promise<OpenedWeights> {
-  const { model, ignored } = await readModel(folder, options.signal);
+  const { model, ignored } = await checkedModel(folder, options.signal);
   return { model, warnings: newerVersion(model, ignored), ...(await bundleWeights(folder, model, options)) };
 }
 
@@ -145,7 +145,17 @@ function newerVersion({ formatVersion, minReader }: BundleModel, ignored: readon
   ];
 }
 
-async function readModel(folder: Folder, signal: AbortSignal | undefined): Promise<CheckedModel> {
+/**
+ * Reads the description of a bundle alone, verified by its own checksum: what it is, without its numbers and without a
+ * device.
+ *
+ * @throws FORMAT, IO or UNSUPPORTED as `openBundle`
+ */
+export async function readModel(folder: Folder, signal?: AbortSignal): Promise<BundleModel> {
+  return (await checkedModel(folder, signal)).model;
+}
+
+async function checkedModel(folder: Folder, signal: AbortSignal | undefined): Promise<CheckedModel> {
   const source = await folder.open(MODEL_FILE);
   const file = source.name;
   if (source.size > MAXIMUM_MODEL_BYTES) {

@@ -52,7 +52,7 @@ export interface Decoder {
   /** Name of its kind in bundles: `ridge`. */
   readonly kind: string;
   readonly backend: Backend;
-  /** Voxels of one row of betas. */
+  /** Values of one row of betas: voxels, or voxels times the delays at which a preparation reads them. */
   readonly voxels: number;
   readonly output: DecoderOutput;
   /** Sentences that a report must show. */

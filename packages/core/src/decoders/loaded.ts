@@ -16,7 +16,10 @@ export interface LoadedDecoder {
   readonly model: BundleModel;
   /** The device that it runs on, and those that were passed over (`info.rejected`). */
   readonly backend: { readonly name: string; readonly info: BackendInfo };
-  /** Voxels of one row of betas. */
+  /**
+   * Values of one row of betas: a voxel each, or one for each voxel and delay where the preparation reads a time series
+   * at several delays (`rowOfInput(model.input)` tells them apart).
+   */
   readonly voxels: number;
   readonly output: DecoderOutput;
   /** Sentences that a report must show. */

@@ -1,8 +1,9 @@
-import { F2iError, Picture, type Rows, readBundle } from '@fmri2image/core';
+import { F2iError, Picture, type Rows, readModel } from '@fmri2image/core';
 import { browserCodec } from './codec.ts';
 import { Engine } from './engine.ts';
 import { fetchFiles } from './fetch.ts';
 import {
+  dataFolder,
   folderOfFiles,
   MODEL,
   type NamedFile,
@@ -22,6 +23,7 @@ import { archive, download, pictureName } from './save.ts';
 import { rowOf, Scorer } from './scores.ts';
 import {
   type BackendChoice,
+  canResume,
   canStart,
   type Event,
   initialState,
@@ -76,7 +78,7 @@ export class App {
         'Chosen study',
       );
       await this.#openResponses(name, (signal) => {
-        const data = folderOfFiles(sorted.data, 'data');
+        const data = dataFolder(sorted.data);
         return readStudy(folderOfFiles(sorted.study, name), signal, { data, codec: browserCodec });
       });
     } else if (sorted.responses.length > 0) {
@@ -170,7 +172,7 @@ export class App {
     return this.state.device.kind === 'missing' && this.state.backend === 'webgpu';
   }
 
-  /** Without a device, the bundle is checked and described: the person may choose the reference backend for it. */
+  /** Without a device, the bundle is described by its verified `model.json`: the person may choose the reference backend for it. */
   async #takeModel(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<void> {
     const bytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
     if (bytes > REFERENCE_LIMIT_BYTES) {
@@ -181,7 +183,7 @@ export class App {
       });
     }
     const flat = files.map(({ path, blob }) => ({ path: nameOf(path), blob }));
-    const { model } = await readBundle(folderOfFiles(flat, name), signal);
+    const model = await readModel(folderOfFiles(flat, name), signal);
     refuseFeatures(model.output.kind, name);
     await this.#stop();
     await this.#engine?.close();
@@ -318,11 +320,11 @@ export class App {
     this.#running?.abort.abort();
   }
 
-  /** After a lost device: opens another, and makes the pictures that are missing. */
+  /** Makes the pictures that are missing; after a lost device, on another one. */
   async resume(): Promise<void> {
-    if (this.state.phase !== 'lost') return;
+    if (!canResume(this.state)) return;
     this.#dispatch({ type: 'dismissAll' });
-    if (!(await this.#openDecoder())) return;
+    if (this.state.phase === 'lost' && !(await this.#openDecoder())) return;
     this.#dispatch({ type: 'resume' });
     if (this.#isRunning()) await this.#compute();
   }

@@ -1,4 +1,4 @@
-import { blobSource, type Folder, memoryFolder, type Source } from '@fmri2image/core';
+import { blobSource, F2iError, type Folder, memoryFolder, type Source } from '@fmri2image/core';
 
 /** A file with its path inside the folder that was picked or dropped (its name, if it came alone). */
 export interface NamedFile {
@@ -56,6 +56,21 @@ export function folderOfFiles(files: readonly NamedFile[], name: string): Folder
     files.map((file) => [file.path, blobSource(file.blob, `${name}/${file.path}`)] as const),
     name,
   );
+}
+
+/** What the `data:` paths of a study mean: files that were chosen with it. */
+export function dataFolder(files: readonly NamedFile[]): Folder {
+  const folder = folderOfFiles(files, 'data');
+  const missing = new F2iError('IO', 'choose study.json together with the data files');
+  return {
+    ...folder,
+    open: (path) =>
+      folder.open(path).catch((error: unknown) => {
+        throw error instanceof F2iError && error.code === 'IO' ? missing : error;
+      }),
+    // A list of what was chosen would tell nothing of what was not.
+    list: () => Promise.reject(missing),
+  };
 }
 
 export function fromList(list: ArrayLike<File>): NamedFile[] {

@@ -1,9 +1,9 @@
-import { type BundleModel, F2iError, selectionChecksum } from '@fmri2image/core';
+import { type BundleModel, F2iError, rowOfInput, selectionChecksum } from '@fmri2image/core';
 import type { Opened, Responses } from './responses.ts';
 
 /**
  * A decoder is bound to its voxels, in their order, and to its repetition time: others would give pictures that mean
- * nothing. A matrix says its number of voxels only; a study says which they are.
+ * nothing. A matrix says its number of values a row only; a study says which voxels they are of.
  *
  * @param bundle name of the bundle, for errors
  * @throws INVALID_ARGUMENT naming what differs
@@ -18,11 +18,15 @@ export async function checkMatch(
   const refuse = (message: string, field: string, expected: string, foundText: string) =>
     new F2iError('INVALID_ARGUMENT', message, { file: name, field, expected, found: foundText });
   if (found !== input.voxels) {
+    const { voxels, delays } = rowOfInput(input);
+    const several = delays > 1 ? ` (${delays} delays of ${voxels} voxels)` : '';
     throw refuse(
-      'responses of another number of voxels than the decoder reads',
+      several && opened.kind === 'matrix'
+        ? `this decoder reads ${delays} delays of ${voxels} voxels: open the study folder instead of ${name}`
+        : 'responses of another number of values a row than the decoder reads',
       'voxels',
-      `${input.voxels}, as ${bundle}`,
-      `${found} (${rows} trials of ${found} voxels)`,
+      `${input.voxels}${several}, as ${bundle}`,
+      `${found} (${rows} rows of ${found} values)`,
     );
   }
   if (opened.kind !== 'study') return;

@@ -28,6 +28,14 @@ export function noticeOf(title: string, error: unknown): Notice {
   return { id, kind: 'error', title, message: bareMessage(error), file, field, expected, found };
 }
 
+/** A message as a sentence. A name at its beginning (of a file, a field) keeps its case. */
+export function sentenceOf(message: string): string {
+  const text = /^[a-z]+[ ,;]/.test(message)
+    ? `${message.charAt(0).toUpperCase()}${message.slice(1)}`
+    : message;
+  return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
 /** What `F2iError` was given as message, before it put file, field, expected and found around it. */
 function bareMessage({ message, file, field, op, expected, found }: F2iError): string {
   let text = message.split('\n  enqueued ')[0]!;

@@ -1,6 +1,13 @@
-import { type BundleModel, defaultPreparation, prepareStudy, type Rows, type Study } from '@fmri2image/core';
+import {
+  type BundleModel,
+  defaultPreparation,
+  preparationOf,
+  prepareStudy,
+  type Rows,
+  type Study,
+} from '@fmri2image/core';
 import type { Pictures, Truth } from './scores.ts';
-import { stepsOf, unseenTrials } from './study.ts';
+import { unseenTrials } from './study.ts';
 
 /** Brain responses as files gave them; a study waits for the bundle, which says how to prepare it. */
 export type Opened =
@@ -20,7 +27,7 @@ export type Opened =
 /** Responses as a decoder reads them. */
 export interface Responses {
   readonly name: string;
-  /** [rows, voxels] */
+  /** [rows, values]: voxels, or voxels at several delays. */
   readonly betas: Rows & { readonly data: Float32Array };
   /** Run of each row, for decoders that look at neighbouring volumes. */
   readonly runs: readonly string[] | undefined;
@@ -47,7 +54,7 @@ export function prepare(opened: Opened, model: BundleModel | undefined): Respons
     };
   }
   const { study, meanPicture } = opened;
-  const steps = model ? stepsOf(model) : defaultPreparation(study);
+  const steps = model ? preparationOf(model) : defaultPreparation(study);
   const prepared = prepareStudy(study, steps);
   const { trials, note } = unseenTrials(study, model);
   const pictures = study.stimuli?.kind === 'pictures' ? study.stimuli.values : undefined;

@@ -5,7 +5,7 @@ import type { Notice } from './notice.ts';
  * What the page knows, as plain values, and how events change it. Files, decoders and pictures' pixels live elsewhere
  * (app.ts); nothing here touches the document, so every path through the page is a unit test.
  *
- *   idle -> loaded -> running -> done | cancelled | failed | lost;  lost -> running again (Continue)
+ *   idle -> loaded -> running -> done | cancelled | failed | lost;  lost, cancelled or failed -> running again (Continue)
  */
 export type Phase = 'idle' | 'loaded' | 'running' | 'done' | 'cancelled' | 'failed' | 'lost';
 
@@ -168,7 +168,7 @@ export function reduce(state: State, event: Event): State {
       // The pictures that are done stay; what runs on the lost device has ended.
       return { ...state, phase: 'lost', decoder: undefined, opening: undefined };
     case 'resume':
-      if (state.phase !== 'lost') return state;
+      if (!canResume(state)) return state;
       if (remaining(state).length > 0) return { ...state, phase: 'running', run: state.run + 1 };
       return settle(state, state.pictures.length > 0 ? 'done' : 'loaded');
   }
@@ -198,6 +198,13 @@ export function canStart(state: State): boolean {
     !state.opening &&
     !mismatch(state)
   );
+}
+
+/** A run was left in the middle, or its device was lost: what is done stays, the rest can be made. */
+export function canResume(state: State): boolean {
+  if (state.phase === 'lost') return true;
+  const left = state.phase === 'cancelled' || state.phase === 'failed';
+  return left && canStart(state) && remaining(state).length > 0;
 }
 
 /** Rows of the run that have no picture yet. */

@@ -1,10 +1,8 @@
 import {
   type BundleModel,
-  F2iError,
   type Folder,
   loadStudy,
   type PictureCodec,
-  type PreparationStep,
   readArray,
   type Study,
   toFloat32,
@@ -84,21 +82,4 @@ function trainingTrials({ report }: BundleModel, study: Study): (readonly [numbe
     (range): range is [number, number] =>
       Array.isArray(range) && range.length === 2 && range.every((row) => typeof row === 'number'),
   );
-}
-
-/** The preparation that the bundle asks for; skipping a step that is unknown here would mislead. */
-export function stepsOf({ input }: BundleModel): PreparationStep[] {
-  return (input.preprocess ?? []).map(({ name, settings }, i): PreparationStep => {
-    const { cutoffSeconds, delays } = (settings ?? {}) as { cutoffSeconds?: unknown; delays?: unknown };
-    if (name === 'detrend' && typeof cutoffSeconds === 'number') return { name, settings: { cutoffSeconds } };
-    if (name === 'sample' && Array.isArray(delays) && delays.every((delay) => typeof delay === 'number')) {
-      return { name, settings: { delays } };
-    }
-    throw new F2iError('UNSUPPORTED', 'the bundle asks for a preparation that this page does not know', {
-      file: 'model.json',
-      field: `input.preprocess.${i}`,
-      expected: 'detrend or sample, with their settings',
-      found: JSON.stringify({ name, settings }),
-    });
-  });
 }

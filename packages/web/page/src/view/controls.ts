@@ -1,4 +1,4 @@
-import { canStart, mismatch, remaining, type State, summary } from '../state.ts';
+import { canResume, canStart, mismatch, remaining, type State, summary } from '../state.ts';
 import { counted, h, percentText, rText, setText } from './dom.ts';
 import { tag } from './facts.ts';
 
@@ -58,7 +58,9 @@ export class Controls {
     this.#start.disabled = !canStart(state);
     this.#start.textContent = wanted.length > 0 ? 'Start again' : 'Reconstruct';
     this.#cancel.hidden = !running;
-    this.#resume.hidden = phase !== 'lost';
+    this.#resume.hidden = !canResume(state);
+    // One of the two is what one most likely wants.
+    this.#start.classList.toggle('primary', this.#resume.hidden);
     this.#resume.disabled = state.opening !== undefined;
     this.#countLabel.hidden = running || phase === 'lost' || !canStart(state);
     this.#saveAll.hidden = running || pictures.length === 0;

@@ -1,3 +1,4 @@
+import { rowOfInput } from '@fmri2image/core';
 import type { BundleFacts, DecoderFacts, ResponsesFacts } from '../state.ts';
 import { bytesText, counted, fact, h } from './dom.ts';
 
@@ -21,7 +22,7 @@ export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts 
       { class: 'facts' },
       fact('Kind', kind),
       fact('Identity', h('code', { title: contentHash, class: 'hash' }, contentHash.slice(0, 12))),
-      fact('Reads', counted(input.voxels, 'voxel'), input.selection ? `: ${input.selection}` : ''),
+      fact('Reads', rowText(input), input.selection ? `: ${input.selection}` : ''),
       input.repetitionTime !== undefined && fact('TR', `${input.repetitionTime} s`),
       fact('Makes', makes),
       fact('Weights', bytesText(files['weights.safetensors'].bytes)),
@@ -69,6 +70,13 @@ export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts 
   );
 }
 
+/** What one row of betas holds. */
+function rowText(input: BundleFacts['model']['input']): string {
+  const { values, voxels, delays } = rowOfInput(input);
+  if (delays === 1) return counted(voxels, 'voxel');
+  return `${delays} delays of ${counted(voxels, 'voxel')} (${values.toLocaleString('en')} values a row)`;
+}
+
 function runsText(runs: readonly string[]): string {
   const shown = runs.slice(0, 4).join(', ');
   return `${runs.length === 1 ? 'run' : 'runs'} ${shown}${runs.length > 4 ? ` and ${runs.length - 4} more` : ''}`;
@@ -90,7 +98,7 @@ export function responsesFacts({
       'dl',
       { class: 'facts' },
       fact('Trials', trials.length.toLocaleString('en')),
-      fact('Voxels', voxels.toLocaleString('en')),
+      fact('Values a row', voxels.toLocaleString('en')),
       fact('Stimuli', hasStimuli ? 'known: pictures are scored' : 'not known: no scores'),
     ),
     notes.length > 0 && h('ul', { class: 'notes' }, ...notes.map((note) => h('li', {}, note))),

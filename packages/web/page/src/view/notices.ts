@@ -1,4 +1,4 @@
-import type { Notice } from '../notice.ts';
+import { type Notice, sentenceOf } from '../notice.ts';
 import { fact, h } from './dom.ts';
 
 /** Errors and notes, each once, as an alert that can be dismissed. */
@@ -39,7 +39,7 @@ export class Notices {
         'div',
         {},
         h('p', { class: 'notice-title' }, title),
-        h('p', {}, `${message.charAt(0).toUpperCase()}${message.slice(1)}.`.replace(/([.?!])\.$/, '$1')),
+        h('p', {}, sentenceOf(message)),
         facts.some(Boolean) && h('dl', { class: 'facts' }, ...facts),
       ),
       h(
