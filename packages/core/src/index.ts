@@ -11,6 +11,7 @@ export { type BytePicture, type PillowFilter, resizePillow } from './image/resiz
 export * from './metrics/index.ts';
 export * from './nn/index.ts';
 export * from './ops/index.ts';
+export { checkOptions, LOAD_OPTIONS } from './options.ts';
 export * from './place.ts';
 export * from './random.ts';
 export * from './reference/backend.ts';

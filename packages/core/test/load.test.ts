@@ -230,3 +230,37 @@ describe('filesFolder', () => {
     expect(error([3 as never]).message).toMatch(/source\[0\]: not a file/);
   });
 });
+
+describe('what plain JavaScript may get wrong', () => {
+  const wrong: [unknown, string][] = [
+    [new Float32Array(20), 'Float32Array'],
+    [[1, 2], 'Array'],
+    [undefined, 'undefined'],
+    [{ data: [1, 2], shape: [1, 2] }, '{ data: Array, shape: Array }'],
+    [{ data: new Float32Array(2), shape: 2 }, '{ data: Float32Array, shape: number }'],
+  ];
+  it.each(wrong)('betas %#', async (rows, found) => {
+    const decoder = await load();
+    const expected = { code: 'INVALID_ARGUMENT', field: 'betas', found };
+    expect(await errorOf(decoder.predict(rows as Rows))).toMatchObject(expected);
+    expect(await errorOf(decoder.reconstruct(rows as Rows).next())).toMatchObject({
+      ...expected,
+      expected: '{ data: Float32Array, shape: [trials, voxels] }',
+    });
+    await decoder.dispose();
+  });
+
+  it('names of options', async () => {
+    const decoder = await load();
+    const misspelt = { trails: [1] } as object;
+    expect(await errorOf(decoder.reconstruct(betas, misspelt).next())).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'trails',
+      expected: 'runs, signal, trials, seed',
+    });
+    expect(await errorOf(decoder.predict(betas, { trials: [1] } as object))).toMatchObject({
+      field: 'trials',
+    });
+    await decoder.dispose();
+  });
+});

@@ -151,6 +151,10 @@ describe('a decoder in a worker', () => {
     });
     const local = await errorOf(remote.predict({ data: new Float32Array(6), shape: [2, 4] }));
     expect(local).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'betas' });
+    const bare = await errorOf(remote.predict(new Float32Array(20) as never));
+    expect(bare).toMatchObject({ field: 'betas', found: 'Float32Array' });
+    const misspelt = remote.reconstruct(betas, { trails: [1] } as object).next();
+    expect(await errorOf(misspelt)).toMatchObject({ field: 'trails' });
     expect(await errorOf(remote.reconstruct(betas, { trials: [-1] }).next())).toMatchObject({
       field: 'trials',
     });

@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import {
   type BundleFiles,
+  checkOptions,
   cloneableFiles,
   F2iError,
   type Folder,
   filesFolder,
   isFolder,
+  LOAD_OPTIONS,
   type LoadedDecoder,
   type LoadOptions,
   loadInWorker,
@@ -19,6 +21,13 @@ import { nodeFolder, writeFileAtomic } from './files.ts';
 export type DecoderSource = string | URL | Folder | BundleFiles;
 
 export interface LoadDecoderOptions extends BackendOptions, LoadOptions {}
+const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
+  ...LOAD_OPTIONS,
+  'device',
+  'threads',
+  'isa',
+  'memoryLimit',
+];
 
 /**
  * Opens a fitted decoder: verifies the bundle, and puts its weights on a device.
@@ -33,6 +42,7 @@ export async function loadDecoder(
   source: DecoderSource,
   options: LoadDecoderOptions = {},
 ): Promise<LoadedDecoder> {
+  checkOptions(options, OPTIONS);
   const { signal, onProgress, backend, worker, workerTimeout, ...settings } = options;
   throwIfAborted(signal, 'loading');
   if (worker) {

@@ -65,6 +65,11 @@ describe('a decoder in a worker thread', { timeout: 120_000 }, () => {
     workers.push(worker);
     const error = await errorOf(loadDecoder(await writeKept(root), { worker, workerTimeout: 500 }));
     expect(error.code).toBe('WORKER_LOST');
+    expect(await errorOf(loadDecoder(root, { devices: 'cpu' } as object))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'devices',
+      expected: expect.stringMatching(/^signal, .*device, threads/),
+    });
     expect(error.message).toMatch(/does not answer: does it import '@fmri2image\/node\/worker'\?/);
   });
 

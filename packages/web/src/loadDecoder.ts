@@ -1,10 +1,12 @@
 import {
   type BundleFiles,
+  checkOptions,
   cloneableFiles,
   F2iError,
   type Folder,
   filesFolder,
   isFolder,
+  LOAD_OPTIONS,
   type LoadedDecoder,
   type LoadOptions,
   loadInWorker,
@@ -21,6 +23,14 @@ import { absoluteUrl, urlFolder } from './url.ts';
 export type DecoderSource = string | URL | DirectoryHandleLike | Folder | BundleFiles;
 
 export interface LoadDecoderOptions extends BackendOptions, LoadOptions {}
+const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
+  ...LOAD_OPTIONS,
+  'device',
+  'gpu',
+  'powerPreference',
+  'memoryLimit',
+  'limits',
+];
 
 /**
  * Opens a fitted decoder: verifies the bundle, and puts its weights on a device.
@@ -35,6 +45,7 @@ export async function loadDecoder(
   source: DecoderSource,
   options: LoadDecoderOptions = {},
 ): Promise<LoadedDecoder> {
+  checkOptions(options, OPTIONS);
   const { signal, onProgress, backend, worker, workerTimeout, ...settings } = options;
   throwIfAborted(signal, 'loading');
   if (worker) {

@@ -2,7 +2,8 @@ import type { Backend, MemoryStats } from '../backend.ts';
 import { decoderOf, type OpenedBundle, readBundle } from '../bundle/open.ts';
 import type { Folder } from '../data/source.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
-import type { Rows } from '../rows.ts';
+import { checkOptions, PREDICT_OPTIONS, RECONSTRUCT_OPTIONS } from '../options.ts';
+import { checkBetas, type Rows } from '../rows.ts';
 import { linkedSignal } from '../signal.ts';
 import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from './decoder.ts';
 import type { LoadedDecoder, LoadOptions, LoadProgress } from './loaded.ts';
@@ -95,6 +96,8 @@ class LocalDecoder implements LoadedDecoder {
 
   async predict(betas: Rows, options: PredictOptions = {}): Promise<Float32Array> {
     this.#assertAlive();
+    checkBetas(betas);
+    checkOptions(options, PREDICT_OPTIONS);
     const link = linkedSignal(this.#end.signal, options.signal);
     const prediction = this.#decoder.predict(betas, { ...options, signal: link.signal });
     this.#predictions.add(prediction);
@@ -113,6 +116,8 @@ class LocalDecoder implements LoadedDecoder {
     options: ReconstructOptions = {},
   ): AsyncGenerator<Reconstruction, void, void> {
     this.#assertAlive();
+    checkBetas(betas);
+    checkOptions(options, RECONSTRUCT_OPTIONS);
     const link = linkedSignal(this.#end.signal, options.signal);
     const inner = this.#decoder.reconstruct(betas, { ...options, signal: link.signal });
     this.#reconstructions.add(inner);

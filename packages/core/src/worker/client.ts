@@ -6,7 +6,8 @@ import { disposed } from '../decoders/load.ts';
 import type { LoadedDecoder, LoadOptions } from '../decoders/loaded.ts';
 import { Picture, type WritePictureFile } from '../decoders/picture.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
-import { type Rows, rowExtents } from '../rows.ts';
+import { checkOptions, PREDICT_OPTIONS, RECONSTRUCT_OPTIONS } from '../options.ts';
+import { checkBetas, type Rows } from '../rows.ts';
 import { linkedSignal } from '../signal.ts';
 import { answerLimit, expectAnswer, noAnswer } from './answer.ts';
 import { Connection, type Request } from './connection.ts';
@@ -112,8 +113,10 @@ class RemoteDecoder implements LoadedDecoder {
     });
   }
 
-  async predict(betas: Rows, { runs, signal }: PredictOptions = {}): Promise<Float32Array> {
+  async predict(betas: Rows, options: PredictOptions = {}): Promise<Float32Array> {
     this.#assertAlive();
+    checkOptions(options, PREDICT_OPTIONS);
+    const { runs, signal } = options;
     const message = betasMessage(betas, runs);
     const context = { decoder: this.#id, signal, what: 'reconstruction' };
     const request: Request = { type: 'predict', betas: message };
@@ -124,9 +127,11 @@ class RemoteDecoder implements LoadedDecoder {
 
   async *reconstruct(
     betas: Rows,
-    { runs, trials, seed, signal }: ReconstructOptions = {},
+    options: ReconstructOptions = {},
   ): AsyncGenerator<Reconstruction, void, void> {
     this.#assertAlive();
+    checkOptions(options, RECONSTRUCT_OPTIONS);
+    const { runs, trials, seed, signal } = options;
     throwIfAborted(signal, 'reconstruction');
     const message = betasMessage(betas, runs);
     const request: Request = {
@@ -233,7 +238,7 @@ function cancelled(what: string, signal: AbortSignal | undefined): F2iError {
 
 /** A copy, which then moves to the worker: the caller's values stay with the caller. */
 function betasMessage(betas: Rows, runs: PredictOptions['runs']): BetasMessage {
-  rowExtents(betas, 'betas');
+  checkBetas(betas);
   const { data, shape } = betas;
   return { data: data.slice(), shape: [...shape], runs: runs && Array.from(runs) };
 }
