@@ -156,7 +156,7 @@ function retinotopicSentences({ folds }: ReportData, citations: Citations): stri
     return `${words} (${[...new Set(taken)]
       .sort((a, b) => a - b)
       .map(short)
-      .join(' or ')} from ${offered})`;
+      .join(' or ')}, from ${offered})`;
   });
   if (chosen.length > 0) {
     sentences.push(`Chosen by cross-validation inside the training data were ${listed(chosen)}.`);
@@ -169,8 +169,9 @@ export const PENALTIES: Readonly<Record<string, string>> = {
   noiseCorrelation: 'the part of the residuals’ correlations in the noise covariance',
   varianceShrinkage: 'the shrinkage of noise variances',
   ridge: 'the penalty on pixel values',
-  smoothTime: 'that on differences of successive frames',
-  smoothSpace: 'that on differences of neighbouring pixels',
+  smoothTime: 'the penalty on differences of successive frames',
+  blockDrift: 'the degree of the drift that is fitted to a decoded block (−1: none)',
+  smoothSpace: 'the penalty on differences of neighbouring pixels',
 };
 
 const stimuliOf = (count: number) => (count === 1 ? '1 stimulus' : `${count} stimuli`);

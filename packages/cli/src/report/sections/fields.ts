@@ -41,7 +41,7 @@ function drawn(fields: ReceptiveFields | undefined): string {
   const where =
     outside === 0
       ? 'all centres lie inside the pictures'
-      : `of all, ${counted(outside, 'centre')} ${outside === 1 ? 'lies' : 'lie'} outside the pictures and ${outside === 1 ? 'is' : 'are'} not shown`;
+      : `${outside} of the ${counted(count, 'centre')} ${outside === 1 ? 'lies' : 'lie'} outside the pictures, where nothing is drawn`;
   return `${shown}; ${where}.`;
 }
 
