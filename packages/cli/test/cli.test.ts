@@ -165,6 +165,8 @@ describe('mistakes', () => {
     ['an unknown option', ['fit', 'x', '-o', 'y', '--alpha', '3'], 2, /unknown option/],
     ['a bad number', ['fit', 'x', '-o', 'y', '--threads', 'two'], 2, /whole number above 0/],
     ['a negative penalty', ['fit', 'x', '-o', 'y', '--alphas', '1,-1'], 2, /positive/],
+    ['a single fold', ['fit', 'x', '-o', 'y', '--folds', '1'], 2, /2 or more/],
+    ['two paths to inspect', ['inspect', 'x', 'y'], 2, /one path at a time/],
     ['a missing study', ['fit', 'nowhere', '-o', 'y'], 1, /nowhere/],
     ['a device that is not there', ['fit', 'x', '-o', 'y', '--device', 'cuda'], 1, /CUDA/],
     [
@@ -224,6 +226,12 @@ describe('mistakes', () => {
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toMatch(/weights\.safetensors.*checksum/s);
     expect(existsSync(at('never'))).toBe(false);
+  });
+
+  it('a study before its bundle says which comes first', async () => {
+    const outcome = await run(['reconstruct', at('study'), at('bundle'), '-o', at('never')]);
+    expect(outcome.code).toBe(2);
+    expect(outcome.stderr).toMatch(/bundle comes first.*reconstruct \S*bundle \S*study/);
   });
 
   it('a decoder for other voxels says both numbers', async () => {

@@ -27,8 +27,8 @@ export function withFit(command: Command): Command {
     .addOption(new Option('--decoder <kind>', 'what to fit').choices([...DECODER_KINDS]).default('ridge'))
     .option(
       '--folds <k>',
-      'choose settings by k folds of successive trials (default: leave one group out)',
-      wholeNumber,
+      'choose settings by k folds of successive trials, 2 or more (default: leave one group out)',
+      foldCount,
     )
     .addOption(
       new Option('--group-by <label>', 'what stays together when settings are chosen')
@@ -102,6 +102,12 @@ export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): F
     standardize,
     sawTest,
   };
+}
+
+function foldCount(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 2) throw new InvalidArgumentError('expected 2 or more: one fold leaves nothing to train on');
+  return value;
 }
 
 function positiveList(text: string): number[] {

@@ -1,4 +1,13 @@
-import { type BundleContents, openBundle, prepareStudy, readBundle, type Study } from '@fmri2image/core';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type BundleContents,
+  MODEL_FILE,
+  openBundle,
+  prepareStudy,
+  readBundle,
+  type Study,
+} from '@fmri2image/core';
 import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Context, withContext } from '../context.ts';
@@ -55,8 +64,20 @@ function trialList(text: string): number[] {
   return values;
 }
 
+/** Both are folders: the wrong order is an easy mistake. */
+async function refuseSwapped(bundle: string, study: string): Promise<void> {
+  const isBundle = (path: string) =>
+    stat(join(path, MODEL_FILE)).then(
+      () => true,
+      () => false,
+    );
+  if ((await isBundle(bundle)) || !(await isBundle(study))) return;
+  throw usage(`the bundle comes first, then the study: fmri2image reconstruct ${study} ${bundle}`);
+}
+
 async function reconstruct(bundle: string, path: string, options: Options, context: Context): Promise<void> {
   const { console, signal, backend } = context;
+  await refuseSwapped(bundle, path);
   const output = await prepareOutput({
     path: options.output,
     kind: 'folder of reconstructions',

@@ -135,31 +135,33 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
   for (const { name, metric } of metrics) {
     rows.push([
       name,
-      metric.score.toFixed(3),
-      `${metric.interval[0].toFixed(3)} to ${metric.interval[1].toFixed(3)}`,
+      three(metric.score),
+      `${three(metric.interval[0])} to ${three(metric.interval[1])}`,
       metric.chance.toFixed(1),
-      metric.meanPicture?.toFixed(3) ?? 'n/a',
-      ...(lookedUp ? [metric.nearestTraining!.toFixed(3)] : []),
-      permutation.reason === undefined ? metric.shuffled.mean.toFixed(3) : 'n/a',
+      metric.meanPicture === undefined ? 'n/a' : three(metric.meanPicture),
+      ...(lookedUp ? [three(metric.nearestTraining!)] : []),
+      permutation.reason === undefined ? three(metric.shuffled.mean) : 'n/a',
       metric.p === null ? 'n/a' : decimal(metric.p),
     ]);
   }
   console.print(table(rows));
   const how =
     permutation.exchangeability === 'continuous' ? 'circular shifts within runs' : 'orders within runs';
-  const all = permutation.exact ? 'all' : 'random';
   const widened = permutation.crossFitted ? ', their spread widened as the runs were cross-fitted' : '';
   const { trials, stimuli } = evaluation;
   const scored =
     stimuli < trials ? `${trials} scored trials of ${stimuli} stimuli` : `${trials} scored trials`;
   const test =
     permutation.reason === undefined
-      ? `p from ${permutation.permutations} ${all} ${how} (seed ${permutation.seed})${widened}, the smallest possible is ${decimal(permutation.smallestP)}`
+      ? `p from ${permutation.exact ? `all ${permutation.permutations}` : `${permutation.permutations} random`} ${how} (seed ${permutation.seed})${widened}, the smallest possible is ${decimal(permutation.smallestP)}`
       : `no p: ${permutation.reason}`;
   console.print(`${scored}; ${test}`);
   if (permutation.exchangeability === 'continuous')
     console.print('p by circular shifts is approximate in runs of fewer than 50 frames');
 }
+
+/** Three digits after the point; zero has no sign. */
+export const three = (value: number) => value.toFixed(3).replace(/^-(?=0\.0*$)/, '');
 
 /** A share as a plain decimal, small ones with two digits that count. */
 export function decimal(share: number): string {

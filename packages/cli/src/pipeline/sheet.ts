@@ -2,6 +2,8 @@ import { Picture, type Rows, type Study, takeRows } from '@fmri2image/core';
 import type { ResultItem } from './results.ts';
 
 const GAP = 6;
+/** Grey of a line around each picture: where a picture is white at its edge, it would not end otherwise. */
+const FRAME = 0.6;
 /** Pictures of an overview, at most. */
 const COLUMNS = 12;
 /** Width of a picture in an overview, about, in pixels. */
@@ -22,6 +24,10 @@ export function contactSheet(rows: readonly Rows[], columns: readonly number[]):
   const data = new Float32Array(sheetHeight * sheetWidth * channels).fill(1);
   for (const [r, row] of rows.entries()) {
     for (const [c, index] of columns.entries()) {
+      for (let y = -1; y <= height * enlarge; y++) {
+        const from = ((GAP + r * cell[0] + y) * sheetWidth + GAP + c * cell[1] - 1) * channels;
+        data.fill(FRAME, from, from + (width * enlarge + 2) * channels);
+      }
       for (let y = 0; y < height * enlarge; y++) {
         for (let x = 0; x < width * enlarge; x++) {
           const from = (index * height + Math.floor(y / enlarge)) * width + Math.floor(x / enlarge);

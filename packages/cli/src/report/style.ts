@@ -13,11 +13,11 @@ const plots = Object.entries(COLOUR)
   )
   .join('\n');
 
-const DARK_MODE = `${variables(DARK)}--page:#12171d;--card:#1a2129;--tint:#202a34;--warn:#33290f;--warn-edge:#d9a63a;`;
+const DARK_MODE = `${variables(DARK)}--page:#12171d;--card:#1a2129;--tint:#202a34;--warn:#33290f;--warn-edge:#d9a63a;--more:#000b;`;
 
-/** Style of the page: one column, readable on paper and in the dark; no fonts or pictures from elsewhere. */
+/** Style of the page (what goes on at the side of a scrolling region has a shadow there): one column, readable on paper and in the dark; no fonts or pictures from elsewhere. */
 export const STYLE = `
-:root{color-scheme:light dark;${variables(COLOUR)}--page:#f6f7f9;--card:#fff;--tint:#eef2f6;--warn:#fff6df;--warn-edge:#b97f10;
+:root{color-scheme:light dark;${variables(COLOUR)}--page:#f6f7f9;--card:#fff;--tint:#eef2f6;--warn:#fff6df;--warn-edge:#b97f10;--more:#0005;
 font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 @media (prefers-color-scheme:dark){:root{${DARK_MODE}}}
 *{box-sizing:border-box}
@@ -50,7 +50,7 @@ figure{margin:.6rem 0;min-width:0;break-inside:avoid}
 figcaption{margin-top:.35rem;max-width:46rem}
 svg{display:block;max-width:100%;height:auto}
 ${plots}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{overflow-x:auto;max-width:100%;background:linear-gradient(to right,var(--card) 40%,transparent) 0 0/2.2rem 100% local,linear-gradient(to left,var(--card) 40%,transparent) 100% 0/2.2rem 100% local,linear-gradient(to right,var(--more),transparent) 0 0/.7rem 100% scroll,linear-gradient(to left,var(--more),transparent) 100% 0/.7rem 100% scroll;background-repeat:no-repeat}
 .scroll svg{max-width:none}
 table{border-collapse:collapse;font-size:.92rem;margin:.6rem 0}
 caption{text-align:left;padding-bottom:.4rem}
@@ -79,13 +79,13 @@ summary{cursor:pointer;color:var(--ours);margin:.5rem 0}
 .references{padding-left:1.1rem;font-size:.92rem}
 .references li{margin:.35rem 0;max-width:46rem}
 footer{color:var(--muted);font-size:.86rem;padding:.6rem 0 2.4rem}
-@media (max-width:40rem){section{padding:1rem .9rem}h1{font-size:1.5rem}.wide{padding:0 .7rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}}
+@media (max-width:40rem){section{padding:1rem .9rem}h1{font-size:1.5rem}.wide{padding:0 .7rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}caption,.scroll figcaption{position:sticky;left:0;max-width:calc(100vw - 3.4rem)}}
 @media print{
 @page{margin:14mm}
 :root{color-scheme:light;${variables(COLOUR)}--page:#fff;--card:#fff;--tint:#f3f5f7;--warn:#fff;font-size:12px}
 nav,.skip{display:none}.wide{max-width:none;padding:0}
 section{border:0;border-top:1px solid var(--rule);border-radius:0;padding:.9rem 0;margin:0}
-h2,h3{break-after:avoid}.scroll{overflow:visible}.scroll svg{max-width:100%}.strip .scroll{zoom:.72}
+h2,h3{break-after:avoid}.scroll{overflow:visible;background:none}.scroll svg{max-width:100%}.strip .scroll{zoom:.72}
 a{color:inherit;text-decoration:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }
