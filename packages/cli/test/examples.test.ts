@@ -32,6 +32,20 @@ describe('the demo', () => {
   }, 240_000);
 });
 
+describe('the example of moving bars', () => {
+  it.each([
+    ['--help', 0, /Usage[\s\S]*--decoder <kind>/],
+    ['--decodr', 2, /Unknown option '--decodr'[\s\S]*Usage/],
+    ['--decoder=x', 2, /ridge, retinotopic or both; found x/],
+  ])('answers %s', (option, code, answer) => {
+    const script = join(root, 'examples', 'v1-bars', 'run.mjs');
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, option], { encoding: 'utf8' });
+    expect(status).toBe(code);
+    expect(code === 0 ? stdout : stderr).toMatch(answer);
+    expect(stderr).not.toMatch(/ at .*\.[mj]s:\d+/);
+  });
+});
+
 describe.skipIf(!isThere)('v1-bars (skipped where ../shared/data is absent)', () => {
   it('reads moving bars out of a real visual cortex', () => {
     const script = join(root, 'examples', 'v1-bars', 'run.mjs');
