@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type SimulatedBars, simulateBars } from '../conformance/bars.ts';
+import { frameScores, meanScores } from '../src/decoders/retinotopic/choose.ts';
 import {
   type Backend,
   createRandom,
@@ -369,6 +370,70 @@ describe('choices', () => {
     decoder.dispose();
   });
 
+  it('recordings with baselines of their own are decoded as well as others', async () => {
+    // Each run is a recording; all voxels are shifted together by up to four times the deviation of a voxel.
+    const wide = simulateBars({ seed: 16 });
+    const shifts = new Map([...new Set(wide.runs)].map((run, i) => [run, 4 * [0, 1, -1, 0.5][i]!]));
+    const shifted = {
+      ...wide,
+      betas: wide.betas.map((value, i) => value + shifts.get(wide.runs[Math.floor(i / wide.voxels)]!)!),
+    };
+    const [known, unseen] = [rowsOf(wide, (run) => run !== HELD), rowsOf(wide, (run) => run === HELD)];
+    const options = {
+      ...PLAIN,
+      hrf: 'canonical',
+      smoothTime: 1,
+      smoothSpace: 2,
+      refinements: 0,
+      iterations: 40,
+    } as const;
+    const decode = async (subject: SimulatedBars, more: RetinotopicDecoderOptions = {}) => {
+      const data = trainingOf(subject, known, { volumes: undefined });
+      using decoder = await fit({ ...options, ...more }, data);
+      const found = await decoder.predict(betasOf(subject, unseen));
+      return { score: score(subject, unseen, found), model: decoder.model };
+    };
+    const [plain, offset] = [await decode(wide), await decode(shifted)];
+    expect(plain.model.config.blockDrift).toBe(-1);
+    expect(offset.model.config.blockDrift).toBe(0);
+    expect(offset.model.report).toMatchObject({
+      crossValidation: { blockDrift: { grid: { blockDrift: [-1, 0] } } },
+    });
+    expect(offset.score).toBeGreaterThan(plain.score - 0.1);
+    expect((await decode(shifted, { blockDrift: -1 })).score).toBeLessThan(plain.score - 0.1);
+    // One recording has one baseline: nothing is compared.
+    using one = await fit(options);
+    expect(one.model.config.blockDrift).toBe(-1);
+    expect(one.model.report.crossValidation).toBeUndefined();
+  }, 120_000);
+
+  it('says when nothing can be read from the voxels', async () => {
+    const scores: number[] = [];
+    const options = { ...PLAIN, threshold: 0.1, smoothTime: [0.3, 1, 3], refinements: 0, iterations: 30 };
+    for (const seed of [21, 22, 23, 24]) {
+      const blind = simulateBars({ height: 6, width: 8, voxels: 40, noise: 1, seed, blind: true });
+      using decoder = await fit(options, trainingOf(blind, training));
+      const { meanScore } = decoder.model.report.crossValidation as { meanScore: number };
+      scores.push(meanScore);
+      const warned = decoder.warnings.some((text) =>
+        /nothing was reconstructed better than chance/.test(text),
+      );
+      expect(warned).toBe(meanScore < 0.05);
+    }
+    // Half of what is noise alone lies below, or the warning were none.
+    expect(scores.filter((value) => value < 0.05).length).toBeGreaterThanOrEqual(2);
+    using seeing = await fit(options);
+    expect(seeing.warnings).toEqual([]);
+  }, 120_000);
+
+  it('the score of lucky folds is not that of all frames', () => {
+    const scores = { table: [Float64Array.of(0.3, 0.1), Float64Array.of(-0.1, 0.05)], frames: [10, 30] };
+    expect(frameScores(scores)[0]).toBeCloseTo(0, 12);
+    expect(frameScores(scores)[1]).toBeCloseTo(0.0625, 12);
+    expect(meanScores(scores)[0]).toBeGreaterThan(0.2);
+    expect(frameScores({ table: [Float64Array.of(0)], frames: [0] })).toEqual([0]);
+  });
+
   it('finds the response function', async () => {
     using decoder = await fit({ ...PLAIN, hrf: 'fitted', refinements: 0, iterations: 30 });
     const { hrf } = decoder.model.config;
@@ -502,6 +567,16 @@ describe('bad input', () => {
     ['an impossible extent', { visualField: { left: 1, right: 1, top: 0, bottom: 1 } }, {}, /visualField: /],
     ['an unknown model', {}, { prf: 'square' as never }, /prf: .*expected gaussian, css, dog, found square/],
     ['an impossible share', {}, { noiseCorrelation: [0, 1] }, /noiseCorrelation: .*found 1/],
+    [
+      'a misspelt option',
+      {},
+      { noiseCorelation: 0.1 } as never,
+      /noiseCorelation: .*expected one of .*noiseCorrelation.*, found noiseCorelation/,
+    ],
+    ['a list of words', {}, { smoothTime: 'much' as never }, /smoothTime: .*found much/],
+    ['a penalty in words', {}, { ridge: ['1'] as never }, /ridge: .*found 1/],
+    ['no response at all', {}, { hrf: null as never }, /hrf: .*found null/],
+    ['half a degree', {}, { blockDrift: [0, 0.5] }, /blockDrift: .*whole number from -1 to 5, found 0.5/],
     ['nothing to choose from', {}, { ridge: [] }, /ridge: .*at least one value/],
     ['a response that is none', {}, { hrf: { ...HRF, width: 0 } }, /hrf\.width: /],
     [

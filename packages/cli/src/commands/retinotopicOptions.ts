@@ -20,6 +20,8 @@ export interface RetinotopicFlags {
   ridgePenalty?: number[];
   smoothTime?: number[];
   smoothSpace?: number[];
+  drift?: number;
+  blockDrift?: number[];
 }
 
 const BOUNDS = ['none', 'non-negative', 'range'] as const;
@@ -78,12 +80,22 @@ export function withRetinotopic(command: Command): Command {
       '--smooth-space <list>',
       `retinotopic: penalties on differences of neighbouring pixels ${unless('smoothSpace')}`,
       zeroOrMore,
+    )
+    .option(
+      '--drift <degree>',
+      `retinotopic: polynomial that is removed from each training recording, 0 to 5 ${unless('drift')}`,
+      degree,
+    )
+    .option(
+      '--block-drift <list>',
+      'retinotopic: polynomial that is fitted to each decoded run beside its frames, to choose from; -1: none, the baseline is that of training (default: -1,0 where training has several recordings, else -1)',
+      numberList,
     );
 }
 
 export function retinotopicSettings(flags: RetinotopicFlags): RetinotopicDecoderOptions {
   const { prf, hrf, guard, voxelThreshold, maximumVoxels, signed, bounds } = flags;
-  const { noiseCorrelation, ridgePenalty, smoothTime, smoothSpace } = flags;
+  const { noiseCorrelation, ridgePenalty, smoothTime, smoothSpace, drift, blockDrift } = flags;
   return {
     prf,
     hrf,
@@ -96,6 +108,8 @@ export function retinotopicSettings(flags: RetinotopicFlags): RetinotopicDecoder
     ridge: ridgePenalty,
     smoothTime,
     smoothSpace,
+    drift,
+    blockDrift,
   };
 }
 
@@ -103,6 +117,14 @@ function atLeastZero(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
     throw new InvalidArgumentError('expected a number from 0');
+  }
+  return value;
+}
+
+function degree(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < 0 || value > 5) {
+    throw new InvalidArgumentError('expected a whole number from 0 to 5');
   }
   return value;
 }

@@ -42,12 +42,12 @@ export async function fitRetinotopicModel(
   options: RetinotopicDecoderOptions,
   { backend, signal, onProgress }: RetinotopicFitContext,
 ): Promise<RetinotopicModel> {
-  const settings = retinotopicSettings(options);
   const checked = checkData(data);
   const { n, v, size, pixels, output, runs, groups, positions, visual } = checked;
+  const recordings = new Set(positions.map(({ recording }) => recording)).size;
+  const settings = retinotopicSettings(options, recordings);
   const host = { voxels: Float32Array.from(data.voxels.data), frames: scaleFrames(data, output.range) };
-  const { bounds, iterations, blockDrift } = settings;
-  const inversion = { bounds, iterations, blockDrift };
+  const { bounds, iterations } = settings;
   const encodingSettings: EncodingSettings = {
     ...settings,
     model: settings.prf,
@@ -66,7 +66,7 @@ export async function fitRetinotopicModel(
       data: series,
       // Refinement changes what is decoded little and takes most of the time.
       encoding: { ...encodingSettings, iterations: 0 },
-      inversion,
+      inversion: { bounds, iterations, blockDrift: settings.blockDrift[0]! },
       folds: planBlocks(options.folds, n, groups),
     };
     const selection = await selectSettings(problem, settings, {
@@ -101,7 +101,7 @@ export async function fitRetinotopicModel(
         signed: settings.signed,
         threshold: settings.threshold,
         ...chosen,
-        ...inversion,
+        ...selection.inversion,
       },
       report: reportOf(encoding, selection, n, warnings),
       warnings,

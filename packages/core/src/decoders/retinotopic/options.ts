@@ -73,8 +73,9 @@ export interface RetinotopicDecoderOptions {
   bounds?: InversionSettings['bounds'] | undefined;
   /**
    * Degree of the polynomial that is fitted to a block beside its frames; -1: none, its baseline is that of training.
+   * Several to choose from, the first preferred. By default -1 or 0 where training has several recordings, else -1.
    */
-  blockDrift?: number | undefined;
+  blockDrift?: number | readonly number[] | undefined;
   /** Steps of the inversion. */
   iterations?: number | undefined;
   /** Folds that choose among settings; by default leave-one-group-out. */
@@ -98,7 +99,7 @@ export interface RetinotopicSettings {
   readonly smoothTime: readonly number[];
   readonly smoothSpace: readonly number[];
   readonly bounds: InversionSettings['bounds'];
-  readonly blockDrift: number;
+  readonly blockDrift: readonly number[];
   readonly iterations: number;
 }
 
@@ -118,25 +119,35 @@ export const RETINOTOPIC_DEFAULTS: RetinotopicSettings = {
   smoothTime: [0.3, 1, 3],
   smoothSpace: [1, 2, 4],
   bounds: 'non-negative',
-  blockDrift: -1,
+  blockDrift: [-1],
   iterations: 100,
 };
+/** Recordings may differ in their baselines: several tell whether they do. */
+const BLOCK_DRIFTS_OF_RECORDINGS: readonly number[] = [-1, 0];
 
-/** Fills in what was not stated; INVALID_ARGUMENT for what makes no sense. */
-export function retinotopicSettings(options: RetinotopicDecoderOptions): RetinotopicSettings {
+/**
+ * Fills in what was not stated; INVALID_ARGUMENT for what makes no sense.
+ *
+ * @param recordings how many training has
+ */
+export function retinotopicSettings(
+  options: RetinotopicDecoderOptions,
+  recordings: number,
+): RetinotopicSettings {
+  for (const name of Object.keys(options)) {
+    check(name, KNOWN.has(name), `one of ${[...KNOWN].join(', ')}`, name);
+  }
   const stated = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const { folds: _, ...merged } = { ...RETINOTOPIC_DEFAULTS, ...stated } as RetinotopicDecoderOptions &
-    RetinotopicSettings;
-  const settings = {
-    ...merged,
-    noiseCorrelation: list(merged.noiseCorrelation),
-    varianceShrinkage: list(merged.varianceShrinkage),
-    ridge: list(merged.ridge),
-    smoothTime: list(merged.smoothTime),
-    smoothSpace: list(merged.smoothSpace),
-  };
+  const usual = recordings > 1 ? { blockDrift: BLOCK_DRIFTS_OF_RECORDINGS } : {};
+  const { folds: _, ...merged } = {
+    ...RETINOTOPIC_DEFAULTS,
+    ...usual,
+    ...stated,
+  } as RetinotopicDecoderOptions & RetinotopicSettings;
+  const lists = Object.fromEntries(LISTS.map((name) => [name, list(name, merged[name])]));
+  const settings: RetinotopicSettings = { ...merged, ...lists };
   check('prf', PRF_MODELS.includes(settings.prf), PRF_MODELS.join(', '), settings.prf);
-  if (typeof settings.hrf === 'object') checkHrf(settings.hrf, 'hrf');
+  if (typeof settings.hrf === 'object' && settings.hrf !== null) checkHrf(settings.hrf, 'hrf');
   else
     check(
       'hrf',
@@ -146,24 +157,39 @@ export function retinotopicSettings(options: RetinotopicDecoderOptions): Retinot
     );
   const bounds = ['none', 'non-negative', 'range'];
   check('bounds', bounds.includes(settings.bounds), bounds.join(', '), settings.bounds);
+  check('signed', typeof settings.signed === 'boolean', 'true or false', settings.signed);
   checkNumber('acquisition', settings.acquisition, 0, 1);
   checkNumber('guardSeconds', settings.guardSeconds, 0, 120);
   checkNumber('threshold', settings.threshold, 0, 1);
   checkWhole('maximumVoxels', settings.maximumVoxels, 1, 1e9);
   checkWhole('refinements', settings.refinements, 0, 1000);
   checkWhole('drift', settings.drift, 0, 5);
-  checkWhole('blockDrift', settings.blockDrift, -1, 5);
   checkWhole('iterations', settings.iterations, 1, 100_000);
   checkGrid('noiseCorrelation', settings.noiseCorrelation, 0, 0.999);
   checkGrid('varianceShrinkage', settings.varianceShrinkage, 0, 1);
   checkGrid('ridge', settings.ridge, 1e-9, 1e9);
   checkGrid('smoothTime', settings.smoothTime, 0, 1e9);
   checkGrid('smoothSpace', settings.smoothSpace, 0, 1e9);
+  checkGrid('blockDrift', settings.blockDrift, -1, 5);
+  for (const degree of settings.blockDrift) checkWhole('blockDrift', degree, -1, 5);
   return settings;
 }
 
-function list(value: number | readonly number[]): readonly number[] {
-  return typeof value === 'number' ? [value] : [...value];
+/** Settings of which several may be stated. */
+const LISTS = [
+  'noiseCorrelation',
+  'varianceShrinkage',
+  'ridge',
+  'smoothTime',
+  'smoothSpace',
+  'blockDrift',
+] as const;
+const KNOWN: ReadonlySet<string> = new Set([...Object.keys(RETINOTOPIC_DEFAULTS), 'folds']);
+
+function list(field: string, value: number | readonly number[]): readonly number[] {
+  if (typeof value === 'number') return [value];
+  check(field, Array.isArray(value), 'a number or a list of numbers', value);
+  return [...value];
 }
 
 function check(field: string, holds: boolean, expected: string, found: unknown): void {
@@ -176,7 +202,8 @@ function check(field: string, holds: boolean, expected: string, found: unknown):
 }
 
 function checkNumber(field: string, value: number, least: number, most: number): void {
-  check(field, value >= least && value <= most, `${least} to ${most}`, value);
+  const holds = typeof value === 'number' && value >= least && value <= most;
+  check(field, holds, `${least} to ${most}`, value);
 }
 
 function checkWhole(field: string, value: number, least: number, most: number): void {

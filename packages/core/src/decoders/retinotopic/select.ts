@@ -4,20 +4,27 @@ import {
   type FoldProblem,
   type FoldScores,
   fitFolds,
+  frameScores,
   meanScores,
   type Regularisation,
   scoreFolds,
 } from './choose.ts';
 import { fitHrf } from './encoding.ts';
 import { CANONICAL_HRF, familyHrf, type Hrf } from './hrf.ts';
+import type { HrfChoice } from './hrfSearch.ts';
+import type { InversionSettings } from './inversion.ts';
 import type { RetinotopicSettings } from './options.ts';
 
 /** What was chosen inside the training volumes, and how, for reports. */
 export interface Selection {
   readonly hrf: Hrf;
   readonly regularisation: Regularisation;
+  readonly inversion: InversionSettings;
   readonly report: { readonly [key: string]: Json };
-  /** Best mean score; undefined where nothing was compared. */
+  /**
+   * Mean frame correlation of what was chosen, in the folds that chose it, and so optimistic: not an estimate of how
+   * well unseen runs are decoded. Undefined where nothing was compared.
+   */
   readonly score: number | undefined;
 }
 
@@ -36,55 +43,71 @@ interface SelectOptions {
   report: (phase: 'response' | 'regularisation', done: number, total: number) => void;
 }
 
-/** Chooses the response function and the regularisation by cross-validation. */
+/** Chooses the response function, the baseline of blocks and the regularisation by cross-validation. */
 export async function selectSettings(
-  problem: FoldProblem,
+  given: FoldProblem,
   settings: RetinotopicSettings,
   { signal, report }: SelectOptions,
 ): Promise<Selection> {
   const start = middleOf(settings);
   report('response', 0, 1);
-  const response = await selectResponse(
+  const first = await firstResponse(given, settings, signal);
+  const baseline = await selectBlockDrift(given, settings, first.hrf, start, signal);
+  const { problem } = baseline;
+  const response = await selectDelay(
     problem,
-    settings,
+    first,
     start,
     (done, total) => report('response', done, total),
     signal,
   );
   const lists = comparedLists(settings);
-  if (lists.length === 0) {
-    return { hrf: response.hrf, regularisation: start, report: response.report, score: response.score };
-  }
-  const fits = await fitFolds(problem, response.hrf, { signal });
+  const fits = lists.length > 0 ? await fitFolds(problem, response.hrf, { signal }) : [];
   let chosen = start;
-  let score = 0;
-  const choices: Record<string, Json> = {};
+  let score = response.score ?? baseline.score;
+  const choices: Record<string, Json> = { ...baseline.report };
   for (const [i, names] of lists.entries()) {
     report('regularisation', i, lists.length);
     const candidates = combinations(settings, names, chosen);
     const scores = await scoreFolds(problem, fits, candidates, { signal });
-    const means = meanScores(scores);
-    const best = means.indexOf(Math.max(...means));
     const current = candidates.findIndex((candidate) =>
       names.every((name) => candidate[name] === chosen[name]),
     );
-    const taken = means[best]! > means[current]! + LEAST_GAIN ? best : current;
+    const taken = takenOf(scores, current);
     chosen = candidates[taken]!;
-    score = means[taken]!;
-    choices[names.join(' x ')] = {
-      grid: Object.fromEntries(names.map((name) => [name, [...settings[name]]])),
-      scores: means.map(rounded),
-      foldScores: scores.table.map((row) => rounded(row[taken]!)),
-    };
+    score = frameScores(scores)[taken]!;
+    const grid = Object.fromEntries(names.map((name) => [name, [...settings[name]]]));
+    choices[names.join(' x ')] = { grid, ...comparison(scores, taken) };
   }
+  const compared = Object.keys(choices).length > 0;
   return {
     hrf: response.hrf,
     regularisation: chosen,
+    inversion: problem.inversion,
     report: {
       ...response.report,
-      crossValidation: { score: 'frame correlation', meanScore: score, ...choices },
+      ...(compared && { crossValidation: { score: 'frame correlation', meanScore: score!, ...choices } }),
     },
     score,
+  };
+}
+
+/** The candidate with the best score, if that is better than the current one by more than the folds' uncertainty. */
+function takenOf(scores: FoldScores, current: number): number {
+  const means = meanScores(scores);
+  const best = means.indexOf(Math.max(...means));
+  return means[best]! > means[current]! + LEAST_GAIN ? best : current;
+}
+
+/**
+ * For reports: mean scores over frames, those that the choice is made by (folds weighed), and the taken candidate's in
+ * each fold.
+ */
+function comparison(scores: FoldScores, taken: number) {
+  return {
+    scores: frameScores(scores).map(rounded),
+    weighedScores: meanScores(scores).map(rounded),
+    foldScores: scores.table.map((row) => rounded(row[taken]!)),
   };
 }
 
@@ -123,6 +146,52 @@ function combinations(
   return found;
 }
 
+interface FirstResponse {
+  readonly hrf: Hrf;
+  /** Undefined for a response that was stated. */
+  readonly fitted?: HrfChoice | undefined;
+}
+
+/** The response that was stated, or the one with the largest r². */
+async function firstResponse(
+  problem: FoldProblem,
+  settings: RetinotopicSettings,
+  signal: AbortSignal | undefined,
+): Promise<FirstResponse> {
+  if (settings.hrf === 'canonical') return { hrf: CANONICAL_HRF };
+  if (settings.hrf !== 'fitted') return { hrf: settings.hrf };
+  const fitted = await fitHrf(problem.data, problem.encoding, { signal });
+  return { hrf: fitted.hrf, fitted };
+}
+
+/**
+ * Where recordings have baselines of their own, that of the training volumes shifts every frame of another one:
+ * held-out recordings tell whether a block's own mean (or drift) is better projected out.
+ */
+async function selectBlockDrift(
+  problem: FoldProblem,
+  settings: RetinotopicSettings,
+  hrf: Hrf,
+  start: Regularisation,
+  signal: AbortSignal | undefined,
+) {
+  const grid = settings.blockDrift;
+  if (grid.length < 2) return { problem, report: {}, score: undefined };
+  const fits = await fitFolds(problem, hrf, { signal });
+  const problems = grid.map((blockDrift) => ({
+    ...problem,
+    inversion: { ...problem.inversion, blockDrift },
+  }));
+  let all: FoldScores | undefined;
+  for (const candidate of problems) {
+    const scores = await scoreFolds(candidate, fits, [start], { signal });
+    all = all ? besideScores(all, scores) : scores;
+  }
+  const taken = takenOf(all!, 0);
+  const report = { blockDrift: { grid: { blockDrift: [...grid] }, ...comparison(all!, taken) } };
+  return { problem: problems[taken]!, report, score: frameScores(all!)[taken]! };
+}
+
 interface ResponseChoice {
   readonly hrf: Hrf;
   readonly report: { readonly [key: string]: Json };
@@ -130,30 +199,27 @@ interface ResponseChoice {
 }
 
 /**
- * The response with the largest r² first; then its delay, by cross-validated reconstruction: where the training
- * stimulus moves along an axis in one direction only, r² cannot tell a later response from a shifted field, but a
- * held-out sweep in the other direction can.
+ * The delay of a fitted response once more, by cross-validated reconstruction: where the training stimulus moves along
+ * an axis in one direction only, r² cannot tell a later response from a shifted field, but a held-out sweep in the
+ * other direction can.
  */
-async function selectResponse(
+async function selectDelay(
   problem: FoldProblem,
-  settings: RetinotopicSettings,
+  { hrf, fitted: first }: FirstResponse,
   start: Regularisation,
   report: (done: number, total: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<ResponseChoice> {
-  const stated = (hrf: Hrf) => ({ hrf, report: {}, score: undefined });
-  if (settings.hrf === 'canonical') return stated(CANONICAL_HRF);
-  if (settings.hrf !== 'fitted') return stated(settings.hrf);
-  const first = await fitHrf(problem.data, problem.encoding, { signal });
-  const { peak, width, undershoot } = first.hrf;
+  if (!first) return { hrf, report: {}, score: undefined };
+  const { peak, width, undershoot } = hrf;
   // Half the steps tell delays apart as well.
   const { inversion } = problem;
   const brief = { ...problem, inversion: { ...inversion, iterations: Math.ceil(inversion.iterations / 2) } };
   let all: FoldScores | undefined;
   for (const [i, delay] of DELAYS.entries()) {
     report(i + 1, DELAYS.length + 1);
-    const fitted = await fitFolds(problem, familyHrf(peak + delay, width, undershoot), { signal });
-    const scores = await scoreFolds(brief, fitted, [start], { signal });
+    const fits = await fitFolds(problem, familyHrf(peak + delay, width, undershoot), { signal });
+    const scores = await scoreFolds(brief, fits, [start], { signal });
     all = all ? besideScores(all, scores) : scores;
   }
   const means = meanScores(all!);
@@ -161,6 +227,7 @@ async function selectResponse(
   const weights = means.map((score) => Math.max(0, score - most + DELAY_TOLERANCE));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const delay = DELAYS.reduce((sum, value, i) => sum + (weights[i]! / total) * value, 0);
+  const plain = frameScores(all!);
   return {
     hrf: familyHrf(peak + delay, width, undershoot),
     report: {
@@ -169,11 +236,12 @@ async function selectResponse(
         meanR2: first.explained,
         peakOfR2: peak,
         delays: [...DELAYS],
-        scores: means.map(rounded),
+        scores: plain.map(rounded),
+        weighedScores: means.map(rounded),
         delay,
       },
     },
-    score: most,
+    score: plain[means.indexOf(most)]!,
   };
 }
 
