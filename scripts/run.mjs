@@ -1,7 +1,8 @@
 // The commands of the root package.json. Each is complete by itself on a fresh clone: it installs and builds what
 // is missing or out of date, then runs. Plain JavaScript without dependencies, because it runs before the install.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -135,7 +136,21 @@ const after =
 /** The page is built from the sources: it needs neither the native core nor a build of the packages. */
 function page(args) {
   install();
-  return run(process.execPath, [path.join('scripts', 'page.mjs'), ...args]);
+  return serve(process.execPath, [path.join('scripts', 'page.mjs'), ...args]);
+}
+
+/** Runs a command that goes on until it is stopped: what stops this process stops it too. */
+function serve(command, args) {
+  const child = spawn(command, args, { cwd: root, env, stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.error(`${command}: ${error.message}`);
+      resolve(1);
+    });
+    // As shells say it of an end by a signal.
+    child.on('exit', (code, signal) => resolve(code ?? 128 + os.constants.signals[signal]));
+  });
 }
 
 const commands = {
@@ -150,4 +165,4 @@ const commands = {
 const [name, ...args] = process.argv.slice(2);
 if (!Object.hasOwn(commands, name))
   fail(`unknown command ${name}; one of ${Object.keys(commands).join(', ')}`);
-process.exit(commands[name](args));
+process.exit(await commands[name](args));
