@@ -157,7 +157,9 @@ describe('a report', () => {
     const ledger = page.slice(page.indexOf('id="ledger"'), page.indexOf('id="methods"'));
     expect(ledger).toContain('ridge weights and target means');
     expect(ledger).toContain('<span class="saw-no">no</span>');
-    expect(ledger).toContain('<span class="saw-yes">yes</span>');
+    expect(ledger).toContain('<td>its own run only, without labels</td>');
+    expect(ledger).toContain('0 of 4 steps passed anything from test to training data.');
+    expect(ledger).not.toContain('saw-yes');
     const methods = page.slice(page.indexOf('id="methods"'), page.indexOf('id="reproduce"'));
     expect(methods).toContain('(Hoerl &amp; Kennard, 1970)');
     expect(methods).toContain('10.1080/00401706.1970.10488634');
