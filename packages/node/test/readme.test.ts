@@ -35,9 +35,28 @@ beforeAll(async () => {
   symlinkSync(join(repository, 'node_modules'), join(project, 'node_modules'));
   renameSync(await writeKept(project), join(project, 'subject-1.bundle'));
   mkdirSync(join(project, 'data'));
-  writeFileSync(join(project, 'data/betas.npy'), npy(keptPictures('ridge_v1').betas));
+  const { betas } = keptPictures('ridge_v1');
+  writeFileSync(join(project, 'data/betas.npy'), npy(betas));
+  writeStudy(join(project, 'study'), betas);
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
+
+/** The same responses as a study: the first trial is of the training, the others of the test. */
+function writeStudy(folder: string, betas: Parameters<typeof npy>[0]): void {
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'betas.npy'), npy(betas));
+  const splits = Array.from({ length: betas.shape[0]! }, (_, row) => `1\t${row === 0 ? 'train' : 'test'}`);
+  writeFileSync(join(folder, 'trials.tsv'), `run\tsplit\n${splits.join('\n')}\n`);
+  const manifest = {
+    format: 'fmri2image-study',
+    version: 1,
+    indexBase: 0,
+    name: 'mine',
+    voxels: { file: 'betas.npy', rows: 'trials' },
+    trials: { file: 'trials.tsv' },
+  };
+  writeFileSync(join(folder, 'study.json'), JSON.stringify(manifest));
+}
 
 function npy({ data, shape }: { data: Float32Array; shape: readonly number[] }): Uint8Array {
   const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}), }`.padEnd(117);
@@ -76,11 +95,19 @@ describe('snippets of the READMEs', { timeout: 150_000 }, () => {
   });
 
   it('write the pictures that they name', () => {
-    expect(readdirSync(project).filter((name) => name.endsWith('.png'))).toEqual([
-      'trial-0.png',
-      'trial-5.png',
-    ]);
+    const test = Array.from({ length: keptPictures('ridge_v1').betas.shape[0]! - 1 }, (_, i) => i + 1);
+    expect(
+      readdirSync(project)
+        .filter((name) => name.endsWith('.png'))
+        .sort(),
+    ).toEqual([...test.map((i) => `study-trial-${i}.png`), 'trial-0.png', 'trial-5.png'].sort());
     expect(readdirSync(join(project, 'pictures')).sort()).toEqual([0, 1, 2, 3].map((i) => `trial-${i}.png`));
+  });
+
+  it('run a second time', () => {
+    for (const { code, language } of snippets.filter(({ code }) => code.includes('writePng'))) {
+      expect(run(language === 'ts' ? typescript(code) : code)).toMatchObject({ status: 0 });
+    }
   });
 
   it('say what they print', () => {
