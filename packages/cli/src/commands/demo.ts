@@ -23,7 +23,7 @@ import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, seedNumber, usage, withDevice } from '../options.ts';
 import { evaluateResults, printEvaluation } from '../pipeline/evaluate.ts';
-import { type FitSettings, fitRidgeDecoder, meanTarget, preparationOf } from '../pipeline/fit.ts';
+import { type FitSettings, fitRidgeDecoder, meanTarget, plannedPreparation } from '../pipeline/fit.ts';
 import { foldRecord } from '../pipeline/folds.ts';
 import { averageRepeats, type Reconstructed, reconstructTrials } from '../pipeline/reconstruct.ts';
 import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
@@ -156,7 +156,7 @@ async function decode(
   const { console, signal, backend } = context;
   const studyFiles = await collect(write, 'study', (put) => writeSimulation(simulation, put));
   const study = await loadStudy(memoryFolder(studyFiles, join(output, 'study')), 'study.json', { signal });
-  const steps = preparationOf(study, SETTINGS);
+  const steps = plannedPreparation(study, SETTINGS);
   const prepared = prepareStudy(study, steps);
   const training = selectTrials(study, { split: 'train' });
 

@@ -4,6 +4,7 @@ import {
   type BundleContents,
   MODEL_FILE,
   openBundle,
+  preparationOf,
   prepareStudy,
   readBundle,
   type Study,
@@ -13,7 +14,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, usage, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
-import { meanTarget, preparationFromBundle } from '../pipeline/fit.ts';
+import { meanTarget } from '../pipeline/fit.ts';
 import { foldRecord } from '../pipeline/folds.ts';
 import { averageRepeats, reconstructTrials } from '../pipeline/reconstruct.ts';
 import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
@@ -91,10 +92,7 @@ async function reconstruct(bundle: string, path: string, options: Options, conte
   checkRepetitionTime(model.input.repetitionTime, study, `${bundle}/model.json`);
   const decoder = await openBundle(folder, { backend, signal });
   try {
-    const prepared = prepareStudy(
-      study,
-      preparationFromBundle(contents.input.preprocess, `${bundle}/model.json`),
-    );
+    const prepared = prepareStudy(study, preparationOf(contents, `${bundle}/model.json`));
     const warnings = [
       ...decoder.warnings,
       ...(await otherVoxels(

@@ -1,7 +1,7 @@
 import type { FittedStep, Study } from '@fmri2image/core';
 import { EVENT_DELAYS, prepareStudy } from '@fmri2image/core';
 import { usage } from '../options.ts';
-import { type FitContext, type FitSettings, fitRidgeDecoder, preparationOf } from './fit.ts';
+import { type FitContext, type FitSettings, fitRidgeDecoder, plannedPreparation } from './fit.ts';
 
 /**
  * Sets of delays (seconds) that a fit to a continuous stimulus chooses from: the response peaks 4 to 7 s after its
@@ -35,7 +35,7 @@ export async function chooseDelays(
   const scores: number[] = [];
   for (const delays of sets) {
     const candidate = { ...settings, delays };
-    const steps = preparationOf(study, candidate);
+    const steps = plannedPreparation(study, candidate);
     const decoder = await fitRidgeDecoder(
       study,
       prepareStudy(study, steps),

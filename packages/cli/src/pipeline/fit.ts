@@ -61,7 +61,10 @@ export interface FitContext {
 }
 
 /** The preparation that the settings ask for. */
-export function preparationOf(study: Study, { delays, delaySets, detrend }: FitSettings): PreparationStep[] {
+export function plannedPreparation(
+  study: Study,
+  { delays, delaySets, detrend }: FitSettings,
+): PreparationStep[] {
   if (study.rows === 'trials' && (delaySets || detrend !== undefined)) {
     throw new F2iError('USAGE', '--delays and --detrend are for time series', {
       file: study.name,
@@ -154,30 +157,6 @@ export function innerFolds(trials: readonly Trial[], { folds, groupBy }: FitSett
   }
   const distinct = new Set(stimuli).size;
   return kFolds(trials.length, { folds: folds ?? Math.min(5, distinct), together: stimuli });
-}
-
-/** Reads the preparation that a bundle asks for; unknown steps are errors, for skipping one would mislead. */
-export function preparationFromBundle(
-  preprocess: readonly { readonly name: string; readonly settings: unknown }[] | undefined,
-  file: string,
-): PreparationStep[] {
-  return (preprocess ?? []).map(({ name, settings }, i) => {
-    const field = `input.preprocess.${i}`;
-    const record = (settings ?? {}) as Record<string, unknown>;
-    if (name === 'detrend' && typeof record.cutoffSeconds === 'number') {
-      return { name, settings: { cutoffSeconds: record.cutoffSeconds } };
-    }
-    const { delays } = record;
-    if (name === 'sample' && Array.isArray(delays) && delays.every((delay) => typeof delay === 'number')) {
-      return { name, settings: { delays } };
-    }
-    throw new F2iError('UNSUPPORTED', 'the bundle asks for a preparation that this version does not know', {
-      file,
-      field,
-      expected: 'detrend or sample, with their settings',
-      found: JSON.stringify({ name, settings }),
-    });
-  });
 }
 
 /** Mean picture (or feature) over the training trials. */

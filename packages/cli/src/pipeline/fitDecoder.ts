@@ -14,7 +14,7 @@ import {
   type FitSettings,
   fitRidgeDecoder,
   innerFolds,
-  preparationOf,
+  plannedPreparation,
   voxelInput,
 } from './fit.ts';
 import { recordingPositions } from './recordings.ts';
@@ -36,7 +36,7 @@ export async function fitDecoder(
 ): Promise<FittedDecoder> {
   if (settings.decoder === 'retinotopic') return fitRetinotopic(study, trials, settings, context);
   const chosen = await chooseDelays(study, trials, settings, context);
-  const steps = preparationOf(study, chosen);
+  const steps = plannedPreparation(study, chosen);
   const prepared = prepareStudy(study, steps);
   return { decoder: await fitRidgeDecoder(study, prepared, steps, trials, chosen, context), prepared };
 }
@@ -61,7 +61,7 @@ async function fitRetinotopic(
       `the retinotopic decoder needs pictures; ${study.name} has ${stimuli ? 'features' : 'no stimuli'}`,
     );
   }
-  const steps = preparationOf(study, settings);
+  const steps = plannedPreparation(study, settings);
   const prepared = prepareStudy(study, steps);
   const some = trials.map((trial) => study.trials[trial]!);
   const positions = recordingPositions(study, some);

@@ -1,5 +1,6 @@
 import {
   F2iError,
+  preparationOf,
   prepareStudy,
   type RepeatAgreement,
   type RepeatCeiling,
@@ -11,7 +12,6 @@ import {
 } from '@fmri2image/core';
 import type { ScoredResults } from '../pipeline/evaluate.ts';
 import type { FitContext } from '../pipeline/fit.ts';
-import { preparationFromBundle } from '../pipeline/fit.ts';
 import type { FoldRecord } from '../pipeline/folds.ts';
 import type { Provenance, Results } from '../pipeline/results.ts';
 import { atPercentiles, atRandom, type Example } from './examples.ts';
@@ -96,7 +96,7 @@ function responseCeiling(
   const fold = folds[0];
   if (!fold) return undefined;
   try {
-    const steps = preparationFromBundle(fold.preprocess, 'reconstructions.json');
+    const steps = preparationOf({ input: { preprocess: fold.preprocess } }, 'reconstructions.json');
     const { voxels } = prepareStudy(study, steps);
     return repeatCeiling(meanOverDelays(takeRows(voxels, trials), study.voxels.shape[1]!), stimuli);
   } catch (error) {

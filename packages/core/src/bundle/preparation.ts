@@ -7,10 +7,14 @@ import { MODEL_FILE } from './schema.ts';
  * The preparation that a decoder was fitted with, for `prepareStudy`. Skipping a step that is unknown here would
  * mislead.
  *
+ * @param file where the description lies, for errors
  * @example const { voxels, runs } = prepareStudy(study, preparationOf(decoder.model));
  * @throws UNSUPPORTED for a step of another version
  */
-export function preparationOf({ input }: { readonly input: BundleInput }): PreparationStep[] {
+export function preparationOf(
+  { input }: { readonly input: Pick<BundleInput, 'preprocess'> },
+  file: string = MODEL_FILE,
+): PreparationStep[] {
   return (input.preprocess ?? []).map(({ name, settings }, i): PreparationStep => {
     const { cutoffSeconds, delays } = (settings ?? {}) as { cutoffSeconds?: unknown; delays?: unknown };
     if (name === 'detrend' && typeof cutoffSeconds === 'number') return { name, settings: { cutoffSeconds } };
@@ -18,7 +22,7 @@ export function preparationOf({ input }: { readonly input: BundleInput }): Prepa
       return { name, settings: { delays } };
     }
     throw new F2iError('UNSUPPORTED', 'the bundle asks for a preparation that this version does not know', {
-      file: MODEL_FILE,
+      file,
       field: `input.preprocess.${i}`,
       expected: 'detrend or sample, with their settings',
       found: JSON.stringify({ name, settings }),

@@ -1,4 +1,4 @@
-import { rowOfInput } from '@fmri2image/core';
+import { keepsToOwnRun, rowOfInput } from '@fmri2image/core';
 import type { BundleFacts, DecoderFacts, ResponsesFacts } from '../state.ts';
 import { bytesText, counted, fact, h } from './dom.ts';
 
@@ -12,7 +12,7 @@ export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts 
     output.kind === 'picture'
       ? `pictures, ${height} × ${width} pixels, ${channels === 3 ? 'colour' : 'grey'}`
       : `features [${output.shape.join(', ')}]${output.name ? ` of ${output.name}` : ''}`;
-  const seen = ledger.filter(({ sawTest }) => sawTest !== 'no');
+  const seen = ledger.filter((step) => step.sawTest !== 'no' && !keepsToOwnRun(step));
   return h(
     'div',
     {},
@@ -25,7 +25,7 @@ export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts 
       fact('Reads', rowText(input), input.selection ? `: ${input.selection}` : ''),
       input.repetitionTime !== undefined && fact('TR', `${input.repetitionTime} s`),
       fact('Makes', makes),
-      fact('Weights', bytesText(files['weights.safetensors'].bytes)),
+      fact('Weights', bytesText(Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0))),
       fact('Person', model.pseudonym ?? 'not named'),
       fact('Data terms', model.dataTerms ?? 'not stated'),
       model.consentReference !== undefined && fact('Consent', model.consentReference),
@@ -43,14 +43,16 @@ export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts 
           {},
           'Ledger: ',
           seen.length === 0
-            ? `${counted(ledger.length, 'fitted step')}, none saw the test data`
+            ? `${counted(ledger.length, 'fitted step')}, none passed anything from test to training data`
             : `${seen.length} of ${counted(ledger.length, 'fitted step')} saw, or may have seen, the test data`,
         ),
         h(
           'ol',
           { class: 'ledger' },
-          ...ledger.map(({ step, runs, sawTest, note }) =>
-            h(
+          ...ledger.map((fitted) => {
+            const { step, runs, sawTest, note } = fitted;
+            const own = keepsToOwnRun(fitted);
+            return h(
               'li',
               {},
               h('span', { class: 'step' }, step),
@@ -59,11 +61,13 @@ export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts 
                 'span',
                 { class: 'saw' },
                 'saw test data: ',
-                tag(sawTest === 'no' ? 'good' : 'warn', SAW[sawTest]),
+                own
+                  ? 'its own run only, without labels'
+                  : tag(sawTest === 'no' ? 'good' : 'warn', SAW[sawTest]),
               ),
               note !== undefined && h('span', { class: 'runs' }, note),
-            ),
-          ),
+            );
+          }),
         ),
       ),
     ...(decoder?.warnings ?? []).map((warning) => h('p', { class: 'caution' }, warning)),
