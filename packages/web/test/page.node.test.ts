@@ -118,7 +118,7 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     const model = JSON.parse(Buffer.from(site.demo.get('demo/bundle/model.json')!).toString());
     const facts = await page.textContent('#bundle');
     expect(facts).toContain(model.contentHash.slice(0, 12));
-    expect(facts).toContain('none saw the test data');
+    expect(facts).toContain('none passed anything from test to training data');
     expect(facts).toContain(model.pseudonym);
     expect(facts).toMatch(/Training data inside\s*no/);
     expect(await page.textContent('#responses')).toContain('simulated, not a person');
