@@ -5,7 +5,6 @@ import { gridOverlaps, matchGrid, paintGrid } from '../src/decoders/retinotopic/
 import { CANONICAL_HRF, hrfArea, hrfCurve, hrfKernel, hrfSeconds } from '../src/decoders/retinotopic/hrf.ts';
 import { FieldPainter, PRF_PARAMETERS, type PrfModel } from '../src/decoders/retinotopic/prf.ts';
 import { refineFields } from '../src/decoders/retinotopic/refine.ts';
-import { erf, gammaCdf, logGamma } from '../src/decoders/retinotopic/special.ts';
 import { timeMatrices, timeSystem } from '../src/decoders/retinotopic/timeSystem.ts';
 import {
   convolutionMatrix,
@@ -15,6 +14,7 @@ import {
   volumePositions,
 } from '../src/decoders/retinotopic/timing.ts';
 import { columnStats, ReferenceBackend, standardize } from '../src/index.ts';
+import { erf, gammaCdf, logGamma } from '../src/special.ts';
 
 const backend = new ReferenceBackend();
 afterAll(() => backend.dispose());

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import {
   type BundleFiles,
+  checkFiles,
   checkOptions,
   cloneableFiles,
   F2iError,
@@ -19,6 +20,8 @@ import { nodeFolder, writeFileAtomic } from './files.ts';
 
 /** A bundle: the path or file: URL of its folder, its files by name, or any `Folder`. */
 export type DecoderSource = string | URL | Folder | BundleFiles;
+
+const SOURCES = 'a path, a file: URL, files or a Folder';
 
 export interface LoadDecoderOptions extends BackendOptions, LoadOptions {}
 const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
@@ -64,7 +67,7 @@ export async function loadDecoder(
 
 async function folderOf(source: DecoderSource): Promise<Folder> {
   if (typeof source === 'string' || source instanceof URL) return nodeFolder(pathOf(source));
-  return isFolder(source) ? source : filesFolder(checkFiles(source));
+  return isFolder(source) ? source : filesFolder(checkFiles(source, SOURCES));
 }
 
 /** The path that a text or URL means. Nothing is read over the network: brain data stay where they are. */
@@ -86,19 +89,7 @@ function pathOf(source: string | URL): string {
 function sendable(source: DecoderSource): unknown {
   if (typeof source === 'string' || source instanceof URL) return pathOf(source);
   if (isFolder(source)) return source;
-  return cloneableFiles(checkFiles(source)) ?? filesFolder(source);
-}
-
-function checkFiles(source: Exclude<DecoderSource, string | URL | Folder>): BundleFiles {
-  const { length, [Symbol.iterator]: iterator } = (source ?? {}) as Partial<
-    ArrayLike<unknown> & Iterable<unknown>
-  >;
-  if (typeof length === 'number' || typeof iterator === 'function') return source;
-  throw new F2iError('INVALID_ARGUMENT', 'not a bundle', {
-    field: 'source',
-    expected: 'a path, a file: URL, files or a Folder',
-    found: source === null ? 'null' : typeof source,
-  });
+  return cloneableFiles(checkFiles(source, SOURCES)) ?? filesFolder(source);
 }
 
 function bothGiven(): F2iError {

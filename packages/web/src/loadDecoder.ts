@@ -1,5 +1,6 @@
 import {
   type BundleFiles,
+  checkFiles,
   checkOptions,
   cloneableFiles,
   F2iError,
@@ -21,6 +22,8 @@ import { absoluteUrl, urlFolder } from './url.ts';
  * A bundle: the URL of its folder, the files of a picker or a drop, a `FileSystemDirectoryHandle`, or any `Folder`.
  */
 export type DecoderSource = string | URL | DirectoryHandleLike | Folder | BundleFiles;
+
+const SOURCES = 'a URL, files, a directory handle or a Folder';
 
 export interface LoadDecoderOptions extends BackendOptions, LoadOptions {}
 const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
@@ -65,7 +68,7 @@ export async function loadDecoder(
 function folderOf(source: DecoderSource, signal: AbortSignal | undefined): Folder {
   if (typeof source === 'string' || source instanceof URL) return urlFolder(absoluteUrl(source), signal);
   if (isDirectoryHandle(source)) return handleFolder(source);
-  return isFolder(source) ? source : filesFolder(checkFiles(source));
+  return isFolder(source) ? source : filesFolder(checkFiles(source, SOURCES));
 }
 
 /** What a worker can be told; a folder answers its questions. */
@@ -73,19 +76,7 @@ function sendable(source: DecoderSource): unknown {
   // A worker stands at another address than the page: relative ones are the page's.
   if (typeof source === 'string' || source instanceof URL) return absoluteUrl(source);
   if (isDirectoryHandle(source) || isFolder(source)) return source;
-  return cloneableFiles(checkFiles(source)) ?? filesFolder(source);
-}
-
-function checkFiles(source: BundleFiles): BundleFiles {
-  const { length, [Symbol.iterator]: iterator } = (source ?? {}) as Partial<
-    ArrayLike<unknown> & Iterable<unknown>
-  >;
-  if (typeof length === 'number' || typeof iterator === 'function') return source;
-  throw new F2iError('INVALID_ARGUMENT', 'not a bundle', {
-    field: 'source',
-    expected: 'a URL, files, a directory handle or a Folder',
-    found: source === null ? 'null' : typeof source,
-  });
+  return cloneableFiles(checkFiles(source, SOURCES)) ?? filesFolder(source);
 }
 
 function staysHere(field: string): F2iError {

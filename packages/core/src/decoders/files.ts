@@ -17,6 +17,19 @@ export type BundleFiles =
 
 const NEEDED: readonly string[] = [MODEL_FILE, WEIGHTS_FILE];
 
+/** The files of a bundle, or INVALID_ARGUMENT with what else the runtime `expected` for something that holds none. */
+export function checkFiles(source: BundleFiles, expected: string): BundleFiles {
+  const { length, [Symbol.iterator]: iterator } = (source ?? {}) as Partial<
+    ArrayLike<unknown> & Iterable<unknown>
+  >;
+  if (typeof length === 'number' || typeof iterator === 'function') return source;
+  throw new F2iError('INVALID_ARGUMENT', 'not a bundle', {
+    field: 'source',
+    expected,
+    found: source === null ? 'null' : typeof source,
+  });
+}
+
 /** Names, as given, and contents. */
 export function fileEntries(files: BundleFiles): [string, Uint8Array | BlobLike | Source][] {
   return Array.from(files as ArrayLike<FileLike | [string, Uint8Array]>, (file, index) => {

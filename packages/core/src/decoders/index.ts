@@ -7,7 +7,7 @@ export type {
   ReconstructOptions,
 } from './decoder.ts';
 export { outputSize } from './decoder.ts';
-export { type BundleFiles, type FileLike, filesFolder } from './files.ts';
+export { type BundleFiles, checkFiles, type FileLike, filesFolder } from './files.ts';
 export { type LocalLoadOptions, loadLocally } from './load.ts';
 export type { LoadedDecoder, LoadOptions, LoadProgress } from './loaded.ts';
 export {

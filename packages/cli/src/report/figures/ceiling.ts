@@ -2,7 +2,7 @@ import type { ReportData } from '../data.ts';
 import { counted, median, percent } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
-import { histogram } from './distribution.ts';
+import { histogram, histogramLayer } from './histogram.ts';
 
 const BINS = 25;
 
@@ -28,15 +28,7 @@ export async function drawCeiling({ ceiling }: Pick<ReportData, 'ceiling'>): Pro
       width: 400,
       height: 150,
       layer: [
-        {
-          data: { values },
-          mark: { type: 'bar', color: COLOUR.other, binSpacing: 1, opacity: 0.8 },
-          encoding: {
-            x: { ...x, field: 'from', bin: { binned: true } },
-            x2: { field: 'to' },
-            y: { field: 'count', type: 'quantitative', title: 'voxels', axis: { tickCount: 4 } },
-          },
-        },
+        histogramLayer(values, x, 'voxels', { color: COLOUR.other, opacity: 0.8 }),
         {
           data: { values: [{ at: middle, text: `median ${percent(middle, 0)}` }] },
           mark: { type: 'rule', strokeDash: [4, 3], strokeWidth: 1.5, color: COLOUR.ink },

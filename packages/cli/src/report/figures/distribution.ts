@@ -3,6 +3,7 @@ import type { ReportData } from '../data.ts';
 import { counted, median, minus, score } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
+import { histogram, histogramLayer } from './histogram.ts';
 
 /** How the scores of single trials spread, beside those of the mean picture. */
 export async function drawDistributions({ evaluation }: Pick<ReportData, 'evaluation'>): Promise<Figure[]> {
@@ -14,21 +15,6 @@ export async function drawDistributions({ evaluation }: Pick<ReportData, 'evalua
 }
 
 const BINS = 25;
-
-/** Equal bins; a score on a border belongs to the bin above it, the largest to the last. */
-export function histogram(values: readonly number[], [low, high]: readonly [number, number], bins: number) {
-  const width = (high - low) / bins;
-  const counts = Array.from({ length: bins }, (_, i) => ({
-    from: low + i * width,
-    to: low + (i + 1) * width,
-    count: 0,
-  }));
-  for (const value of values) {
-    const bin = Math.floor((value - low) / width + 1e-9);
-    counts[Math.max(0, Math.min(bins - 1, bin))]!.count++;
-  }
-  return counts;
-}
 
 function spread(
   name: string,
@@ -63,21 +49,11 @@ function spread(
     width: 400,
     height: 150,
     layer: [
-      {
-        data: { values },
-        mark: { type: 'bar', color: COLOUR.ours, binSpacing: 1, opacity: 0.85 },
-        encoding: {
-          x: { ...x, field: 'from', bin: { binned: true } },
-          x2: { field: 'to' },
-          y: {
-            field: 'count',
-            type: 'quantitative',
-            title: 'trials',
-            axis: { tickMinStep: 1, tickCount: 4 },
-            scale: { domain: [0, top * 1.18], nice: false },
-          },
-        },
-      },
+      histogramLayer(values, x, 'trials', {
+        color: COLOUR.ours,
+        opacity: 0.85,
+        scale: { domain: [0, top * 1.18], nice: false },
+      }),
       {
         data: { values: lines },
         mark: { type: 'rule', strokeWidth: 1.5, strokeDash: [4, 3] },

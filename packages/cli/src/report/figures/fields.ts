@@ -3,7 +3,7 @@ import type { ReportData } from '../data.ts';
 import { counted, median, short } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
-import { histogram } from './distribution.ts';
+import { histogram, histogramLayer } from './histogram.ts';
 
 /** Circles on the map, at most: more would hide each other. */
 export const MOST_CIRCLES = 400;
@@ -143,20 +143,7 @@ function fits({ fields }: FittedMaps): Promise<Figure> {
     width: 400,
     height: 150,
     layer: [
-      {
-        data: { values },
-        mark: { type: 'bar', color: COLOUR.ours, binSpacing: 1, opacity: 0.85 },
-        encoding: {
-          x: { ...x, field: 'from', bin: { binned: true } },
-          x2: { field: 'to' },
-          y: {
-            field: 'count',
-            type: 'quantitative',
-            title: 'voxels',
-            axis: { tickMinStep: 1, tickCount: 4 },
-          },
-        },
-      },
+      histogramLayer(values, x, 'voxels', { color: COLOUR.ours, opacity: 0.85 }),
       {
         data: { values: [{ at: centre }] },
         mark: { type: 'rule', strokeDash: [4, 3], strokeWidth: 1.5, color: COLOUR.ink },

@@ -3,7 +3,7 @@ import type { ReportData } from '../data.ts';
 import { minus, pValue, score } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
-import { histogram } from './distribution.ts';
+import { histogram, histogramLayer } from './histogram.ts';
 
 /** Scores of the rearrangements, and the true one. */
 export async function drawPermutations({ evaluation }: Pick<ReportData, 'evaluation'>): Promise<Figure[]> {
@@ -37,20 +37,7 @@ function nullOf(name: string, title: string, metric: MetricResult): Promise<Figu
     width: 400,
     height: 150,
     layer: [
-      {
-        data: { values },
-        mark: { type: 'bar', color: COLOUR.control, binSpacing: 1, opacity: 0.75 },
-        encoding: {
-          x: { ...x, field: 'from', bin: { binned: true } },
-          x2: { field: 'to' },
-          y: {
-            field: 'count',
-            type: 'quantitative',
-            title: 'rearrangements',
-            axis: { tickMinStep: 1, tickCount: 4 },
-          },
-        },
-      },
+      histogramLayer(values, x, 'rearrangements', { color: COLOUR.control, opacity: 0.75 }),
       {
         data: { values: [{ at: metric.score, text }] },
         mark: { type: 'rule', strokeWidth: 2.5, color: COLOUR.ours },

@@ -2,7 +2,8 @@ import type { Backend } from '../../backend.ts';
 import type { BundleContents } from '../../bundle/contents.ts';
 import { stretches } from '../../data/lags.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
-import { type Rows, rowExtents } from '../../rows.ts';
+import type { Rows } from '../../rows.ts';
+import { betaExtents, chosenTrials } from '../checks.ts';
 import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from '../decoder.ts';
 import { outputSize } from '../decoder.ts';
 import { Picture } from '../picture.ts';
@@ -118,16 +119,7 @@ export class RetinotopicDecoder implements Decoder, RetinotopicMaps {
     options: ReconstructOptions = {},
   ): AsyncGenerator<Reconstruction, void, void> {
     const blocks = this.#blocks(betas, options);
-    const n = betas.shape[0]!;
-    const trials = options.trials ? Array.from(options.trials) : Array.from({ length: n }, (_, i) => i);
-    const bad = trials.find((trial) => !(Number.isInteger(trial) && trial >= 0 && trial < n));
-    if (bad !== undefined) {
-      throw new F2iError('INVALID_ARGUMENT', 'no such trial', {
-        field: 'trials',
-        expected: `rows 0 to ${n - 1}`,
-        found: `${bad}`,
-      });
-    }
+    const trials = chosenTrials(options.trials, betas.shape[0]!);
     const { shape, range } = this.output;
     const size = outputSize(this.output);
     // A block is decoded when its first trial comes, and kept until its last one has.
@@ -166,14 +158,7 @@ export class RetinotopicDecoder implements Decoder, RetinotopicMaps {
   #blocks(betas: Rows, { runs, signal }: PredictOptions): Block[] {
     this.#assertAlive();
     throwIfAborted(signal, 'reconstruction');
-    const [n, v] = rowExtents(betas, 'betas');
-    if (v !== this.voxels) {
-      throw new F2iError('INVALID_ARGUMENT', 'the decoder was fitted on another number of voxels', {
-        field: 'betas',
-        expected: `${this.voxels}`,
-        found: `${v}`,
-      });
-    }
+    const [n] = betaExtents(betas, this.voxels);
     if (runs && runs.length !== n) {
       throw new F2iError('INVALID_ARGUMENT', 'one run label for each volume', {
         field: 'runs',

@@ -1,4 +1,4 @@
-import { erf } from './special.ts';
+import { erf } from '../../special.ts';
 
 /** Areas of a one-dimensional Gaussian over successive pixels, and how they change. */
 export interface PixelAreas {

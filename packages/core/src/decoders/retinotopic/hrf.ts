@@ -1,6 +1,6 @@
 import { F2iError } from '../../error.ts';
+import { gammaCdf } from '../../special.ts';
 import type { HrfCurve } from './fields.ts';
-import { gammaCdf } from './special.ts';
 
 /**
  * A double-gamma haemodynamic response (Friston et al. 1998): a gamma density with its mode at `peak` and a standard

@@ -4,8 +4,9 @@ import { lagVoxels } from '../../data/lags.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
 import { add, cast, gemm, type OpOptions, standardize } from '../../ops/index.ts';
-import { type Rows, rowExtents } from '../../rows.ts';
+import type { Rows } from '../../rows.ts';
 import type { Tensor } from '../../tensor.ts';
+import { betaExtents, chosenTrials } from '../checks.ts';
 import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from '../decoder.ts';
 import { outputSize } from '../decoder.ts';
 import { Picture } from '../picture.ts';
@@ -124,16 +125,7 @@ export class RidgeDecoder implements Decoder {
     options: ReconstructOptions = {},
   ): AsyncGenerator<Reconstruction, void, void> {
     const design = this.#design(betas, options);
-    const n = design.shape[0]!;
-    const trials = options.trials ? Array.from(options.trials) : range(0, n);
-    const bad = trials.find((trial) => !(Number.isInteger(trial) && trial >= 0 && trial < n));
-    if (bad !== undefined) {
-      throw new F2iError('INVALID_ARGUMENT', 'no such trial', {
-        field: 'trials',
-        expected: `rows 0 to ${n - 1}`,
-        found: `${bad}`,
-      });
-    }
+    const trials = chosenTrials(options.trials, design.shape[0]!);
     const { output } = this;
     const size = outputSize(output);
     for (let start = 0; start < trials.length; start += TRIALS_AT_ONCE) {
@@ -164,14 +156,7 @@ export class RidgeDecoder implements Decoder {
   #design(betas: Rows, { runs, signal }: PredictOptions): Rows {
     this.#assertAlive();
     throwIfAborted(signal, 'reconstruction');
-    const [, v] = rowExtents(betas, 'betas');
-    if (v !== this.voxels) {
-      throw new F2iError('INVALID_ARGUMENT', 'the decoder was fitted on another number of voxels', {
-        field: 'betas',
-        expected: `${this.voxels}`,
-        found: `${v}`,
-      });
-    }
+    betaExtents(betas, this.voxels);
     const { lags } = this.model;
     return isPlain(lags) ? betas : lagVoxels(betas, lags, runs);
   }
