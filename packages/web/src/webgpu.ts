@@ -19,7 +19,7 @@ import {
 } from '@fmri2image/core';
 import { type DeviceOptions, type OpenedDevice, openDevice } from './device.ts';
 import { kernels } from './kernels/index.ts';
-import type { Dispatch, Encoder, Kernel, KernelCall, Matrix } from './kernels/kernel.ts';
+import type { Dispatch, Encoder, Kernel, KernelCall, KernelOperand, Matrix } from './kernels/kernel.ts';
 import { type KernelLimits, limitsOf } from './limits.ts';
 import { type Command, GpuStorage, OpRun } from './queue/commands.ts';
 import { BufferPool, type PooledBuffer } from './queue/pool.ts';
@@ -202,8 +202,8 @@ export class WebGpuBackend extends Backend {
       },
     };
     const kernelCall: KernelCall = {
-      inputs: call.inputs.map((operand) => operand && matrixOf(operand)),
-      outputs: call.outputs.map(matrixOf),
+      inputs: call.inputs.map((operand) => operand && operandOf(operand)),
+      outputs: call.outputs.map(operandOf),
       attributes: call.attributes,
     };
     try {
@@ -265,9 +265,9 @@ function* dispatchesOf(op: OpRun, made: Iterator<Dispatch>): Generator<Command &
 /** Ends the recording of an op for whose intermediate results there is no room. */
 class NoScratch extends Error {}
 
-function matrixOf({ storage, offset, shape, dtype }: Operand): Matrix {
+function operandOf({ storage, offset, shape, dtype }: Operand): KernelOperand {
   const [rows, cols] = asMatrix(shape);
-  return { buffer: (storage as GpuStorage).buffer!, dtype, offset, rows, cols, ld: cols };
+  return { buffer: (storage as GpuStorage).buffer!, dtype, offset, shape, rows, cols, ld: cols };
 }
 
 function explainer(kernel: Kernel, call: OpCall): ((status: Uint32Array) => F2iError) | undefined {

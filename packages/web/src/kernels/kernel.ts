@@ -1,4 +1,10 @@
-import { type Attributes, bytesPerElement, type F2iError, type TensorSpec } from '@fmri2image/core';
+import {
+  type Attributes,
+  bytesPerElement,
+  type F2iError,
+  type Shape,
+  type TensorSpec,
+} from '@fmri2image/core';
 import { BINDING_ALIGNMENT, type KernelLimits } from '../limits.ts';
 import type { Binding } from '../queue/commands.ts';
 import type { PooledBuffer } from '../queue/pool.ts';
@@ -29,8 +35,8 @@ export interface Kernel<A extends Attributes = any> {
 }
 
 export interface KernelCall<A extends Attributes = Attributes> {
-  readonly inputs: readonly (Matrix | undefined)[];
-  readonly outputs: readonly Matrix[];
+  readonly inputs: readonly (KernelOperand | undefined)[];
+  readonly outputs: readonly KernelOperand[];
   readonly attributes: A;
 }
 
@@ -44,6 +50,11 @@ export interface Matrix {
   readonly cols: number;
   /** Elements between two rows. */
   readonly ld: number;
+}
+
+/** An operand of an op: a matrix that knows the axes of its tensor. */
+export interface KernelOperand extends Matrix {
+  readonly shape: Shape;
 }
 
 /** A part of a buffer, and where in it the wanted element lies. */
