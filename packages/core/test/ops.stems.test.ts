@@ -58,7 +58,10 @@ const places: readonly Place[] = [
     folder: 'packages/web/src/kernels',
     extension: 'ts',
     gaps: withoutKernel(NO_WGSL_KERNEL_YET),
-    shared: ['bits', 'cholesky_block', 'columns', 'grid', 'index', 'kernel', 'product', 'solve', 'status'],
+    shared: [
+      ...['activate', 'bits', 'cholesky_block', 'columns', 'exponential', 'grid', 'half', 'index', 'kernel'],
+      ...['product', 'solve', 'status'],
+    ],
   },
   { folder: 'benchmarks/shapes', extension: 'json', shared: [] },
 ];

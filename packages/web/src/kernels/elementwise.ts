@@ -2,6 +2,7 @@ import { type BinaryKind, type ElementwiseAttributes, roundTo, type UnaryKind } 
 import { f32Bits, type Program } from '../queue/program.ts';
 import bits from './bits.wgsl';
 import source from './elementwise.wgsl';
+import exponential from './exponential.wgsl';
 import grid from './grid.wgsl';
 import { type Kernel, linearGrid, rectangles, windowCapacity, windowOn, windowOnPart } from './kernel.ts';
 
@@ -14,7 +15,7 @@ const KINDS: Record<BinaryKind | UnaryKind, number> = {
 function program(kind: BinaryKind | UnaryKind, integer: boolean): Program {
   return {
     name: `elementwise ${kind}`,
-    code: bits + grid + source,
+    code: bits + exponential + grid + source,
     access: ['read', 'read', 'read_write'],
     constants: { KIND: KINDS[kind], INTEGER: Number(integer) },
   };
