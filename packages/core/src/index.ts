@@ -3,6 +3,7 @@ export * from './bundle/index.ts';
 export * from './convert.ts';
 export * from './data/index.ts';
 export * from './decoders/index.ts';
+export * from './diffusion/index.ts';
 export * from './dtype.ts';
 export * from './error.ts';
 export * from './float64.ts';

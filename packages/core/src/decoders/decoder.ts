@@ -1,5 +1,6 @@
 import type { Backend } from '../backend.ts';
 import type { BundleContents } from '../bundle/contents.ts';
+import type { RecordedNoise } from '../diffusion/noise.ts';
 import { F2iError } from '../error.ts';
 import type { Rows } from '../rows.ts';
 import type { Picture } from './picture.ts';
@@ -26,12 +27,16 @@ export interface Features {
 }
 
 export interface Reconstruction {
-  /** Row of the betas. */
+  /** Row of the betas; of several repeats, the first one's. */
   readonly trial: number;
+  /** Rows whose outputs were averaged, where repeats were asked for. */
+  readonly trials?: readonly number[];
   /** Set if the decoder's output are pictures. */
   readonly image?: Picture;
   /** Set if they are features. */
   readonly features?: Features;
+  /** What else a model of several outputs gives at the stage that was asked for, by name: `retrieval`. */
+  readonly beside?: Readonly<Record<string, Features>>;
 }
 
 export interface PredictOptions {
@@ -43,8 +48,15 @@ export interface PredictOptions {
 export interface ReconstructOptions extends PredictOptions {
   /** Rows of the betas to reconstruct, in this order; all when absent. */
   trials?: ArrayLike<number> | undefined;
+  /**
+   * Rows that are repeats of one stimulus, a list for each reconstruction, in this order: outputs (not responses) are
+   * averaged over them. Not together with `trials`; for decoders of published models.
+   */
+  repeats?: readonly (readonly number[])[] | undefined;
   /** For decoders that draw random numbers; ridge does not. */
   seed?: number | undefined;
+  /** Noise that was recorded, instead of draws from the seed. */
+  noise?: RecordedNoise | undefined;
 }
 
 /** From brain responses to pictures or features. Fitted, or opened from a bundle; lives on one backend. */

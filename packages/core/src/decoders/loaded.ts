@@ -54,11 +54,24 @@ export interface LoadProgress {
   readonly total: number;
 }
 
+export const PRECISIONS = ['f32', 'f16', 'bf16', 'autocast-f16'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 /** Options of `loadDecoder` that mean the same everywhere; each package adds those of its devices. */
 export interface LoadOptions {
   /** Ends the loading with CANCELLED; a decoder that is already loaded has signals of its own. */
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /**
+   * How far a model of several stages goes (MindEye2: `tokens`, `blurry`, `prior`); its first one by default. Weights of
+   * other stages are not loaded.
+   */
+  stage?: string | undefined;
+  /**
+   * Type of matrices on the device (`f32`, `f16`, `bf16`; as they are stored by default), or `autocast-f16`: PyTorch's
+   * autocast, emulated, not verified against a run on a GPU. For converted checkpoints.
+   */
+  precision?: Precision | undefined;
   /** A backend of the application, shared with it: not disposed with the decoder. Not together with `worker`. */
   backend?: Backend | undefined;
   /**

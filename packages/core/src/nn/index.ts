@@ -1,3 +1,4 @@
+export { ARITHMETICS, type Arithmetic, type Network, ResidentNetwork } from './network.ts';
 export {
   type BucketOptions,
   distanceBucket,

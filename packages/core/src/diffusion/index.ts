@@ -1,0 +1,1 @@
+export type { Recorded, RecordedNoise } from './noise.ts';
