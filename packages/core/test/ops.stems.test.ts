@@ -27,7 +27,6 @@ const NO_WGSL_KERNEL_YET = [
   'gated_activation',
   'group_norm',
   'layer_norm',
-  'linear',
   'permute',
   'random_normal',
   'relative_position_bias',

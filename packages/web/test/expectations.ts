@@ -13,7 +13,6 @@ export const unsupported: Readonly<Record<string, string>> = {
   gated_activation: NO_KERNEL_YET,
   group_norm: NO_KERNEL_YET,
   layer_norm: NO_KERNEL_YET,
-  linear: NO_KERNEL_YET,
   permute: NO_KERNEL_YET,
   random_normal: NO_KERNEL_YET,
   relative_position_bias: NO_KERNEL_YET,

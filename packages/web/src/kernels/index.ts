@@ -9,6 +9,7 @@ import { gather } from './gather.ts';
 import { gemm } from './gemm.ts';
 import { gram } from './gram.ts';
 import type { Kernel } from './kernel.ts';
+import { linear } from './linear.ts';
 import { pearsonColumns } from './pearson_columns.ts';
 import { standardize } from './standardize.ts';
 import { topK } from './top_k.ts';
@@ -26,6 +27,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['gather', gather],
   ['gemm', gemm],
   ['gram', gram],
+  ['linear', linear],
   ['pearson_columns', pearsonColumns],
   ['standardize', standardize],
   ['top_k', topK],
