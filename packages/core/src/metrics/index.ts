@@ -1,6 +1,7 @@
 export { type BootstrapOptions, bootstrapInterval, quantile, standardError } from './bootstrap.ts';
 export { meanPicture } from './controls.ts';
 export { type CorrelationMatrix, type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
+export { type CosineSimilarities, cosineSimilarity } from './cosineSimilarity.ts';
 export {
   CHANCE,
   type ControlScores,
@@ -25,6 +26,16 @@ export {
   permutationTest,
 } from './permutation.ts';
 export { pixelCorrelation } from './pixelCorrelation.ts';
+export { numpyDraws } from './protocols/numpyDraws.ts';
 export { type RepeatAgreement, repeatAgreement } from './repeatAgreement.ts';
 export { type RepeatCeiling, repeatCeiling } from './repeatCeiling.ts';
+export {
+  type DirectionResult,
+  PUBLISHED_POOL,
+  type Retrieval,
+  type RetrievalOptions,
+  retrieval,
+} from './retrieval.ts';
+export { type PoolOptions, type RetrievalDirection, retrievalTable } from './retrievalTable.ts';
+export type { ProductOptions, Similarity } from './rowProducts.ts';
 export { type IdentificationOrientation, twoWayIdentification } from './twoWayIdentification.ts';
