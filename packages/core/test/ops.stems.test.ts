@@ -20,7 +20,6 @@ interface Place {
 const NO_CPU_KERNEL_YET = ['adaptive_max_pool1d', 'random_normal', 'resize2d'] as const;
 const NO_WGSL_KERNEL_YET = [
   'activation',
-  'adaptive_max_pool1d',
   'attention',
   'concat',
   'conv2d',
@@ -28,13 +27,11 @@ const NO_WGSL_KERNEL_YET = [
   'group_norm',
   'layer_norm',
   'permute',
-  'random_normal',
   'relative_position_bias',
   'resize2d',
   'rotary',
   'slice',
   'softmax',
-  'upsample_nearest',
 ] as const;
 const withoutKernel = (list: readonly string[]) =>
   Object.fromEntries(list.map((op) => [op, 'no kernel yet']));

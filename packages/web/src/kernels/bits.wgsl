@@ -13,3 +13,14 @@ fn is_nan(bits: u32) -> bool {
 fn is_finite(bits: u32) -> bool {
   return (bits & MAGNITUDE) < INFINITY;
 }
+
+/// The larger of two floats, NaN if either is; -0 is less than 0.
+fn larger(left: u32, right: u32) -> u32 {
+  if (is_nan(left) || is_nan(right)) { return NAN; }
+  return select(right, left, ordered(left) > ordered(right));
+}
+
+/// Patterns in the order of their values.
+fn ordered(bits: u32) -> u32 {
+  return select(bits | SIGN, ~bits, (bits & SIGN) != 0u);
+}

@@ -1,3 +1,4 @@
+import { adaptiveMaxPool1d } from './adaptive_max_pool1d.ts';
 import { cast } from './cast.ts';
 import { choleskyFactor } from './cholesky_factor.ts';
 import { choleskySolve } from './cholesky_solve.ts';
@@ -11,12 +12,15 @@ import { gram } from './gram.ts';
 import type { Kernel } from './kernel.ts';
 import { linear } from './linear.ts';
 import { pearsonColumns } from './pearson_columns.ts';
+import { randomNormal } from './random_normal.ts';
 import { standardize } from './standardize.ts';
 import { topK } from './top_k.ts';
 import { triangularSolve } from './triangular_solve.ts';
+import { upsampleNearest } from './upsample_nearest.ts';
 
 /** Kernels by op. */
 export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
+  ['adaptive_max_pool1d', adaptiveMaxPool1d],
   ['cast', cast],
   ['cholesky_factor', choleskyFactor],
   ['cholesky_solve', choleskySolve],
@@ -29,7 +33,9 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['gram', gram],
   ['linear', linear],
   ['pearson_columns', pearsonColumns],
+  ['random_normal', randomNormal],
   ['standardize', standardize],
   ['top_k', topK],
   ['triangular_solve', triangularSolve],
+  ['upsample_nearest', upsampleNearest],
 ]);
