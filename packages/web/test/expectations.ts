@@ -5,17 +5,7 @@ export const unsupported: Readonly<Record<string, string>> = {
   '*/f64': 'WGSL has no 64-bit floats',
   'cast/*to f64': 'WGSL has no 64-bit floats',
   // An op with a kernel leaves this list; f64 above stays.
-  activation: NO_KERNEL_YET,
   attention: NO_KERNEL_YET,
-  concat: NO_KERNEL_YET,
   conv2d: NO_KERNEL_YET,
-  gated_activation: NO_KERNEL_YET,
-  group_norm: NO_KERNEL_YET,
-  layer_norm: NO_KERNEL_YET,
-  permute: NO_KERNEL_YET,
-  relative_position_bias: NO_KERNEL_YET,
   resize2d: NO_KERNEL_YET,
-  rotary: NO_KERNEL_YET,
-  slice: NO_KERNEL_YET,
-  softmax: NO_KERNEL_YET,
 };

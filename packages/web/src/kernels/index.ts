@@ -1,41 +1,55 @@
-import { adaptiveMaxPool1d } from './adaptive_max_pool1d.ts';
+import { activation } from './activation.ts';
 import { cast } from './cast.ts';
 import { choleskyFactor } from './cholesky_factor.ts';
 import { choleskySolve } from './cholesky_solve.ts';
 import { columnStats } from './column_stats.ts';
+import { concat } from './concat.ts';
 import { cosineMatrix } from './cosine_matrix.ts';
 import { eigh } from './eigh.ts';
 import { elementwise } from './elementwise.ts';
+import { gatedActivation } from './gated_activation.ts';
 import { gather } from './gather.ts';
 import { gemm } from './gemm.ts';
 import { gram } from './gram.ts';
+import { groupNorm } from './group_norm.ts';
 import type { Kernel } from './kernel.ts';
+import { layerNorm } from './layer_norm.ts';
 import { linear } from './linear.ts';
 import { pearsonColumns } from './pearson_columns.ts';
-import { randomNormal } from './random_normal.ts';
+import { permute } from './permute.ts';
+import { relativePositionBias } from './relative_position_bias.ts';
+import { rotary } from './rotary.ts';
+import { slice } from './slice.ts';
+import { softmax } from './softmax.ts';
 import { standardize } from './standardize.ts';
 import { topK } from './top_k.ts';
 import { triangularSolve } from './triangular_solve.ts';
-import { upsampleNearest } from './upsample_nearest.ts';
 
 /** Kernels by op. */
 export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
-  ['adaptive_max_pool1d', adaptiveMaxPool1d],
+  ['activation', activation],
   ['cast', cast],
   ['cholesky_factor', choleskyFactor],
   ['cholesky_solve', choleskySolve],
   ['column_stats', columnStats],
+  ['concat', concat],
   ['cosine_matrix', cosineMatrix],
   ['eigh', eigh],
   ['elementwise', elementwise],
+  ['gated_activation', gatedActivation],
   ['gather', gather],
   ['gemm', gemm],
   ['gram', gram],
+  ['group_norm', groupNorm],
+  ['layer_norm', layerNorm],
   ['linear', linear],
   ['pearson_columns', pearsonColumns],
-  ['random_normal', randomNormal],
+  ['permute', permute],
+  ['relative_position_bias', relativePositionBias],
+  ['rotary', rotary],
+  ['slice', slice],
+  ['softmax', softmax],
   ['standardize', standardize],
   ['top_k', topK],
   ['triangular_solve', triangularSolve],
-  ['upsample_nearest', upsampleNearest],
 ]);

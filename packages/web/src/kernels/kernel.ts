@@ -106,6 +106,11 @@ export function windowCapacity(limits: KernelLimits, dtype: TensorSpec['dtype'] 
   return Math.floor(bytes / bytesPerElement(dtype));
 }
 
+/** Elements that one dispatch may take at this many flops each: those of a window, within the limit of its work. */
+export function dispatchCapacity(limits: KernelLimits, flops: number): number {
+  return Math.max(64, Math.min(windowCapacity(limits), Math.floor(limits.maxDispatchFlops / flops)));
+}
+
 /** A window on `count` elements from `start` (relative to the matrix). */
 export function windowOn(x: Matrix, start: number, count: number): Window {
   const bytes = bytesPerElement(x.dtype);
