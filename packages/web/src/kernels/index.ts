@@ -1,4 +1,5 @@
 import { activation } from './activation.ts';
+import { adaptiveMaxPool1d } from './adaptive_max_pool1d.ts';
 import { cast } from './cast.ts';
 import { choleskyFactor } from './cholesky_factor.ts';
 import { choleskySolve } from './cholesky_solve.ts';
@@ -17,6 +18,7 @@ import { layerNorm } from './layer_norm.ts';
 import { linear } from './linear.ts';
 import { pearsonColumns } from './pearson_columns.ts';
 import { permute } from './permute.ts';
+import { randomNormal } from './random_normal.ts';
 import { relativePositionBias } from './relative_position_bias.ts';
 import { rotary } from './rotary.ts';
 import { slice } from './slice.ts';
@@ -24,10 +26,12 @@ import { softmax } from './softmax.ts';
 import { standardize } from './standardize.ts';
 import { topK } from './top_k.ts';
 import { triangularSolve } from './triangular_solve.ts';
+import { upsampleNearest } from './upsample_nearest.ts';
 
 /** Kernels by op. */
 export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['activation', activation],
+  ['adaptive_max_pool1d', adaptiveMaxPool1d],
   ['cast', cast],
   ['cholesky_factor', choleskyFactor],
   ['cholesky_solve', choleskySolve],
@@ -45,6 +49,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['linear', linear],
   ['pearson_columns', pearsonColumns],
   ['permute', permute],
+  ['random_normal', randomNormal],
   ['relative_position_bias', relativePositionBias],
   ['rotary', rotary],
   ['slice', slice],
@@ -52,4 +57,5 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['standardize', standardize],
   ['top_k', topK],
   ['triangular_solve', triangularSolve],
+  ['upsample_nearest', upsampleNearest],
 ]);
