@@ -40,7 +40,7 @@ const places: readonly Place[] = [
     gaps: withoutKernel(NO_WGSL_KERNEL_YET),
     shared: [
       ...['activate', 'bits', 'cholesky_block', 'columns', 'exponential', 'grid', 'half', 'index', 'kernel'],
-      ...['move', 'norm', 'product', 'rows', 'solve', 'status'],
+      ...['move', 'norm', 'norm_apply', 'product', 'rows', 'solve', 'status'],
     ],
   },
   { folder: 'benchmarks/shapes', extension: 'json', shared: [] },
