@@ -4,3 +4,4 @@ export { CpuBackend, type CpuOptions } from './cpu.ts';
 export * from './files.ts';
 export { type DecoderSource, type LoadDecoderOptions, loadDecoder } from './loadDecoder.ts';
 export type { Isa } from './native/addon.ts';
+export { fileSyncSource } from './syncFile.ts';

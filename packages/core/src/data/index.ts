@@ -8,3 +8,4 @@ export { type SchemaWords, schemaError } from './schema_error.ts';
 export * from './source.ts';
 export * from './splits.ts';
 export * from './study/index.ts';
+export * from './syncSource.ts';

@@ -89,7 +89,7 @@ export function allocate<D extends ElementType>(dtype: D, length: number, file?:
   }
 }
 
-const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+export const hostIsLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /**
  * Interprets bytes of a file. The result is always a copy, aligned and in the host's byte order. Throws FORMAT for

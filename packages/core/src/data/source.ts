@@ -15,6 +15,10 @@ export interface Source {
    * less than it promised, CANCELLED when the signal was aborted.
    */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Where the file is on disk, if it is one: devices may map it. */
+  readonly path?: string | undefined;
+  /** SHA-256 of a range (64 lower-case hex digits) that is never whole in memory; throws as `read` does. */
+  digest?(offset: number, length: number, signal?: AbortSignal): Promise<string>;
 }
 
 /**

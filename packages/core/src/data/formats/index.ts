@@ -1,4 +1,6 @@
 export * from './gzip.ts';
+export { type Hdf5, type Hdf5Dataset, openHdf5 } from './hdf5.ts';
+export { encodeHdf5, type Hdf5Content } from './hdf5Write.ts';
 export * from './inspect.ts';
 export * from './nifti.ts';
 export * from './npy.ts';
@@ -8,4 +10,5 @@ export * from './pth/index.ts';
 export * from './read_array.ts';
 export * from './safetensors.ts';
 export * from './table.ts';
+export { encodeTar, type TarEntry, tarEntries } from './tar.ts';
 export { isZip, openZip, type Zip, type ZipEntry } from './zip.ts';

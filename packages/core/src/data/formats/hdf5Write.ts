@@ -1,0 +1,67 @@
+import { F2iError } from '../../error.ts';
+import { type ElementType, elementBytes, encodeElements, type NdArray } from '../ndarray.ts';
+import { freePath, type Hdf5Module, loadHdf5Library } from './hdf5Library.ts';
+
+/** How a dataset is to be stored. */
+export interface Hdf5Content {
+  /** f32, f64 or integers. */
+  readonly array: NdArray;
+  /** Extents of chunks; without them the numbers lie in a row. */
+  readonly chunks?: readonly number[] | undefined;
+  /** Level of deflate, 1 to 9; needs chunks. */
+  readonly deflate?: number | undefined;
+}
+
+/**
+ * The bytes of an HDF5 file with datasets in its root. All of it is made in memory.
+ *
+ * @throws UNSUPPORTED for f16 and bf16
+ */
+export async function encodeHdf5(datasets: Readonly<Record<string, Hdf5Content>>): Promise<Uint8Array> {
+  const library = await loadHdf5Library();
+  const path = freePath();
+  // In the oldest form that holds them: what h5py writes.
+  const { H5F_LIBVER_EARLIEST: oldest, H5F_LIBVER_LATEST: newest } = library;
+  const id = library.open(path, library.H5F_ACC_TRUNC, false, oldest, newest);
+  try {
+    for (const [name, { array, chunks, deflate }] of Object.entries(datasets)) {
+      const bytes = encodeElements(array.data);
+      const pointer = library._malloc(Math.max(1, bytes.length));
+      try {
+        library.HEAPU8.set(bytes, pointer);
+        library.create_dataset(id, name, BigInt(pointer), {
+          ...writtenType(array.dtype, library),
+          shape: array.shape.map(BigInt),
+          maxshape: array.shape.map(BigInt),
+          chunks: chunks ? chunks.map(BigInt) : null,
+          compression: deflate === undefined ? 0 : 1,
+          compression_opts: deflate === undefined ? [] : [deflate],
+          track_order: false,
+        });
+      } finally {
+        library._free(pointer);
+      }
+    }
+    library.flush(id);
+  } finally {
+    library.close_file(id);
+  }
+  const made = library.FS.readFile(path).slice();
+  library.FS.unlink(path);
+  return made;
+}
+
+function writtenType(dtype: ElementType, { H5T_class_t: classes }: Hdf5Module) {
+  const kind = /^[fiu]/.exec(dtype)?.[0];
+  if (kind === undefined || dtype === 'f16') {
+    throw new F2iError('UNSUPPORTED', `HDF5 files of ${dtype} are not written`);
+  }
+  return {
+    type: kind === 'f' ? classes.H5T_FLOAT.value : classes.H5T_INTEGER.value,
+    size: elementBytes(dtype),
+    signed: kind === 'i',
+    littleEndian: true,
+    vlen: false,
+    total_size: 0,
+  };
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { bytesSyncSource, encodeHdf5, type NdArray, openHdf5, type SyncSource } from '../../src/index.ts';
+import { errorOf } from './helpers/errors.ts';
+
+const [trials, voxels] = [120, 33];
+const data = Float32Array.from({ length: trials * voxels }, (_, i) => Math.sin(i) * 2 ** (i % 9));
+const betas: NdArray = { dtype: 'f32', shape: [trials, voxels], data };
+const counts: NdArray = { dtype: 'i16', shape: [3], data: Int16Array.of(-1, 2, 3) };
+const bytes = await encodeHdf5({
+  betas: { array: betas },
+  packed: { array: betas, chunks: [16, voxels], deflate: 4 },
+  counts: { array: counts },
+});
+const rows = (from: number, to: number) => data.subarray(from * voxels, to * voxels);
+
+const thrown = (work: () => unknown) => errorOf((async () => work())());
+
+/** A source that counts what is read of it. */
+function counting(content: Uint8Array): SyncSource & { read: number } {
+  const source = bytesSyncSource(content, 'betas.hdf5');
+  const counted = {
+    ...source,
+    read: 0,
+    readSync(offset: number, length: number) {
+      counted.read += length;
+      return source.readSync(offset, length);
+    },
+  };
+  return counted;
+}
+
+describe('HDF5', () => {
+  it('lists arrays of numbers and reads them, whole and by rows', async () => {
+    const file = await openHdf5(bytesSyncSource(bytes, 'betas.hdf5'));
+    expect(
+      [...file.datasets.values()].map(({ name, dtype, shape, filters }) => [name, dtype, shape, filters]),
+    ).toEqual([
+      ['betas', 'f32', [trials, voxels], []],
+      ['counts', 'i16', [3], []],
+      ['packed', 'f32', [trials, voxels], ['deflate']],
+    ]);
+    expect(file.read('counts')).toEqual(counts);
+    for (const name of ['betas', 'packed']) {
+      expect(file.read(name)).toEqual(betas);
+      expect(file.readRows(name, 15, 35)).toEqual({ dtype: 'f32', shape: [20, voxels], data: rows(15, 35) });
+      expect(file.readRows(name, 7, 7).data).toEqual(new Float32Array(0));
+    }
+    file.close();
+    file.close();
+    expect(await thrown(() => file.read('betas'))).toMatchObject({ code: 'DISPOSED' });
+  });
+
+  it('reads only the rows that are asked for, and two files at once', async () => {
+    const tall: NdArray = { dtype: 'f32', shape: [4000, 400], data: new Float32Array(1_600_000).fill(3) };
+    const source = counting(await encodeHdf5({ betas: { array: tall } }));
+    const [large, small] = [await openHdf5(source), await openHdf5(bytesSyncSource(bytes, 'other.hdf5'))];
+    const before = source.read;
+    expect(large.readRows('betas', 1000, 1002).data.every((value) => value === 3)).toBe(true);
+    expect(source.read - before).toBeLessThan(200_000);
+    large.close();
+    expect(small.readRows('betas', 3, 4).data).toEqual(rows(3, 4));
+    small.close();
+  });
+
+  it('refuses rows and datasets that there are not', async () => {
+    const file = await openHdf5(bytesSyncSource(bytes, 'betas.hdf5'));
+    expect(await thrown(() => file.readRows('betas', 119, 121))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'betas',
+      expected: '0 <= start <= end <= 120',
+    });
+    expect(await thrown(() => file.read('beta'))).toMatchObject({
+      code: 'FORMAT',
+      file: 'betas.hdf5',
+      field: 'beta',
+      expected: 'betas, counts, packed',
+    });
+    file.close();
+  });
+
+  it('names a compression that it cannot undo', async () => {
+    const foreign = bytes.slice();
+    // The pipeline's message: number of the filter, length of its name, flags, count of its values, name.
+    const name = new TextDecoder('latin1').decode(foreign).indexOf('deflate');
+    foreign.set([0x00, 0x7d], name - 8);
+    const file = await openHdf5(bytesSyncSource(foreign, 'betas.hdf5'));
+    expect(file.datasets.get('packed')?.filters).toEqual(['lzf']);
+    expect(await thrown(() => file.readRows('packed', 0, 1))).toMatchObject({
+      code: 'UNSUPPORTED',
+      field: 'packed',
+      found: 'lzf',
+    });
+    expect(file.readRows('betas', 0, 1).data).toEqual(rows(0, 1));
+    file.close();
+  });
+
+  it('refuses damaged and foreign files, and passes on why the medium failed', async () => {
+    expect(await thrown(() => openHdf5(bytesSyncSource(new Uint8Array(600), 'x.hdf5')))).toMatchObject({
+      code: 'FORMAT',
+      file: 'x.hdf5',
+    });
+    for (const length of [100, 2000, bytes.length - 40]) {
+      const cut = bytesSyncSource(bytes.subarray(0, length), 'cut.hdf5');
+      const error = await thrown(async () => {
+        const file = await openHdf5(cut);
+        for (const name of file.datasets.keys()) file.read(name);
+      });
+      expect(error, `${length} bytes`).toMatchObject({ code: 'FORMAT', file: 'cut.hdf5' });
+    }
+    const damaged = bytes.slice();
+    const zlib = new TextDecoder('latin1').decode(damaged).lastIndexOf('x^');
+    damaged.fill(0x55, zlib + 20, zlib + 60);
+    const broken = await openHdf5(bytesSyncSource(damaged, 'damaged.hdf5'));
+    expect(await thrown(() => broken.read('packed'))).toMatchObject({ code: 'FORMAT', field: 'packed' });
+    broken.close();
+
+    let failing = false;
+    const source = counting(bytes);
+    const file = await openHdf5({
+      ...source,
+      readSync(offset, length) {
+        if (failing) throw new Error('the disk is gone');
+        return source.readSync(offset, length);
+      },
+    });
+    failing = true;
+    const failed = await thrown(() => file.read('packed'));
+    expect(failed).toMatchObject({ code: 'IO', file: 'betas.hdf5', field: 'packed' });
+    expect(String(failed.cause)).toMatch(/the disk is gone/);
+    failing = false;
+    expect(file.read('packed')).toEqual(betas);
+    file.close();
+  });
+});
