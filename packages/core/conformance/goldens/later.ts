@@ -28,7 +28,6 @@ const later: readonly { readonly names: RegExp; readonly reason: string }[] = [
     'sampler_euler_edm',
     'sampler_unclip_euler_edm',
   ]),
-  skippedAs('the metrics are not implemented yet', ['metrics_(features|pairs)']),
 ];
 
 /** Why a case is skipped, if it is one of a later family; the first family that matches has the word. */

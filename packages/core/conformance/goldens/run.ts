@@ -14,6 +14,8 @@ import { kernelPearsonColumns } from './kernel_pearson_columns.ts';
 import { kernelAdaptiveMaxPool, kernelConv2d, kernelUpsampleNearest } from './kernel_pictures.ts';
 import { kernelTimestepEmbedding } from './kernel_timestep_embedding.ts';
 import { isGradient, laterReason } from './later.ts';
+import { metricsFeatures } from './metrics_features.ts';
+import { metricsPairs } from './metrics_pairs.ts';
 import { metricsResize } from './metrics_resize.ts';
 import { ridge } from './ridge.ts';
 
@@ -32,6 +34,8 @@ const adapters: readonly Adapter[] = [
   kernelSoftmax,
   kernelTimestepEmbedding,
   kernelUpsampleNearest,
+  metricsFeatures,
+  metricsPairs,
   metricsResize,
   ridge,
 ];
