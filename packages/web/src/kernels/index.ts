@@ -5,6 +5,7 @@ import { choleskyFactor } from './cholesky_factor.ts';
 import { choleskySolve } from './cholesky_solve.ts';
 import { columnStats } from './column_stats.ts';
 import { concat } from './concat.ts';
+import { conv2d } from './conv2d.ts';
 import { cosineMatrix } from './cosine_matrix.ts';
 import { eigh } from './eigh.ts';
 import { elementwise } from './elementwise.ts';
@@ -37,6 +38,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['cholesky_solve', choleskySolve],
   ['column_stats', columnStats],
   ['concat', concat],
+  ['conv2d', conv2d],
   ['cosine_matrix', cosineMatrix],
   ['eigh', eigh],
   ['elementwise', elementwise],
