@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import {
   createRandom,
   createReferenceBackend,
+  evaluate,
+  nearestPictures,
   numpyDraws,
   type Rows,
   retrieval,
@@ -226,5 +228,59 @@ describe('numpyDraws', () => {
     [1, 5, 6, /pool.*1 to 5/],
   ])('refuses seed %d, n %d, pool %d', (seed, n, pool, message) => {
     expect(() => numpyDraws(seed, n, pool, 1)).toThrow(message);
+  });
+});
+
+describe('evaluate', () => {
+  const image = randomRows(60, [16], 20);
+  const brain = noisy(image, 1, 21);
+  const training = randomRows(30, [16], 22);
+  const mean = { data: Float64Array.from({ length: 16 }, (_, j) => Math.cos(j)), shape: [1, 16] };
+
+  it('puts retrieval beside its controls and permutations', async () => {
+    const { retrieval: found } = await evaluate(
+      {
+        truth: image,
+        reconstructions: brain,
+        meanPicture: mean,
+        nearestTraining: (await nearestPictures(training, brain)).pictures,
+      },
+      { exchangeability: 'trials', permutations: 99, seed: 3, retrieval: { pool: 20 } },
+    );
+    const alone = await retrieval(brain, image, { pool: 20, seed: 3 });
+    for (const direction of ['imageToBrain', 'brainToImage'] as const) {
+      const metric = found![direction];
+      const { score, interval, perTrial, published } = alone[direction];
+      expect(metric).toMatchObject({ score, interval, perTrial, published, chance: 1 / 20, p: 0.01 });
+      expect(score).toBeGreaterThan(0.4);
+      // A look-up among 30 pictures finds the right side of things at best.
+      expect(metric.nearestTraining).toBeLessThan(score);
+      expect(Math.abs(metric.shuffled.mean - 1 / 20)).toBeLessThan(0.01);
+    }
+    expect(found!.brainToImage.meanPicture).toBeCloseTo(1 / 20, 12);
+    expect(found!.imageToBrain.meanPicture).toBe(0);
+    expect(found).toMatchObject({ pool: 20, k: 1, draws: 30 });
+  });
+
+  it('leaves repeats of a stimulus out of the comparison, and scores those that count alone', async () => {
+    const twice = { data: new Float64Array([...image.data, ...image.data]), shape: [120, 16] };
+    const stimuli = Array.from({ length: 120 }, (_, i) => i % 60);
+    const scored = Array.from({ length: 118 }, (_, i) => i);
+    const { retrieval: found } = await evaluate(
+      { truth: twice, reconstructions: twice, stimuli, scored },
+      { exchangeability: 'trials', permutations: 9, retrieval: {} },
+    );
+    // Each response equals its repeat's: only because repeats do not compete can it win every pool.
+    expect(found!.imageToBrain.score).toBe(1);
+    expect(found!.brainToImage.score).toBe(1);
+    expect(found).toMatchObject({ pool: 60, note: expect.stringContaining('all 60 stimuli') });
+  });
+
+  it('scores no retrieval unless asked', async () => {
+    const result = await evaluate(
+      { truth: image, reconstructions: brain },
+      { exchangeability: 'trials', permutations: 9 },
+    );
+    expect(result).not.toHaveProperty('retrieval');
   });
 });

@@ -2,10 +2,21 @@ import { F2iError } from '../error.ts';
 import { type Rows, rowExtents } from '../rows.ts';
 import { bootstrapInterval, quantile } from './bootstrap.ts';
 import { type CorrelationMatrix, type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
+import type { CosineSimilarities } from './cosineSimilarity.ts';
+import type {
+  Evaluation,
+  MetricResult,
+  PartialResult,
+  RetrievalEvaluation,
+  RetrievalMetric,
+} from './evaluation.ts';
 import { type Competitors, identificationByCategory } from './identificationByCategory.ts';
 import { mean, ownScores, type ScoreTable, scoredTrials } from './pairing.ts';
 import { type Exchangeability, type PermutationResult, permutationTest } from './permutation.ts';
 import { pixelCorrelation } from './pixelCorrelation.ts';
+import { overDraws, retrievalPlan } from './retrieval.ts';
+import { type RetrievalDirection, retrievalTable } from './retrievalTable.ts';
+import { rowProducts, type Similarity } from './rowProducts.ts';
 import { twoWayIdentification } from './twoWayIdentification.ts';
 
 export interface EvaluateInput {
@@ -40,73 +51,13 @@ export interface EvaluateOptions extends CorrelationOptions {
   seed?: number | undefined;
   /** Successive trials that a bootstrap draw takes together: see `bootstrapInterval`. */
   block?: number | undefined;
+  /**
+   * Also score retrieval in both directions, for embeddings: candidates of a pool (300) and how many of the most
+   * similar count (1). See `retrieval`.
+   */
+  retrieval?: { pool?: number | undefined; k?: number | undefined } | undefined;
   /** Keep the scores of all rearrangements, `MetricResult.null`. */
   keepNull?: boolean | undefined;
-}
-
-/** Of each scored trial, in the order of `perTrial`, what the controls score in its place. */
-export interface ControlScores {
-  readonly meanPicture?: readonly number[] | undefined;
-  readonly nearestTraining?: readonly number[] | undefined;
-  readonly bestTraining?: readonly number[] | undefined;
-  /** Mean over the reconstructions of its run, its own among them: what a random one of them scores. */
-  readonly shuffled: readonly number[];
-}
-
-export interface MetricResult {
-  readonly score: number;
-  /** 95 % bootstrap interval of the score over trials. */
-  readonly interval: readonly [number, number];
-  /** What guessing gives. */
-  readonly chance: number;
-  /** The same metric on the mean training picture: what no brain at all gives. */
-  readonly meanPicture: number | undefined;
-  /** With each reconstruction replaced by the training picture nearest to it: what a look-up would score. */
-  readonly nearestTraining?: number | undefined;
-  /** With the training picture nearest to each true picture: the most that choosing among them could score. */
-  readonly bestTraining?: number | undefined;
-  /** The same metric on rearranged trials: their mean, and the score that 5 % of them exceed. */
-  readonly shuffled: { readonly mean: number; readonly p95: number };
-  /** Scores of all rearrangements, with `keepNull`. */
-  readonly null?: readonly number[];
-  /** Null where nothing could be rearranged: `permutation.reason` says why. */
-  readonly p: number | null;
-  readonly perTrial: readonly number[];
-  readonly controls: ControlScores;
-}
-
-/** A metric of those scored trials that have competitors in its sense. */
-export interface PartialResult extends MetricResult {
-  /** Indices of the trials, in the order of `perTrial`. */
-  readonly scored: readonly number[];
-}
-
-/** Everything that is said of a set of reconstructions: plain values, ready for JSON. */
-export interface Evaluation {
-  readonly trials: number;
-  /** Different stimuli among the scored trials. */
-  readonly stimuli: number;
-  /** Indices of the scored trials, in the order of `perTrial`. */
-  readonly scored: readonly number[];
-  readonly twoWay: MetricResult;
-  readonly frameCorrelation: MetricResult;
-  /** Identification against pictures of the same category alone, where categories are known. */
-  readonly withinCategory?: PartialResult;
-  /** Against pictures of other categories alone. */
-  readonly acrossCategories?: PartialResult;
-  /** How `interval`s were drawn. */
-  readonly bootstrap: { readonly level: number; readonly resamples: number; readonly block: number };
-  readonly permutation: {
-    readonly exchangeability: Exchangeability;
-    /** Rearrangements computed. */
-    readonly permutations: number;
-    readonly exact: boolean;
-    readonly smallestP: number;
-    readonly crossFitted: boolean;
-    /** Why there is no p. */
-    readonly reason?: string;
-    readonly seed: number;
-  };
 }
 
 /**
@@ -147,14 +98,21 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
   const scoredTruth = takeRows(truth, own);
   const correlations = await correlationMatrix(scoredTruth, reconstructions, options);
   const categories = input.categories && Array.from(own, (trial) => input.categories![trial]!);
-  const answers = await controlAnswers(scoredTruth, input, own, n, options);
+  const pearson: Compared = {
+    given: { correlations, own },
+    controls: await controlAnswers('pearson', scoredTruth, input, own, n, options),
+  };
   const columnsOfRun = columnsByRun(runs, n);
 
   const bootstrap = { level: 0.95, resamples: 2000, block };
   let test: PermutationResult | undefined;
   /** `tableOf` makes the metric's table of any answers to the scored trials. */
-  const metric = async (tableOf: (answers: Answers) => ScoreTable, chance: number): Promise<MetricResult> => {
-    const table = tableOf({ correlations, own });
+  const metric = async (
+    tableOf: (answers: Answers) => ScoreTable,
+    chance: number,
+    { given, controls: answers }: Compared = pearson,
+  ): Promise<MetricResult> => {
+    const table = tableOf(given);
     const perTrial = [...ownScores(table)];
     const control = (name: ControlName) => {
       const given = answers[name];
@@ -190,6 +148,38 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     const result = await metric((answers) => tableOf(answers)!.table, CHANCE.twoWay);
     return { ...result, scored: Array.from(rows, (row) => own[row]!) };
   };
+  const byRetrieval = async (
+    asked: NonNullable<EvaluateOptions['retrieval']>,
+  ): Promise<RetrievalEvaluation> => {
+    const started = performance.now();
+    const sides = ['truth', 'reconstructions'] as const;
+    const values = await rowProducts(scoredTruth, reconstructions, 'cosine', sides, options);
+    const given: Answers = { correlations: { ...correlations, values }, own };
+    const { pools, stimuli: _, chance, ...plan } = retrievalPlan(own.length, { ...asked, seed, stimuli });
+    const tableOf = (direction: RetrievalDirection, answers: Answers) =>
+      retrievalTable(cosinesOf(answers), answers.own, direction, plan, stimuli);
+    const scored = (direction: RetrievalDirection) => ({
+      table: tableOf(direction, given),
+      published: overDraws(cosinesOf(given), own, direction, { pools, k: plan.k }),
+    });
+    const directions = { imageToBrain: scored('imageToBrain'), brainToImage: scored('brainToImage') };
+    const seconds = (performance.now() - started) / 1e3;
+    const cosine: Compared = {
+      given,
+      controls: await controlAnswers('cosine', scoredTruth, input, own, n, options),
+    };
+    const beside = async (direction: RetrievalDirection): Promise<RetrievalMetric> => {
+      const { table, published } = directions[direction];
+      const tableOfAny = (answers: Answers) => (answers === given ? table : tableOf(direction, answers));
+      return { ...(await metric(tableOfAny, chance, cosine)), published };
+    };
+    return {
+      imageToBrain: await beside('imageToBrain'),
+      brainToImage: await beside('brainToImage'),
+      ...plan,
+      seconds,
+    };
+  };
   const within = await byCategory('within');
   const across = await byCategory('across');
   const twoWay = await metric(
@@ -200,6 +190,7 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     ({ correlations, own }) => pixelCorrelation(correlations, own),
     CHANCE.frameCorrelation,
   );
+  const retrieval = options.retrieval && (await byRetrieval(options.retrieval));
   const { exact, smallestP } = test!;
   const reason = test!.p === undefined ? { reason: 'no run has two trials to exchange' } : {};
   return {
@@ -210,6 +201,7 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     frameCorrelation,
     ...(within && { withinCategory: within }),
     ...(across && { acrossCategories: across }),
+    ...(retrieval && { retrieval }),
     bootstrap,
     permutation: {
       exchangeability,
@@ -232,8 +224,21 @@ interface Answers {
 const CONTROLS = ['meanPicture', 'nearestTraining', 'bestTraining'] as const;
 type ControlName = (typeof CONTROLS)[number];
 
+/** The reconstructions, and what stands in their place, by one similarity. */
+interface Compared {
+  readonly given: Answers;
+  readonly controls: { readonly [name in ControlName]?: Answers };
+}
+
+const cosinesOf = ({ correlations: { values, truths, reconstructions } }: Answers): CosineSimilarities => ({
+  values,
+  images: truths,
+  brains: reconstructions,
+});
+
 /** What stands in place of every reconstruction. */
 async function controlAnswers(
+  similarity: Similarity,
   scoredTruth: Rows,
   input: EvaluateInput,
   own: Int32Array,
@@ -252,7 +257,8 @@ async function controlAnswers(
         found: `${count}`,
       });
     }
-    const correlations = await correlationMatrix(scoredTruth, pictures, options);
+    const values = await rowProducts(scoredTruth, pictures, similarity, ['truth', name], options);
+    const correlations = { values, truths: own.length, reconstructions: count };
     answers[name] = { correlations, own: count === 1 ? own.map(() => 0) : own };
   }
   return answers;

@@ -4,16 +4,15 @@ export { meanPicture } from './controls.ts';
 export { correlationDistance } from './correlationDistance.ts';
 export { type CorrelationMatrix, type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
 export { type CosineSimilarities, cosineSimilarity } from './cosineSimilarity.ts';
-export {
-  CHANCE,
-  type ControlScores,
-  type EvaluateInput,
-  type EvaluateOptions,
-  type Evaluation,
-  evaluate,
-  type MetricResult,
-  type PartialResult,
-} from './evaluate.ts';
+export { CHANCE, type EvaluateInput, type EvaluateOptions, evaluate } from './evaluate.ts';
+export type {
+  ControlScores,
+  Evaluation,
+  MetricResult,
+  PartialResult,
+  RetrievalEvaluation,
+  RetrievalMetric,
+} from './evaluation.ts';
 export {
   type CategoryTable,
   type Competitors,
