@@ -133,6 +133,15 @@ export abstract class Backend {
     return new Tensor(this, storage, { shape, dtype });
   }
 
+  /**
+   * A tensor whose values are bytes of a file, mapped read-only; only devices that read the host's memory have it. The
+   * file must not change while the tensor lives.
+   *
+   * @param offset of the first value, in bytes: a multiple of an element's
+   * @throws F2iError IO if the file cannot be read or is too short
+   */
+  mapFile?(path: string, offset: number, shape: Shape, dtype: DType): Tensor;
+
   /** Backends that can use host memory in place override this; the default uploads. */
   protected adoptStorage(buffer: ArrayBuffer, dtype: DType): Storage {
     const storage = this.allocate(Math.max(bytesPerElement(dtype), buffer.byteLength), dtype);

@@ -106,7 +106,7 @@ export class CpuBackend extends Backend {
    * @param offset of the first value, in bytes
    * @throws F2iError IO if the file cannot be read or is too short
    */
-  mapFile(path: string, offset: number, shape: Shape, dtype: DType): Tensor {
+  override mapFile(path: string, offset: number, shape: Shape, dtype: DType): Tensor {
     checkDType(dtype);
     checkShape(shape);
     const elementBytes = bytesPerElement(dtype);

@@ -17,6 +17,10 @@ import { isGradient, laterReason } from './later.ts';
 import { metricsFeatures } from './metrics_features.ts';
 import { metricsPairs } from './metrics_pairs.ts';
 import { metricsResize } from './metrics_resize.ts';
+import { mindeye1PriorSampling, mindeye2PriorSampling } from './mindeye_prior_sampling.ts';
+import { mindeye2Backbone } from './mindeye2_backbone.ts';
+import { mindeye2Blurry } from './mindeye2_blurry.ts';
+import { mindeye2Prior } from './mindeye2_prior.ts';
 import { ridge } from './ridge.ts';
 
 const adapters: readonly Adapter[] = [
@@ -37,6 +41,12 @@ const adapters: readonly Adapter[] = [
   metricsFeatures,
   metricsPairs,
   metricsResize,
+  mindeye2Backbone,
+  mindeye2Blurry,
+  mindeye1PriorSampling,
+  // Before the prior itself, whose name theirs begins with.
+  mindeye2PriorSampling,
+  mindeye2Prior,
   ridge,
 ];
 

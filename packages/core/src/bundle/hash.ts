@@ -31,6 +31,8 @@ export async function chunkHashes(bytes: Uint8Array): Promise<string[]> {
 
 /** A file whose bytes are checked as they are read. */
 export interface VerifiedSource extends Source {
+  /** Checks the chunks of a range, and keeps none of them. */
+  verify(offset: number, length: number, signal?: AbortSignal): Promise<void>;
   /** Checks what has not been read. */
   complete(signal?: AbortSignal): Promise<void>;
   /** Lets go of the chunk that was read last. */
@@ -52,7 +54,7 @@ export function verifiedSource(
   declared: { bytes: number; sha256: readonly string[] },
   onProgress?: (progress: LoadProgress) => void,
 ): VerifiedSource {
-  const { name, size } = source;
+  const { name, size, path } = source;
   if (size !== declared.bytes) {
     throw new F2iError('FORMAT', 'the file does not have the size that model.json states', {
       file: name,
@@ -81,7 +83,15 @@ export function verifiedSource(
       pieces.push(piece);
     }
     const bytes = pieces.length === 1 ? pieces[0]! : joinBytes(pieces);
-    const found = await sha256(bytes);
+    check(index, await sha256(bytes));
+    kept = { index, bytes };
+    return bytes;
+  }
+
+  /** Takes note of a chunk whose checksum holds. */
+  function check(index: number, found: string): void {
+    const start = index * CHUNK_BYTES;
+    const end = Math.min(start + CHUNK_BYTES, size);
     if (found !== declared.sha256[index]) {
       throw new F2iError('FORMAT', 'the file is damaged: its checksum differs', {
         file: name,
@@ -90,15 +100,30 @@ export function verifiedSource(
         found,
       });
     }
-    kept = { index, bytes };
+    if (!seen.has(index)) advance('verify', end - start);
     seen.add(index);
-    if (first) advance('verify', bytes.length);
-    return bytes;
+  }
+
+  /** The same, without its bytes in memory where the source can do that. */
+  async function verifyChunk(index: number, signal: AbortSignal | undefined): Promise<void> {
+    if (seen.has(index)) return;
+    const start = index * CHUNK_BYTES;
+    const length = Math.min(CHUNK_BYTES, size - start);
+    if (!source.digest) return void (await chunk(index, signal));
+    const found = await source.digest(start, length, signal);
+    advance('read', length);
+    check(index, found);
   }
 
   return {
     name,
     size,
+    path,
+    async verify(offset, length, signal) {
+      checkRange(source, offset, length);
+      const last = Math.ceil((offset + length) / CHUNK_BYTES);
+      for (let i = Math.floor(offset / CHUNK_BYTES); i < last; i++) await verifyChunk(i, signal);
+    },
     async read(offset, length, signal) {
       checkRange(source, offset, length);
       if (length === 0) return new Uint8Array(0);
@@ -117,7 +142,7 @@ export function verifiedSource(
       return all;
     },
     async complete(signal) {
-      for (const index of declared.sha256.keys()) if (!seen.has(index)) await chunk(index, signal);
+      for (const index of declared.sha256.keys()) await verifyChunk(index, signal);
     },
     release() {
       kept = undefined;

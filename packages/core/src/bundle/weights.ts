@@ -3,7 +3,7 @@ import { type ElementArray, elementBytes, elementCount } from '../data/ndarray.t
 import type { Folder } from '../data/source.ts';
 import type { LoadProgress } from '../decoders/loaded.ts';
 import { F2iError } from '../error.ts';
-import { type WeightEntry, type WeightSource, weightSource } from '../weights/source.ts';
+import { type WeightEntry, type WeightPlace, type WeightSource, weightSource } from '../weights/source.ts';
 import { CHUNK_BYTES, type VerifiedSource, verifiedSource } from './hash.ts';
 import { type BundleModel, MODEL_FILE, type TensorDescription, WEIGHTS_FILE } from './schema.ts';
 
@@ -67,6 +67,20 @@ export async function bundleWeights(
         before += rows * rowSize;
       }
       return pieces.length === 1 ? pieces[0]! : joined(pieces);
+    },
+    locate(name) {
+      const places: WeightPlace[] = [];
+      for (const { file, rows } of partsOf(model.tensors[name]!)) {
+        const { verified, tensors } = files.get(file)!;
+        if (verified.path === undefined) return undefined;
+        const { offset, byteLength } = tensors.entries.get(name)!;
+        places.push({ path: verified.path, offset, byteLength, rows });
+      }
+      return places;
+    },
+    async verify({ path, offset, byteLength }, verifySignal) {
+      const open = [...files.values()].find(({ verified }) => verified.path === path);
+      await open!.verified.verify(offset, byteLength, verifySignal);
     },
   });
   return {

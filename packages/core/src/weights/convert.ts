@@ -13,7 +13,7 @@ import { streamWeight, type WeightSource } from './source.ts';
 const SHARD_BYTES = 2 ** 30 - 2 ** 20;
 
 export interface ConvertOptions extends Pick<SaveOptions, 'dataTerms' | 'created'> {
-  /** Type of matrices and convolutions; vectors (biases, gains) stay f32: they cost nothing. */
+  /** Type of matrices and convolutions; vectors (biases, gains) and tables stay f32: they cost nothing. */
   dtype: WeightType;
   signal?: AbortSignal | undefined;
   /** Bytes that were written, of all. */
@@ -70,6 +70,9 @@ export async function writeWeights(
   return writeModel({ ...model, tensors, files }, write, { version: 2, ...options });
 }
 
+/** Matrices and kernels of convolutions; vectors and tables stay f32. */
+export const isRounded = ({ stored, table }: MatchedWeight): boolean => stored.shape.length > 1 && !table;
+
 const rowsOf = ({ shape }: { shape: readonly number[] }) => shape[0] ?? 1;
 const rowElements = ({ shape }: { shape: readonly number[] }) => elementCount(shape.slice(1))!;
 const bytesOf = ({ weight, dtype, start, end }: Piece) =>
@@ -80,7 +83,7 @@ function plan(weights: readonly MatchedWeight[], dtype: WeightType, limit: numbe
   const shards: Piece[][] = [[]];
   let used = 0;
   for (const weight of weights) {
-    const type = weight.stored.shape.length < 2 ? 'f32' : dtype;
+    const type = isRounded(weight) ? dtype : 'f32';
     const rowBytes = rowElements(weight.stored) * elementBytes(type);
     if (rowBytes > limit) {
       throw new F2iError('UNSUPPORTED', 'one row of a tensor is larger than a file of a bundle', {

@@ -15,6 +15,8 @@ export interface MatchedWeight {
   readonly name: string;
   readonly stored: WeightEntry;
   readonly meaning: string;
+  /** Rows to look up or to add: f32, as vectors are. */
+  readonly table: boolean;
 }
 
 /** A file that holds a model: which tensor is which, and the sizes that follow. */
@@ -149,7 +151,8 @@ function assign(
       continue;
     }
     const index = Number(hit.pattern.exec(name)![1] ?? 0);
-    found.set(name, { rule: hit.rule, index, weight: { name, stored, meaning: hit.rule.meaning } });
+    const { meaning, table = false } = hit.rule;
+    found.set(name, { rule: hit.rule, index, weight: { name, stored, meaning, table } });
   }
   return { found: [...found.values()], ignored };
 }

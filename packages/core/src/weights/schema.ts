@@ -15,6 +15,8 @@ export interface WeightRule {
   readonly group?: string;
   /** There only where these two symbols differ: a convolution that matches the channels of a residual. */
   readonly differ?: readonly [string, string];
+  /** No matrix that is multiplied with: rows to look up or to add. It stays f32, as vectors do. */
+  readonly table?: boolean;
 }
 
 /** What a model's weights are called and which shapes they have. */

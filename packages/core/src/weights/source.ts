@@ -27,12 +27,32 @@ export interface WeightSource {
   readRows(name: string, start: number, end: number, signal?: AbortSignal): Promise<NdArray>;
   /** Elements [start, end), counted row-major over the shape; only they are read. */
   readElements(name: string, start: number, end: number, signal?: AbortSignal): Promise<ElementArray>;
+  /** Where the rows of a tensor lie on disk, in order; undefined where they cannot be used as they lie. */
+  locate?(name: string): readonly WeightPlace[] | undefined;
+  /**
+   * Holds the bytes at a place against their checksums, where there are any. They are not kept, so the file must not
+   * change while it is mapped.
+   */
+  verify?(place: WeightPlace, signal?: AbortSignal): Promise<void>;
+}
+
+/** Rows of a tensor in a file on disk: little-endian, of the stored type, one behind the other. */
+export interface WeightPlace {
+  readonly path: string;
+  /** First byte in the file. */
+  readonly offset: number;
+  readonly byteLength: number;
+  readonly rows: number;
 }
 
 /** What a format provides; the rest is the same for all. */
-export type WeightReader = Pick<WeightSource, 'name' | 'format' | 'entries' | 'readElements'>;
+export type WeightReader = Pick<
+  WeightSource,
+  'name' | 'format' | 'entries' | 'readElements' | 'locate' | 'verify'
+>;
 
-export function weightSource({ name, format, entries, readElements }: WeightReader): WeightSource {
+export function weightSource(reader: WeightReader): WeightSource {
+  const { name, format, entries, readElements, locate, verify } = reader;
   const entryOf = (weight: string): WeightEntry => {
     const entry = entries.get(weight);
     if (entry) return entry;
@@ -56,6 +76,8 @@ export function weightSource({ name, format, entries, readElements }: WeightRead
     name,
     format,
     entries,
+    ...(locate && { locate }),
+    ...(verify && { verify }),
     async read(weight, signal) {
       const { dtype, shape } = entryOf(weight);
       return { dtype, shape, data: await readElements(weight, 0, elementCount(shape)!, signal) };

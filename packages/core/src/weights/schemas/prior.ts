@@ -6,9 +6,13 @@ import { linear, under, type WeightRule } from '../schema.ts';
  */
 export function priorNetwork({ dim, tokens }: { dim: string; tokens: string }): WeightRule[] {
   const time = 'to_time_embeds.0.1.net';
-  const one = (name: string, shape: string[], meaning: string) => ({ name, shape, meaning });
+  const one = (name: string, shape: string[], meaning: string): WeightRule => ({ name, shape, meaning });
+  const table = (name: string, shape: string[], meaning: string): WeightRule => ({
+    ...one(name, shape, meaning),
+    table: true,
+  });
   const layer = [
-    one('0.null_kv', ['2', 'headDim'], 'prior attention: key and value that are always there'),
+    table('0.null_kv', ['2', 'headDim'], 'prior attention: key and value that are always there'),
     one('0.norm.g', [dim], 'prior attention: gain of the norm before it'),
     ...linear('0.to_q', ['heads*headDim', dim], 'prior attention: queries', false),
     ...linear('0.to_kv', ['2*headDim', dim], 'prior attention: keys and values', false),
@@ -20,13 +24,13 @@ export function priorNetwork({ dim, tokens }: { dim: string; tokens: string }): 
     ...linear('1.5', [dim, 'inner'], 'prior feed-forward: output', false),
   ];
   return [
-    one('learned_query', [tokens, dim], 'prior: position embedding of the image tokens'),
-    one('null_brain_embeds', [tokens, dim], 'prior: brain tokens of nobody'),
-    one('null_image_embed', [tokens, dim], 'prior: image tokens of nothing'),
+    table('learned_query', [tokens, dim], 'prior: position embedding of the image tokens'),
+    table('null_brain_embeds', [tokens, dim], 'prior: brain tokens of nobody'),
+    table('null_image_embed', [tokens, dim], 'prior: image tokens of nothing'),
     ...linear(`${time}.0.0`, ['timeInner', dim], 'prior: embedding of time'),
     ...linear(`${time}.1.0`, ['timeInner', 'timeInner'], 'prior: embedding of time'),
     ...linear(`${time}.2`, [dim, 'timeInner'], 'prior: embedding of time'),
-    one(
+    table(
       'causal_transformer.rel_pos_bias.relative_attention_bias.weight',
       ['buckets', 'heads'],
       'prior: bias of relative positions',
