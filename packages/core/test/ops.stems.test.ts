@@ -17,7 +17,7 @@ interface Place {
 }
 
 /** Ops of networks whose kernels follow: whoever writes one takes it from the device's list. */
-const NO_WGSL_KERNEL_YET = ['attention', 'resize2d'] as const;
+const NO_WGSL_KERNEL_YET = ['attention'] as const;
 const withoutKernel = (list: readonly string[]) =>
   Object.fromEntries(list.map((op) => [op, 'no kernel yet']));
 

@@ -6,5 +6,4 @@ export const unsupported: Readonly<Record<string, string>> = {
   'cast/*to f64': 'WGSL has no 64-bit floats',
   // An op with a kernel leaves this list; f64 above stays.
   attention: NO_KERNEL_YET,
-  resize2d: NO_KERNEL_YET,
 };

@@ -1,9 +1,11 @@
 import type { AdaptiveMaxPool1dAttributes } from '@fmri2image/core';
+import type { KernelLimits } from '../limits.ts';
 import type { Program } from '../queue/program.ts';
 import source from './adaptive_max_pool1d.wgsl';
 import bits from './bits.wgsl';
 import grid from './grid.wgsl';
 import {
+  halves,
   type Kernel,
   linearGrid,
   type Piece,
@@ -19,56 +21,77 @@ const program: Program = {
   access: ['read', 'read', 'read_write'],
 };
 
+/** Integer operations that a value takes. */
+const COST = 10;
+
 export const adaptiveMaxPool1d: Kernel<AdaptiveMaxPool1dAttributes> = {
   programs: () => [program],
-  encode({ inputs: [x], outputs: [y], attributes: { size } }, encoder) {
+  encode({ inputs: [x], outputs: [y] }, encoder) {
     if (y!.rows === 0) return;
     const { limits } = encoder;
-    const { cols: length, ld } = x!;
-    const capacity = windowCapacity(limits);
-    const start = (i: number) => Math.floor((i * length) / size);
-    const end = (i: number) => Math.ceil(((i + 1) * length) / size);
-    // Products of positions exceed 32 bits: the host makes the windows.
+    const row: Row = { length: x!.cols, size: y!.cols };
+    // Products of positions exceed 32 bits: the host makes the ranges.
     const ranges = encoder.constants(
-      Int32Array.from({ length: 2 * size }, (_, i) => (i % 2 === 0 ? start(i / 2) : end((i - 1) / 2))),
+      Int32Array.from({ length: 2 * row.size }, (_, i) => rangeOf(row, i >> 1)[i % 2]!),
     );
-    const rowsAtOnce = Math.floor(capacity / Math.max(ld, y!.ld, 2 * size));
-    for (const cols of rowsAtOnce > 0 ? [{ start: 0, size }] : runsOf(size, capacity, start, end)) {
-      const [from, to] = [start(cols.start), end(cols.start + cols.size - 1)];
-      const wranges = windowOn(ranges, 2 * cols.start, 2 * cols.size);
-      // More than one piece only where a single window exceeds the device's bindings.
-      for (const values of pieces(to - from, capacity)) {
-        for (const rows of pieces(y!.rows, Math.max(1, rowsAtOnce))) {
-          const wx = windowOnPart(x!, rows.start, rows.size, from + values.start, values.size);
-          const wy = windowOnPart(y!, rows.start, rows.size, cols.start, cols.size);
-          const each = Math.ceil(values.size / cols.size) + 1;
-          const bound = [from + values.start, values.size, wx.base, ld];
-          const rest = [...bound, wranges.base, wy.base, y!.ld, Number(values.start > 0)];
-          const most = Math.max(64, Math.floor(limits.maxDispatchFlops / (10 * each)));
-          for (const items of pieces(rows.size * cols.size, most)) {
-            linearGrid(limits, items.size, 64, (first, count, stride, groups) => {
-              const params = [items.start + first, count, stride, cols.size, ...rest];
-              encoder.dispatch(program, [wx, wranges, wy], params, groups, 10 * count * each);
-            });
-          }
-        }
+    for (const { rows, windows } of partsOf(limits, row, { start: 0, size: y!.rows })) {
+      const { start, size } = valuesUnder(row, windows);
+      const wranges = windowOn(ranges, 2 * windows.start, 2 * windows.size);
+      const wy = windowOnPart(y!, rows.start, rows.size, windows.start, windows.size);
+      // In several pieces only under a single window that is too long.
+      const most = Math.min(windowCapacity(limits), Math.max(1024, limits.maxDispatchFlops / COST));
+      for (const values of pieces(size, Math.floor(most))) {
+        const first = start + values.start;
+        const wx = windowOnPart(x!, rows.start, rows.size, first, values.size);
+        const bound = [first, values.size, wx.base, x!.ld, wranges.base, wy.base, y!.ld];
+        const params = [windows.size, ...bound, Number(values.start > 0)];
+        linearGrid(limits, rows.size * windows.size, 64, (first, count, stride, groups) => {
+          const cost = COST * rows.size * values.size;
+          encoder.dispatch(program, [wx, wranges, wy], [first, count, stride, ...params], groups, cost);
+        });
       }
     }
   },
 };
 
-/** Runs of windows of a row that fit the bindings together, or single ones that do not. */
-function* runsOf(
-  size: number,
-  capacity: number,
-  start: (i: number) => number,
-  end: (i: number) => number,
-): Generator<Piece> {
-  for (let first = 0; first < size; ) {
-    let last = first;
-    while (last + 1 < size && 2 * (last + 2 - first) <= capacity && end(last + 1) - start(first) <= capacity)
-      last++;
-    yield { start: first, size: last - first + 1 };
-    first = last + 1;
+/** Lengths of a row of x and of y. */
+interface Row {
+  readonly length: number;
+  readonly size: number;
+}
+
+function rangeOf({ length, size }: Row, window: number): readonly [start: number, end: number] {
+  return [Math.floor((window * length) / size), Math.ceil(((window + 1) * length) / size)];
+}
+
+function valuesUnder(row: Row, { start, size }: Piece): Piece {
+  const first = rangeOf(row, start)[0];
+  return { start: first, size: rangeOf(row, start + size - 1)[1] - first };
+}
+
+/** A part of the result. */
+interface Part {
+  readonly rows: Piece;
+  readonly windows: Piece;
+}
+
+/** Halves the result, by rows first, until its windows fit the bindings and its work a dispatch. */
+function* partsOf(
+  limits: KernelLimits,
+  row: Row,
+  rows: Piece,
+  windows: Piece = { start: 0, size: row.size },
+): Generator<Part> {
+  const { size } = valuesUnder(row, windows);
+  const capacity = windowCapacity(limits);
+  const fits =
+    (rows.size - 1) * Math.max(row.length, row.size) + Math.max(size, 2 * windows.size) <= capacity &&
+    COST * rows.size * Math.max(size, windows.size) <= limits.maxDispatchFlops;
+  if (fits || rows.size * windows.size === 1) {
+    yield { rows, windows };
+  } else if (rows.size > 1) {
+    for (const half of halves(rows)) yield* partsOf(limits, row, half, windows);
+  } else {
+    for (const half of halves(windows)) yield* partsOf(limits, row, rows, half);
   }
 }

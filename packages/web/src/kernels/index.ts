@@ -21,6 +21,7 @@ import { pearsonColumns } from './pearson_columns.ts';
 import { permute } from './permute.ts';
 import { randomNormal } from './random_normal.ts';
 import { relativePositionBias } from './relative_position_bias.ts';
+import { resize2d } from './resize2d.ts';
 import { rotary } from './rotary.ts';
 import { slice } from './slice.ts';
 import { softmax } from './softmax.ts';
@@ -53,6 +54,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['permute', permute],
   ['random_normal', randomNormal],
   ['relative_position_bias', relativePositionBias],
+  ['resize2d', resize2d],
   ['rotary', rotary],
   ['slice', slice],
   ['softmax', softmax],

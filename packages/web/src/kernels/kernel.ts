@@ -194,3 +194,12 @@ export interface Piece {
 export function* pieces(extent: number, step: number): Generator<Piece> {
   for (let start = 0; start < extent; start += step) yield { start, size: Math.min(step, extent - start) };
 }
+
+/** A piece of two entries or more in two, the first not the smaller. */
+export function halves({ start, size }: Piece): [Piece, Piece] {
+  const first = Math.ceil(size / 2);
+  return [
+    { start, size: first },
+    { start: start + first, size: size - first },
+  ];
+}
