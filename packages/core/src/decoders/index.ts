@@ -1,3 +1,4 @@
+export * from './align/index.ts';
 export type {
   Decoder,
   DecoderOutput,
