@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { constants, readFileSync, renameSync, rmSync } from 'node:fs';
 import {
+  copyFile,
   type FileHandle,
   link,
   lstat,
@@ -188,6 +189,9 @@ export async function writeFileAtomic(path: string, content: FileContent, option
   });
 }
 
+/** Takes a file that is there already into an output folder, without copying it where the disk allows that. */
+export type AdoptFile = (path: string, existing: string) => Promise<void>;
+
 /**
  * Writes a folder so that its name never shows a part; as `writeFileAtomic`, for all the files that `fill` writes.
  *
@@ -200,18 +204,27 @@ export async function writeFileAtomic(path: string, content: FileContent, option
  */
 export async function writeFolderAtomic(
   path: string,
-  fill: (write: WriteFile) => Promise<void>,
+  fill: (write: WriteFile, adopt: AdoptFile) => Promise<void>,
   options: WriteOptions = {},
 ): Promise<void> {
   await writeAtomic(path, options, async (temporary) => {
     await mkdir(temporary);
     const folders = new Set([temporary]);
-    await fill(async (inner, content) => {
+    const place = async (inner: string): Promise<{ full: string; checked: string }> => {
       const checked = relativePath(inner, path);
       const full = join(temporary, checked);
       await mkdir(dirname(full), { recursive: true });
       for (let folder = dirname(full); folder !== temporary; folder = dirname(folder)) folders.add(folder);
+      return { full, checked };
+    };
+    const write: WriteFile = async (inner, content) => {
+      const { full, checked } = await place(inner);
       await writeFile(full, content, join(path, checked), options.signal);
+    };
+    await fill(write, async (inner, existing) => {
+      const { full } = await place(inner);
+      // Other disks, and some file systems, have no second name for a file.
+      await link(existing, full).catch(() => copyFile(existing, full, constants.COPYFILE_EXCL));
     });
     for (const folder of folders) await flushFolder(folder);
   });
@@ -257,7 +270,7 @@ async function writeAtomic(
   const final = resolve(path);
   const parent = dirname(final);
   refuseDangerous(final, path);
-  const token = `${process.pid}-${startOf(process.pid)}-${host}-${randomBytes(4).toString('hex')}`;
+  const token = `${processMark()}-${randomBytes(4).toString('hex')}`;
   const temporary = join(parent, `.${basename(final)}.tmp-${token}`);
   const aside = join(parent, `.${basename(final)}.old-${token}`);
   try {
@@ -351,6 +364,15 @@ function startOf(pid: number): string {
   } catch {
     return '0';
   }
+}
+
+/** Names this process among all that share a disk: number, start, machine. */
+export const processMark = (): string => `${process.pid}-${startOf(process.pid)}-${host}`;
+
+/** Whether a process of this machine that was named so has ended. Of other machines nothing is known: false. */
+export function hasEnded(mark: string): boolean {
+  const match = /^(\d+)-(\d+)-([0-9a-f]{8})$/.exec(mark);
+  return match !== null && match[3] === host && !isAlive(Number(match[1]), match[2]!);
 }
 
 function isAlive(pid: number, start: string): boolean {

@@ -10,7 +10,7 @@ import {
   encodeElements,
   type NdArray,
 } from '../ndarray.ts';
-import type { Source } from '../source.ts';
+import { joinBytes, type Source } from '../source.ts';
 
 /**
  * NumPy's `.npy`, versions 1 to 3: a magic number, a version, the length of a header, and a header that is the
@@ -236,26 +236,28 @@ function elementTypeOf(descr: string, file: string): { dtype: ElementType; littl
 
 /** The bytes of an npy file, version 1.0, row-major. bf16, which NumPy lacks, is UNSUPPORTED. */
 export function encodeNpy(array: NdArray): Uint8Array {
-  const type = Object.entries(elementTypes).find(([, dtype]) => dtype === array.dtype)?.[0];
-  if (!type) throw new F2iError('UNSUPPORTED', `npy has no type ${array.dtype}`);
-  const { shape } = array;
-  if (elementCount(shape) !== array.data.length) {
+  const { dtype, shape, data } = array;
+  if (elementCount(shape) !== data.length) {
     throw new F2iError('INVALID_ARGUMENT', 'shape and data disagree', {
       expected: `${elementCount(shape)} elements for [${shape.join(', ')}]`,
-      found: `${array.data.length}`,
+      found: `${data.length}`,
     });
   }
+  return joinBytes([npyHeader(dtype, shape), encodeElements(data)]);
+}
+
+/** What stands before the numbers, little-endian and row-major: for files that are written piece by piece. */
+export function npyHeader(dtype: ElementType, shape: readonly number[]): Uint8Array {
+  const type = Object.entries(elementTypes).find(([, known]) => known === dtype)?.[0];
+  if (!type) throw new F2iError('UNSUPPORTED', `npy has no type ${dtype}`);
   const descr = (type.endsWith('1') ? '|' : '<') + type;
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
   const dictionary = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${tuple}, }`;
   // The data begins at a multiple of 64 bytes, as NumPy does for memory maps; a newline ends the header.
   const length = Math.ceil((10 + dictionary.length + 1) / 64) * 64 - 10;
-  const header = `${dictionary.padEnd(length - 1)}\n`;
-  const payload = encodeElements(array.data);
-  const bytes = new Uint8Array(10 + length + payload.length);
+  const bytes = new Uint8Array(10 + length);
   bytes.set(magic);
   bytes.set([1, 0, length & 255, length >> 8], 6);
-  bytes.set(new TextEncoder().encode(header), 10);
-  bytes.set(payload, 10 + length);
+  bytes.set(new TextEncoder().encode(`${dictionary.padEnd(length - 1)}\n`), 10);
   return bytes;
 }

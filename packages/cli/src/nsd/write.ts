@@ -1,0 +1,102 @@
+import { encodeHdf5, encodeNpy, encodeTar, type Rows, type WriteFile } from '@fmri2image/core';
+import { BEHAVIOUR_COLUMNS, NSD_FILES } from './layout.ts';
+import { TRIALS_A_SESSION } from './published.ts';
+
+/** One presentation in a simulated experiment of the shape of NSD. */
+export interface LaidOutTrial {
+  readonly image: number;
+  /** From 0; the same in all splits. */
+  readonly trial: number;
+  readonly split: 'train' | 'new_test';
+  /** How often the picture was shown before. */
+  readonly repeat: number;
+}
+
+/** Runs of a session of NSD. */
+const RUNS = 12;
+
+/**
+ * Writes betas and trials as MindEye2 published those of NSD: same files, names, shapes and types. The order of samples in
+ * a tar is that of the trials.
+ *
+ * @param betas [trials, voxels]
+ * @param sessionTrials trials of a session; 750 in NSD
+ */
+export async function writeNsdLayout(
+  subject: number,
+  betas: Rows & { readonly data: Float32Array },
+  trials: readonly LaidOutTrial[],
+  write: WriteFile,
+  sessionTrials: number = TRIALS_A_SESSION,
+): Promise<void> {
+  const { data, shape } = betas;
+  await write(
+    NSD_FILES.betas(subject),
+    await encodeHdf5({ [NSD_FILES.dataset]: { array: { dtype: 'f32', data, shape: [...shape] } } }),
+  );
+  const sessions = Math.ceil(trials.length / sessionTrials);
+  const train = Array.from({ length: sessions }, (_, session) =>
+    trials.filter(({ split, trial }) => split === 'train' && Math.floor(trial / sessionTrials) === session),
+  );
+  for (const [session, own] of train.entries()) {
+    await write(`${NSD_FILES.trials(subject, 'train')}/${session}.tar`, samples(own));
+  }
+  const test = trials.filter(({ split }) => split === 'new_test');
+  await write(`${NSD_FILES.trials(subject, 'new_test')}/0.tar`, samples(test));
+
+  function samples(own: readonly LaidOutTrial[]): Uint8Array {
+    return encodeTar(
+      own.flatMap((trial, i) => {
+        const key = `sample${String(i).padStart(9, '0')}`;
+        const near = (offset: number) => trials[trial.trial + offset];
+        const around = (count: number, direction: number) =>
+          Array.from({ length: count }, (_, j) => near(direction * (j + 1)));
+        return [
+          [`${key}.behav.npy`, behaviour([trial])],
+          [`${key}.past_behav.npy`, behaviour(around(15, -1))],
+          [`${key}.future_behav.npy`, behaviour(around(15, 1))],
+          [`${key}.olds_behav.npy`, behaviour(earlier(trial))],
+        ] as [string, Uint8Array][];
+      }),
+    );
+  }
+
+  /** Presentations of the same picture before; -1 where there were fewer than three. */
+  function earlier({ image, trial }: LaidOutTrial): (LaidOutTrial | undefined)[] {
+    const before = trials.slice(0, trial).filter((other) => other.image === image);
+    return Array.from({ length: 3 }, (_, i) => before[i]);
+  }
+
+  /** Rows of 17 columns; a trial that there is not is -1 throughout. */
+  function behaviour(rows: readonly (LaidOutTrial | undefined)[]): Uint8Array {
+    const values = Float64Array.from({ length: rows.length * BEHAVIOUR_COLUMNS }, () => -1);
+    for (const [i, row] of rows.entries()) {
+      if (!row) continue;
+      const inSession = row.trial % sessionTrials;
+      const isOld = row.repeat > 0 ? 1 : 0;
+      values.set(
+        [
+          row.image,
+          subject,
+          Math.floor(row.trial / sessionTrials) + 1,
+          Math.floor((inSession * RUNS) / sessionTrials) + 1,
+          inSession + 1,
+          row.trial,
+          row.trial * 4,
+          isOld,
+          1,
+          -1,
+          -1,
+          isOld,
+          1,
+          -1,
+          -1,
+          -1,
+          row.split === 'new_test' ? 1 : 0,
+        ],
+        i * BEHAVIOUR_COLUMNS,
+      );
+    }
+    return encodeNpy({ dtype: 'f64', shape: [rows.length, BEHAVIOUR_COLUMNS], data: values });
+  }
+}

@@ -1,0 +1,256 @@
+import { mkdir, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { encodeElements, F2iError, type Features, type Json, npyHeader } from '@fmri2image/core';
+import { type AdoptFile, hasEnded, ioError, processMark } from '@fmri2image/node';
+import { z } from 'zod';
+
+/** One output of a model, as a file of rows. */
+export interface OutputFile {
+  readonly name: string;
+  /** `tokens.npy` */
+  readonly file: string;
+  /** Of one reconstruction. */
+  readonly shape: readonly number[];
+}
+
+/** What must be the same for a run to go on where another stopped. */
+export type RunIdentity = Readonly<Record<string, Json>>;
+
+const schema = z.strictObject({
+  format: z.literal('fmri2image-unfinished'),
+  version: z.literal(1),
+  identity: z.record(z.string(), z.json()),
+  count: z.int().positive(),
+  done: z.int().nonnegative(),
+  outputs: z.array(
+    z.strictObject({ name: z.string(), file: z.string(), shape: z.array(z.int().positive()) }),
+  ),
+});
+type State = z.infer<typeof schema>;
+
+const STATE = 'run.json';
+const LOCK = 'lock';
+/** Rows reach the disk, and the state says so, this often at most. */
+const FLUSH_MILLISECONDS = 1000;
+
+/**
+ * Outputs of a long run, row by row in npy files of a hidden folder beside the folder that the run will write. When the
+ * process is killed the folder stays; the same command goes on from the last row that surely lies on the disk.
+ */
+export class WorkFolder {
+  readonly path: string;
+  readonly #state: State;
+  readonly #files = new Map<string, Awaited<ReturnType<typeof open>>>();
+  #flushed = performance.now();
+  #done: number;
+
+  private constructor(path: string, state: State) {
+    this.path = path;
+    this.#state = state;
+    this.#done = state.done;
+  }
+
+  /**
+   * @param output the folder that the run will write
+   * @param count reconstructions of the run
+   * @param restart throw away what an unfinished run left
+   * @throws USAGE where the folder belongs to another run, or another process works in it
+   */
+  static async open(
+    output: string,
+    identity: RunIdentity,
+    count: number,
+    { restart = false }: { restart?: boolean | undefined } = {},
+  ): Promise<WorkFolder> {
+    const path = join(dirname(resolve(output)), `.${basename(resolve(output))}.unfinished`);
+    return guarded(path, async () => {
+      await mkdir(path, { recursive: true });
+      await lock(path);
+      try {
+        if (restart) await clear(path);
+        const found = await readState(path);
+        if (found) refuseOther(path, found, identity, count);
+        const state: State = found ?? {
+          format: 'fmri2image-unfinished',
+          version: 1,
+          identity: { ...identity },
+          count,
+          done: 0,
+          outputs: [],
+        };
+        const folder = new WorkFolder(path, state);
+        await folder.#takeUp();
+        return folder;
+      } catch (error) {
+        await rm(join(path, LOCK), { force: true });
+        throw error;
+      }
+    });
+  }
+
+  /** Reconstructions that are there. */
+  get done(): number {
+    return this.#done;
+  }
+
+  get outputs(): readonly OutputFile[] {
+    return this.#state.outputs;
+  }
+
+  /** Adds one reconstruction: its outputs by name, the main one first. The first one settles names and shapes. */
+  async append(outputs: ReadonlyMap<string, Features>): Promise<void> {
+    await guarded(this.path, async () => {
+      if (this.#state.outputs.length === 0) await this.#begin(outputs);
+      for (const { name, shape } of this.#state.outputs) {
+        const { data, shape: found } = outputs.get(name) ?? { data: new Float32Array(0), shape: [] };
+        if (found.join() !== shape.join()) {
+          throw new F2iError('INTERNAL', 'an output changed its shape during the run', {
+            field: name,
+            expected: `[${shape}]`,
+            found: `[${found}]`,
+          });
+        }
+        await this.#files.get(name)!.appendFile(encodeElements(data));
+      }
+      this.#done++;
+      if (performance.now() - this.#flushed >= FLUSH_MILLISECONDS) await this.flush();
+    });
+  }
+
+  /** Makes sure that a power cut takes nothing of what is done. */
+  async flush(): Promise<void> {
+    for (const file of this.#files.values()) await file.datasync();
+    this.#state.done = this.#done;
+    await this.#writeState();
+    this.#flushed = performance.now();
+  }
+
+  /** Gives the finished files to an output folder. */
+  async handOver(adopt: AdoptFile): Promise<void> {
+    await this.flush();
+    for (const { file } of this.#state.outputs) await adopt(file, join(this.path, file));
+  }
+
+  /** Leaves the work to a later run; a folder without any goes. */
+  async leave(): Promise<void> {
+    if (this.#files.size > 0) await this.flush();
+    await this.#close();
+    if (this.#done === 0) await this.remove();
+    else await rm(join(this.path, LOCK), { force: true });
+  }
+
+  async remove(): Promise<void> {
+    await this.#close();
+    await rm(this.path, { recursive: true, force: true });
+  }
+
+  async #close(): Promise<void> {
+    for (const file of this.#files.values()) await file.close();
+    this.#files.clear();
+  }
+
+  async #begin(outputs: ReadonlyMap<string, Features>): Promise<void> {
+    for (const [name, { shape }] of outputs) {
+      const file = `${name}.npy`;
+      await writeFile(join(this.path, file), npyHeader('f32', [this.#state.count, ...shape]));
+      this.#state.outputs.push({ name, file, shape: [...shape] });
+      this.#files.set(name, await open(join(this.path, file), 'a'));
+    }
+    await this.#writeState();
+  }
+
+  /** Cuts the files behind the last row that all of them hold, and opens them for more. */
+  async #takeUp(): Promise<void> {
+    const { count, outputs } = this.#state;
+    const extents = await Promise.all(
+      outputs.map(async ({ file, shape }) => {
+        const header = npyHeader('f32', [count, ...shape]).length;
+        const row = 4 * shape.reduce((product, extent) => product * extent, 1);
+        const { size } = await stat(join(this.path, file));
+        return { header, row, rows: Math.floor((size - header) / row) };
+      }),
+    );
+    this.#done = Math.max(0, Math.min(this.#state.done, ...extents.map(({ rows }) => rows)));
+    for (const [i, { name, file, shape }] of outputs.entries()) {
+      const path = join(this.path, file);
+      const { header, row } = extents[i]!;
+      if (this.#done === 0) await writeFile(path, npyHeader('f32', [count, ...shape]));
+      else await truncate(path, header + this.#done * row);
+      this.#files.set(name, await open(path, 'a'));
+    }
+  }
+
+  /** Under another name first: a state is never half-written. */
+  async #writeState(): Promise<void> {
+    const path = join(this.path, STATE);
+    await writeFile(`${path}.new`, JSON.stringify(this.#state));
+    await rename(`${path}.new`, path);
+  }
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw ioError(error, path, 'write');
+  }
+}
+
+/** One process at a time. */
+async function lock(path: string): Promise<void> {
+  const file = join(path, LOCK);
+  const holder = await readFile(file, 'utf8').catch(() => undefined);
+  if (holder !== undefined && (holder === '' || hasEnded(holder))) await rm(file, { force: true });
+  await writeFile(file, processMark(), { flag: 'wx' }).catch((error) => {
+    if (error.code !== 'EEXIST') throw error;
+    throw new F2iError('USAGE', 'another process is at this run; if none is, remove the file', { file });
+  });
+}
+
+async function clear(path: string): Promise<void> {
+  for (const name of await readdir(path)) if (name !== LOCK) await rm(join(path, name), { recursive: true });
+}
+
+async function readState(path: string): Promise<State | undefined> {
+  const text = await readFile(join(path, STATE), 'utf8').catch((error) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw new F2iError('FORMAT', 'not the state of an unfinished run; --restart begins anew', {
+    file: join(path, STATE),
+  });
+}
+
+function refuseOther(
+  path: string,
+  { identity: left, count: was }: State,
+  identity: RunIdentity,
+  count: number,
+) {
+  const fields = new Set([...Object.keys(left), ...Object.keys(identity)]);
+  for (const field of fields) {
+    const [expected, found] = [JSON.stringify(left[field]), JSON.stringify(identity[field])];
+    if (expected === found) continue;
+    throw new F2iError(
+      'USAGE',
+      'an unfinished run was started with another setting; repeat its command to go on, or --restart to begin anew',
+      { file: join(path, STATE), field, expected: expected ?? 'none', found: found ?? 'none' },
+    );
+  }
+  if (was === count) return;
+  throw new F2iError('USAGE', 'an unfinished run has other reconstructions; --restart begins anew', {
+    file: join(path, STATE),
+    field: 'count',
+    expected: `${was}`,
+    found: `${count}`,
+  });
+}
