@@ -16,11 +16,6 @@ interface Place {
   readonly shared: readonly string[];
 }
 
-/** Ops of networks whose kernels follow: whoever writes one takes it from the device's list. */
-const NO_WGSL_KERNEL_YET = ['attention'] as const;
-const withoutKernel = (list: readonly string[]) =>
-  Object.fromEntries(list.map((op) => [op, 'no kernel yet']));
-
 const places: readonly Place[] = [
   { folder: 'packages/core/src/ops', extension: 'ts', shared: ['README', 'index', 'op'] },
   {
@@ -37,10 +32,9 @@ const places: readonly Place[] = [
   {
     folder: 'packages/web/src/kernels',
     extension: 'ts',
-    gaps: withoutKernel(NO_WGSL_KERNEL_YET),
     shared: [
       ...['activate', 'bits', 'cholesky_block', 'columns', 'exponential', 'grid', 'half', 'index', 'kernel'],
-      ...['move', 'norm', 'norm_apply', 'product', 'rows', 'solve', 'status'],
+      ...['move', 'norm', 'product', 'rows', 'solve', 'status'],
     ],
   },
   { folder: 'benchmarks/shapes', extension: 'json', shared: [] },

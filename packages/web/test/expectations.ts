@@ -1,9 +1,5 @@
-const NO_KERNEL_YET = 'no kernel yet';
-
 /** What this backend declares that it cannot do, in the words of the conformance runner. */
 export const unsupported: Readonly<Record<string, string>> = {
   '*/f64': 'WGSL has no 64-bit floats',
   'cast/*to f64': 'WGSL has no 64-bit floats',
-  // An op with a kernel leaves this list; f64 above stays.
-  attention: NO_KERNEL_YET,
 };

@@ -9,8 +9,8 @@ const folder =
   process.env.F2I_GOLDENS ?? fileURLToPath(new URL('../../../../shared/goldens', import.meta.url));
 const required = (process.env.F2I_REQUIRE ?? '').split(',').includes('goldens');
 const absent = existsSync(folder) || required ? '' : ' (no goldens here)';
-/** Kernels alone, those in f32; the ridge goldens ask for f64. */
-const OURS = /^kernel_(?!attn|conv2d)/;
+/** Kernels alone and the sizes of pictures, those in f32; the ridge goldens ask for f64. */
+const OURS = /^(kernel_(?!attn)|metrics_resize)/;
 
 describeOnDevice('goldens', () => {
   it.skipIf(absent !== '')(`hold in WGSL${absent}`, async () => {
@@ -20,6 +20,6 @@ describeOnDevice('goldens', () => {
     const results = await runGoldens(memoryFolder(contents, 'goldens'), backend);
     await backend.dispose();
     expect(results.filter(({ status }) => status !== 'passed').map(formatGolden)).toEqual([]);
-    expect(results.length).toBeGreaterThanOrEqual(20);
+    expect(results.length).toBeGreaterThanOrEqual(26);
   });
 });

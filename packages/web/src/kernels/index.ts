@@ -1,5 +1,6 @@
 import { activation } from './activation.ts';
 import { adaptiveMaxPool1d } from './adaptive_max_pool1d.ts';
+import { attention } from './attention.ts';
 import { cast } from './cast.ts';
 import { choleskyFactor } from './cholesky_factor.ts';
 import { choleskySolve } from './cholesky_solve.ts';
@@ -34,6 +35,7 @@ import { upsampleNearest } from './upsample_nearest.ts';
 export const kernels: ReadonlyMap<string, Kernel> = new Map<string, Kernel>([
   ['activation', activation],
   ['adaptive_max_pool1d', adaptiveMaxPool1d],
+  ['attention', attention],
   ['cast', cast],
   ['cholesky_factor', choleskyFactor],
   ['cholesky_solve', choleskySolve],
