@@ -1,5 +1,7 @@
 // Every op once, on several threads, at sizes that make each of them share its
 // work: small enough for ThreadSanitizer, which watches every access.
+#include <thread>
+
 #include "engine.hpp"
 
 using namespace engine;
@@ -61,12 +63,129 @@ template <class T> void run_all(f2i_isa isa) {
   CHECK_EQUAL(engine.sync().status, F2I_OK);
 }
 
+/// The layers of networks; the first value of each result.
+template <class T> std::vector<T> run_layers(f2i_isa isa) {
+  const Engine engine(isa, 3);
+  const int64_t rows = 96, cols = 520, side = 20;
+  const Device<T> x(engine, Matrix<T>(rows, cols).random(1)), y(engine, Matrix<T>(rows, cols)),
+      half(engine, Matrix<T>(rows, cols / 2)), twice(engine, Matrix<T>(rows, 2 * cols)),
+      w(engine, Matrix<T>(cols, cols).random(2)), gain(engine, Matrix<T>(1, cols).random(3)),
+      channel_gain(engine, Matrix<T>(1, rows).random(4)), turned(engine, Matrix<T>(rows, cols)),
+      pictures(engine, Matrix<T>(16 * side, side).random(5)), kernels(engine, Matrix<T>(24, 16 * 9).random(6)),
+      convolved(engine, Matrix<T>(24, side * side)), larger(engine, Matrix<T>(16 * 3 * side, 3 * side)),
+      resized(engine, Matrix<T>(16 * 33, 70)), angles(engine, Matrix<T>(rows, 40).random(7)),
+      table(engine, Matrix<T>(5, 8).random(8)), biases(engine, Matrix<T>(8, 9000)),
+      queries(engine, Matrix<T>(4 * 130, 52).random(9)), seen(engine, Matrix<T>(4 * 130, 52)),
+      pooled(engine, Matrix<T>(rows, 700)), noise(engine, Matrix<T>(rows, 900));
+  std::vector<T> firsts;
+  const auto take = [&](const Device<T> &device) { firsts.push_back(device.download().elements()[0]); };
+
+  const f2i_matrix shards[] = {w};
+  f2i_linear_args linear = F2I_INIT(f2i_linear_args);
+  linear.activation = F2I_GELU_ERF, linear.shards = 1, linear.w = shards, linear.x = x, linear.bias = gain, linear.y = y;
+  ok(f2i_linear(engine, &linear));
+  take(y);
+  f2i_activation_args activation = F2I_INIT(f2i_activation_args);
+  activation.kind = F2I_SILU, activation.x = x, activation.y = y;
+  ok(f2i_activation(engine, &activation));
+  take(y);
+  f2i_gated_activation_args gated = F2I_INIT(f2i_gated_activation_args);
+  gated.kind = F2I_SILU, gated.x = x, gated.y = half;
+  ok(f2i_gated_activation(engine, &gated));
+  take(half);
+  f2i_attention_args attention = F2I_INIT(f2i_attention_args);
+  attention.batch = 1, attention.heads = 4, attention.scale = 0.1, attention.causal = 1;
+  attention.q = attention.k = attention.v = queries, attention.y = seen;
+  ok(f2i_attention(engine, &attention));
+  take(seen);
+  f2i_layer_norm_args layer = F2I_INIT(f2i_layer_norm_args);
+  layer.eps = 1e-5, layer.x = x, layer.gain = gain, layer.y = y;
+  ok(f2i_layer_norm(engine, &layer));
+  take(y);
+  f2i_group_norm_args group = F2I_INIT(f2i_group_norm_args);
+  group.channels = static_cast<int32_t>(rows), group.groups = 8, group.eps = 1e-5;
+  group.x = x, group.gain = channel_gain, group.y = y;
+  ok(f2i_group_norm(engine, &group));
+  take(y);
+  f2i_softmax_args softmax = F2I_INIT(f2i_softmax_args);
+  softmax.x = x, softmax.y = y;
+  ok(f2i_softmax(engine, &softmax));
+  take(y);
+  f2i_conv2d_args conv = F2I_INIT(f2i_conv2d_args);
+  conv.batch = 1, conv.channels = 16, conv.height = side, conv.kernel_height = conv.kernel_width = 3;
+  conv.stride = conv.groups = conv.top = conv.bottom = conv.left = conv.right = 1;
+  conv.activation = F2I_RELU, conv.x = pictures, conv.w = kernels, conv.y = convolved;
+  ok(f2i_conv2d(engine, &conv));
+  take(convolved);
+  const f2i_matrix parts[] = {x, x};
+  f2i_concat_args concat = F2I_INIT(f2i_concat_args);
+  concat.count = 2, concat.x = parts, concat.y = twice;
+  ok(f2i_concat(engine, &concat));
+  take(twice);
+  f2i_slice_args slice = F2I_INIT(f2i_slice_args);
+  slice.start = 7, slice.x = twice, slice.y = y;
+  ok(f2i_slice(engine, &slice));
+  take(y);
+  f2i_permute_args permute = F2I_INIT(f2i_permute_args);
+  permute.rank = 2, permute.shape[0] = rows, permute.shape[1] = cols, permute.axes[0] = 1;
+  permute.x = x, permute.y = turned;
+  permute.x.rows = permute.y.rows = 1;
+  permute.x.cols = permute.y.cols = permute.x.ld = permute.y.ld = rows * cols;
+  ok(f2i_permute(engine, &permute));
+  take(turned);
+  f2i_rotary_args rotary = F2I_INIT(f2i_rotary_args);
+  rotary.inside = 1, rotary.x = x, rotary.cos = rotary.sin = angles, rotary.y = y;
+  ok(f2i_rotary(engine, &rotary));
+  take(y);
+  const std::vector<int32_t> buckets(9000, 3);
+  f2i_relative_position_bias_args relative = F2I_INIT(f2i_relative_position_bias_args);
+  relative.buckets = buckets.data(), relative.table = table, relative.y = biases;
+  ok(f2i_relative_position_bias(engine, &relative));
+  take(biases);
+  f2i_upsample_nearest_args upsample = F2I_INIT(f2i_upsample_nearest_args);
+  upsample.factor = 3, upsample.x = pictures, upsample.y = larger;
+  ok(f2i_upsample_nearest(engine, &upsample));
+  take(larger);
+  const std::vector<int32_t> firsts_of_taps(70, 18);
+  const std::vector<double> weights(140, 0.5);
+  f2i_resize2d_args resize = F2I_INIT(f2i_resize2d_args);
+  resize.height = side, resize.rows = {33, 2, firsts_of_taps.data(), weights.data()};
+  resize.columns = {70, 2, firsts_of_taps.data(), weights.data()}, resize.x = pictures, resize.y = resized;
+  ok(f2i_resize2d(engine, &resize));
+  take(resized);
+  f2i_adaptive_max_pool1d_args pool = F2I_INIT(f2i_adaptive_max_pool1d_args);
+  pool.x = x, pool.y = pooled;
+  ok(f2i_adaptive_max_pool1d(engine, &pool));
+  take(pooled);
+  f2i_random_normal_args normal = F2I_INIT(f2i_random_normal_args);
+  normal.seed = 5, normal.offset = 1, normal.y = noise;
+  ok(f2i_random_normal(engine, &normal));
+  take(noise);
+  CHECK_EQUAL(engine.sync().status, F2I_OK);
+  return firsts;
+}
+
 } // namespace
 
 TEST(ops_share_their_work_without_races) {
   for (const f2i_isa isa : {f2i_isa{F2I_ISA_PORTABLE}, f2i_best_isa()}) {
     run_all<float>(isa);
     run_all<double>(isa);
+    run_layers<double>(isa);
+  }
+}
+
+/// Contexts share nothing: what one computes does not depend on others beside it.
+TEST(contexts_do_not_meet) {
+  for (const f2i_isa isa : {f2i_isa{F2I_ISA_PORTABLE}, f2i_best_isa()}) {
+    const std::vector<float> alone = run_layers<float>(isa);
+    std::vector<float> results[3];
+    std::vector<std::thread> threads;
+    for (auto &result : results) threads.emplace_back([&result, isa] { result = run_layers<float>(isa); });
+    for (std::thread &thread : threads) thread.join();
+    for (const auto &result : results) {
+      CHECK(result.size() == alone.size() && std::memcmp(result.data(), alone.data(), alone.size() * sizeof(float)) == 0);
+    }
   }
 }
 

@@ -395,6 +395,56 @@ typedef struct f2i_upsample_nearest_args {
 } f2i_upsample_nearest_args;
 F2I_API f2i_status f2i_upsample_nearest(f2i_context *ctx, const f2i_upsample_nearest_args *args);
 
+/* What each of `outputs` positions along one axis is made of: position i of the
+ * result is the sum of weights[i count + p] times position first[i] + p of the
+ * input, p < count. All of them lie inside: 0 <= first[i] <= inputs - count; a
+ * tap of weight 0 counts as none, so that a NaN under it stays where it is.
+ * Linear interpolation between the centres of pixels from n to m positions, for
+ * one, has count 2 (1 where n is 1): with c = max(0, (i + 0.5) n / m - 0.5) and
+ * first[i] = min(floor(c), n - 2) the weights are 1 - t and t, t = min(c, n - 1) - first[i]. */
+typedef struct f2i_taps {
+  int32_t outputs, count;
+  const int32_t *first;  /* [outputs] */
+  const double *weights; /* [outputs, count] */
+} f2i_taps;
+
+/* Pictures of another size, by the taps of their rows and of their columns.
+ *   x [pictures height, width]   y [pictures rows.outputs, columns.outputs]
+ * The lists are copied before the call returns. f32, f64. */
+typedef struct f2i_resize2d_args {
+  uint32_t struct_size;
+  int32_t height;
+  f2i_taps rows, columns;
+  f2i_matrix x, y;
+} f2i_resize2d_args;
+F2I_API f2i_status f2i_resize2d(f2i_context *ctx, const f2i_resize2d_args *args);
+
+/* y[i,j] = the largest of x[i, floor(j n / m) .. ceil((j + 1) n / m)) for x of n
+ * and y of m columns; a NaN wins. f32, f64. */
+typedef struct f2i_adaptive_max_pool1d_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  f2i_matrix x, y;
+} f2i_adaptive_max_pool1d_args;
+F2I_API f2i_status f2i_adaptive_max_pool1d(f2i_context *ctx, const f2i_adaptive_max_pool1d_args *args);
+
+/* Standard normals from a counter, whatever the shape: y[i,j] is element
+ * e = offset + i y.cols + j of the stream of `seed`, made of word e mod 4 of
+ * Philox4x32-10 (Salmon et al. 2011) with counter (b mod 2^32, b / 2^32, 0, 0),
+ * b = e / 4, and key (seed mod 2^32, seed / 2^32). Words 0 and 1 of a block make
+ * a pair, and so do words 2 and 3: u, v = (word / 512 + 1/2) / 2^23, integer
+ * division; its normals (Box and Muller 1958) are sqrt(-2 ln u) cos(2 pi v) for
+ * the even and sqrt(-2 ln u) sin(2 pi v) for the odd element. f32 and f64 are
+ * normals, bit-equal on all instruction sets and right to 1e-14 before f32
+ * rounds; i32 are the words. */
+typedef struct f2i_random_normal_args {
+  uint32_t struct_size;
+  int32_t reserved;
+  uint64_t seed, offset;
+  f2i_matrix y;
+} f2i_random_normal_args;
+F2I_API f2i_status f2i_random_normal(f2i_context *ctx, const f2i_random_normal_args *args);
+
 /* y = alpha x x^T [rows, rows] (columns = 0) or alpha x^T x [cols, cols]
  * (columns = 1). One triangle is computed, both are stored. f32, f64. */
 typedef struct f2i_gram_args {

@@ -205,6 +205,14 @@ void AnyCall::require_square(const View &view) const {
   invalid("%s: shape: expected a square matrix, found %" PRId64 " x %" PRId64, name_of(view), view.rows, view.cols);
 }
 
+int64_t AnyCall::product(const char *name, int64_t a, int64_t b) const {
+  int64_t result = 0;
+  if (__builtin_mul_overflow(a, b, &result)) {
+    invalid("%s: shape: %" PRId64 " times %" PRId64 " is more than any matrix has", name, a, b);
+  }
+  return result;
+}
+
 bool AnyCall::worth_running() const {
   const auto empty = [](const Operand &operand) { return operand.view->rows == 0 || operand.view->cols == 0; };
   if (std::all_of(job_->begin(), job_->end(), [&](const Operand &o) { return !o.output || empty(o); })) return false;

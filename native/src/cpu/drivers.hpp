@@ -115,6 +115,31 @@ struct UpsampleNearest {
 };
 f2i_status upsample_nearest(Exec &ex, const UpsampleNearest &op);
 
+/// The positions [first[i], first[i] + count) that position i is made of, and their weights.
+struct Taps {
+  int64_t outputs = 0, count = 0;
+  std::vector<int32_t> first;
+  std::vector<double> weights; // [outputs, count]
+};
+
+struct Resize2d {
+  int64_t height = 0; // of a picture of x
+  Taps rows, columns;
+  View x, y;
+};
+f2i_status resize2d(Exec &ex, const Resize2d &op);
+
+struct AdaptiveMaxPool1d {
+  View x, y;
+};
+f2i_status adaptive_max_pool1d(Exec &ex, const AdaptiveMaxPool1d &op);
+
+struct RandomNormal {
+  uint64_t seed = 0, offset = 0;
+  View y;
+};
+f2i_status random_normal(Exec &ex, const RandomNormal &op);
+
 struct Gram {
   bool columns = false;
   double alpha = 1;

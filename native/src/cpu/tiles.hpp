@@ -8,6 +8,20 @@
 
 namespace f2i::cpu {
 
+/// Runs f(task, worker) for every task until the op is cancelled. A single one runs on the calling
+/// thread.
+template <class F> f2i_status for_tasks(Exec &ex, int64_t tasks, F &&f) {
+  std::atomic<bool> stopped{false};
+  auto body = [&](int64_t task, int worker) {
+    if (stopped.load(std::memory_order_relaxed)) return;
+    if (ex.cancelled()) return stopped.store(true, std::memory_order_relaxed);
+    f(task, worker);
+  };
+  if (tasks == 1) body(0, 0);
+  else if (tasks > 1) ex.pool().parallel_for(tasks, body);
+  return stopped ? F2I_CANCELLED : F2I_OK;
+}
+
 /// Runs f(first_row, end_row, first_col, end_col) over tiles that cover rows x cols. A tile is about
 /// 32 Ki elements: long enough to hide the pool's latency, short enough to poll cancellation often.
 /// Small matrices run on the calling thread.
@@ -17,36 +31,18 @@ template <class F> f2i_status for_tiles(Exec &ex, int64_t rows, int64_t cols, F 
   const int64_t width = std::min(cols, tile);
   const int64_t height = std::clamp<int64_t>(tile / width, 1, rows);
   const int64_t across = (cols + width - 1) / width, down = (rows + height - 1) / height;
-  std::atomic<bool> stopped{false};
-  auto task = [&](int64_t index, int) {
-    if (stopped.load(std::memory_order_relaxed)) return;
-    if (ex.cancelled()) {
-      stopped.store(true, std::memory_order_relaxed);
-      return;
-    }
-    const int64_t r = index / across * height, c = index % across * width;
+  return for_tasks(ex, across * down, [&](int64_t task, int) {
+    const int64_t r = task / across * height, c = task % across * width;
     f(r, std::min(rows, r + height), c, std::min(cols, c + width));
-  };
-  if (across * down == 1) task(0, 0);
-  else ex.pool().parallel_for(across * down, task);
-  return stopped ? F2I_CANCELLED : F2I_OK;
+  });
 }
 
 /// Runs f(row) for every row, a few in a task: `width` is the work of one, in elements.
 template <class F> f2i_status for_rows(Exec &ex, int64_t rows, int64_t width, F &&f) {
   const int64_t height = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, width));
-  if (rows <= height) {
-    if (ex.cancelled()) return F2I_CANCELLED;
-    for (int64_t i = 0; i < rows; ++i) f(i);
-    return F2I_OK;
-  }
-  std::atomic<bool> stopped{false};
-  ex.pool().parallel_for((rows + height - 1) / height, [&](int64_t task, int) {
-    if (stopped.load(std::memory_order_relaxed)) return;
-    if (ex.cancelled()) return stopped.store(true, std::memory_order_relaxed);
+  return for_tasks(ex, (rows + height - 1) / height, [&](int64_t task, int) {
     for (int64_t i = task * height, end = std::min(rows, i + height); i < end; ++i) f(i);
   });
-  return stopped ? F2I_CANCELLED : F2I_OK;
 }
 
 /// True where the rows of v follow each other without a gap, so that it may be taken as one row.

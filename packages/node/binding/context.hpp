@@ -49,6 +49,7 @@ public:
 
   // ---- ops.cc --------------------------------------------------------------
   void activation(const Napi::CallbackInfo &info);
+  void adaptive_max_pool1d(const Napi::CallbackInfo &info);
   void attention(const Napi::CallbackInfo &info);
   void cast(const Napi::CallbackInfo &info);
   void cholesky_factor(const Napi::CallbackInfo &info);
@@ -68,7 +69,9 @@ public:
   void linear(const Napi::CallbackInfo &info);
   void pearson_columns(const Napi::CallbackInfo &info);
   void permute(const Napi::CallbackInfo &info);
+  void random_normal(const Napi::CallbackInfo &info);
   void relative_position_bias(const Napi::CallbackInfo &info);
+  void resize2d(const Napi::CallbackInfo &info);
   void rotary(const Napi::CallbackInfo &info);
   void slice(const Napi::CallbackInfo &info);
   void softmax(const Napi::CallbackInfo &info);

@@ -28,6 +28,13 @@ void Context::activation(const Napi::CallbackInfo &) {
   enqueue(f2i_activation, args, from);
 }
 
+void Context::adaptive_max_pool1d(const Napi::CallbackInfo &) {
+  f2i_adaptive_max_pool1d_args args = F2I_INIT(f2i_adaptive_max_pool1d_args);
+  Arguments from = arguments();
+  from.operands(args.x, args.y);
+  enqueue(f2i_adaptive_max_pool1d, args, from);
+}
+
 void Context::attention(const Napi::CallbackInfo &) {
   f2i_attention_args args = F2I_INIT(f2i_attention_args);
   Arguments from = arguments();
@@ -225,12 +232,40 @@ void Context::permute(const Napi::CallbackInfo &) {
   enqueue(f2i_permute, args, from);
 }
 
+/// The words of the seed are unsigned integers of 32 bits, the offset one of 53.
+void Context::random_normal(const Napi::CallbackInfo &) {
+  f2i_random_normal_args args = F2I_INIT(f2i_random_normal_args);
+  Arguments from = arguments();
+  args.seed = static_cast<uint64_t>(from.number(0)) | static_cast<uint64_t>(from.number(1)) << 32;
+  args.offset = static_cast<uint64_t>(from.number(2));
+  from.operands(args.y);
+  enqueue(f2i_random_normal, args, from);
+}
+
 void Context::relative_position_bias(const Napi::CallbackInfo &info) {
   f2i_relative_position_bias_args args = F2I_INIT(f2i_relative_position_bias_args);
   Arguments from = arguments();
   args.buckets = info[0].As<Napi::Int32Array>().Data();
   from.operands(args.table, args.y);
   enqueue(f2i_relative_position_bias, args, from);
+}
+
+/// resize2d(first rows, weights of rows, first columns, weights of columns): the core copies the lists.
+void Context::resize2d(const Napi::CallbackInfo &info) {
+  const auto taps = [](const Napi::Value &first, const Napi::Value &weights) -> f2i_taps {
+    const auto positions = first.As<Napi::Int32Array>();
+    const auto values = weights.As<Napi::Float64Array>();
+    const size_t outputs = positions.ElementLength();
+    return {static_cast<int32_t>(outputs), static_cast<int32_t>(values.ElementLength() / outputs), positions.Data(),
+            values.Data()};
+  };
+  f2i_resize2d_args args = F2I_INIT(f2i_resize2d_args);
+  Arguments from = arguments();
+  args.height = from.integer(0);
+  args.rows = taps(info[0], info[1]);
+  args.columns = taps(info[2], info[3]);
+  from.operands(args.x, args.y);
+  enqueue(f2i_resize2d, args, from);
 }
 
 void Context::rotary(const Napi::CallbackInfo &) {

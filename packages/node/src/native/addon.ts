@@ -56,6 +56,7 @@ export interface NativeContext extends NativeOps {
 /** Ops take their arguments from the array that the context was made with: see `arguments.ts`. */
 export interface NativeOps {
   activation(): void;
+  adaptiveMaxPool1d(): void;
   attention(): void;
   cast(): void;
   choleskyFactor(): void;
@@ -75,7 +76,14 @@ export interface NativeOps {
   linear(): void;
   pearsonColumns(): void;
   permute(): void;
+  randomNormal(): void;
   relativePositionBias(buckets: Int32Array): void;
+  resize2d(
+    firstRows: Int32Array,
+    rowWeights: Float64Array,
+    firstColumns: Int32Array,
+    columnWeights: Float64Array,
+  ): void;
   rotary(): void;
   slice(): void;
   softmax(): void;

@@ -5,6 +5,8 @@ import {
   type BinaryKind,
   type FusedActivation,
   type Operand,
+  type Resize2dAttributes,
+  resizeTaps,
   type UnaryKind,
 } from '@fmri2image/core';
 import type { NativeOps } from './addon.ts';
@@ -53,6 +55,11 @@ export const encoders: Readonly<Record<string, Encoder>> = {
   activation(native, args, { inputs: [x], outputs: [y], attributes: { kind } }) {
     args.scalars(ACTIVATIONS[kind as FusedActivation]).operands(x, y);
     native.activation();
+  },
+
+  adaptive_max_pool1d(native, args, { inputs: [x], outputs: [y] }) {
+    args.operands(x, y);
+    native.adaptiveMaxPool1d();
   },
 
   attention(native, args, { inputs, outputs: [y, lse], attributes }) {
@@ -193,9 +200,23 @@ export const encoders: Readonly<Record<string, Encoder>> = {
     native.permute();
   },
 
+  random_normal(native, args, { outputs: [y], attributes: { seedLow, seedHigh, offset } }) {
+    args.scalars(Number(seedLow), Number(seedHigh), Number(offset)).operands(y);
+    native.randomNormal();
+  },
+
   relative_position_bias(native, args, { inputs: [table], outputs: [y], attributes: { buckets } }) {
     args.operands(table, columnsFrom(y!, 1));
     native.relativePositionBias(buckets as Int32Array);
+  },
+
+  resize2d(native, args, { inputs: [x], outputs: [y], attributes }) {
+    const { height, width, mode, antialias } = attributes as Resize2dAttributes;
+    const [h = 0, w = 0] = x!.shape.slice(-2);
+    const rows = resizeTaps(h, height, mode, antialias);
+    const columns = resizeTaps(w, width, mode, antialias);
+    args.scalars(h).operands(x, y);
+    native.resize2d(rows.first, rows.weights, columns.first, columns.weights);
   },
 
   rotary(native, args, { inputs: [x, cos, sin], outputs: [y], attributes: { positionAxis } }) {

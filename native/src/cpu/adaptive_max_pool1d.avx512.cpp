@@ -1,0 +1,2 @@
+#define F2I_ISA avx512
+#include "adaptive_max_pool1d.inc"

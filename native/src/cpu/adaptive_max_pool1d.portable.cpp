@@ -1,0 +1,2 @@
+#define F2I_ISA portable
+#include "adaptive_max_pool1d.inc"

@@ -1,0 +1,2 @@
+#define F2I_ISA avx2
+#include "random_normal.inc"

@@ -1,0 +1,2 @@
+#define F2I_ISA portable
+#include "random_normal.inc"
