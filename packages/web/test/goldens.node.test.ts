@@ -10,7 +10,7 @@ const folder =
 const required = (process.env.F2I_REQUIRE ?? '').split(',').includes('goldens');
 const absent = existsSync(folder) || required ? '' : ' (no goldens here)';
 /** Kernels alone and the sizes of pictures, those in f32; the ridge goldens ask for f64. */
-const OURS = /^(kernel_(?!attn)|metrics_resize)/;
+const OURS = /^(kernel_|metrics_resize)/;
 
 describeOnDevice('goldens', () => {
   it.skipIf(absent !== '')(`hold in WGSL${absent}`, async () => {
