@@ -11,12 +11,10 @@ const later: readonly { readonly names: RegExp; readonly reason: string }[] = [
   skippedAs('banded ridge is not implemented yet', ['ridge_banded']),
   skippedAs('the model is not implemented yet', [
     'brain_diffuser',
-    'clip_converter',
     'diffusers_(unet|vae)',
     'gnet_encoder',
     'lite_mind',
     'mindbridge',
-    'mindeye1_voxel2clip',
     'open_clip_vit',
     'sgm_(unet|vae)',
     'taef2_roundtrip',

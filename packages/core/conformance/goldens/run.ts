@@ -5,6 +5,7 @@ import { describe } from '../../src/tensor.ts';
 import { assert, messageOf } from '../assert.ts';
 import type { Adapter, Produced } from './adapter.ts';
 import { type GoldenCase, listCases, openCase } from './case.ts';
+import { clipConverter } from './clip_converter.ts';
 import { kernelActivations } from './kernel_activation.ts';
 import { kernelAttention, kernelRelativePositionBias, kernelRotary } from './kernel_attention.ts';
 import { kernelCosineMatrix } from './kernel_cosine_matrix.ts';
@@ -18,12 +19,14 @@ import { metricsFeatures } from './metrics_features.ts';
 import { metricsPairs } from './metrics_pairs.ts';
 import { metricsResize } from './metrics_resize.ts';
 import { mindeye1PriorSampling, mindeye2PriorSampling } from './mindeye_prior_sampling.ts';
+import { mindeye1Voxel2clip } from './mindeye1_voxel2clip.ts';
 import { mindeye2Backbone } from './mindeye2_backbone.ts';
 import { mindeye2Blurry } from './mindeye2_blurry.ts';
 import { mindeye2Prior } from './mindeye2_prior.ts';
 import { ridge } from './ridge.ts';
 
 const adapters: readonly Adapter[] = [
+  clipConverter,
   ...kernelActivations,
   kernelAdaptiveMaxPool,
   kernelAttention,
@@ -43,6 +46,7 @@ const adapters: readonly Adapter[] = [
   metricsResize,
   mindeye2Backbone,
   mindeye2Blurry,
+  mindeye1Voxel2clip,
   mindeye1PriorSampling,
   // Before the prior itself, whose name theirs begins with.
   mindeye2PriorSampling,
