@@ -1,3 +1,4 @@
+export { type LoadNetworkOptions, loadNetwork, type NetworkChoice, networkBytes } from './loadNetwork.ts';
 export { ARITHMETICS, type Arithmetic, type Network, ResidentNetwork } from './network.ts';
 export {
   type BucketOptions,
