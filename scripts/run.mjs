@@ -159,6 +159,7 @@ const commands = {
   goldens: after('scripts', 'goldens.mjs'),
   bench: after('benchmarks', 'dist', 'run.js'),
   page,
+  'example:align': after('examples', 'align', 'run.mjs'),
   'example:v1-bars': after('examples', 'v1-bars', 'run.mjs'),
 };
 

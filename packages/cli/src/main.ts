@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { VERSION } from '@fmri2image/core';
 import { Command } from 'commander';
+import { alignCommand } from './commands/align.ts';
 import { benchCommand } from './commands/bench.ts';
 import { convertCommand } from './commands/convert.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -28,6 +29,7 @@ async function main(): Promise<number> {
     simulateCommand,
     inspectCommand,
     fitCommand,
+    alignCommand,
     reconstructCommand,
     evaluateCommand,
     reportCommand,
