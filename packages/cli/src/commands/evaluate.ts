@@ -22,7 +22,7 @@ export function evaluateCommand(program: Command): void {
     .command('evaluate')
     .summary('score reconstructions beside chance and controls')
     .description(
-      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification and frame correlation, beside chance, the mean training picture, shuffled trials and a permutation p-value; docs/scores.md explains them.',
+      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification, frame correlation, and for features retrieval in both directions, beside chance, the mean training picture, shuffled trials and a permutation p-value; docs/scores.md explains them.',
     )
     .option('-o, --output <folder>', 'with --leave-one-out: write reconstructions and scores here')
     .option('-f, --force', 'replace an existing folder');
@@ -81,15 +81,21 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   const where = options.reconstructions ?? options.output;
   if (where) {
     console.print(`scores of each trial: ${join(where, 'scores.tsv')}`);
-    console.print(`pictures beside what was shown: ${join(where, 'pictures.png')}`);
+    if (results.kind === 'picture')
+      console.print(`pictures beside what was shown: ${join(where, 'pictures.png')}`);
   }
 }
 
-function summary({ twoWay, frameCorrelation, trials }: Evaluation, { provenance }: Results) {
+function summary({ twoWay, frameCorrelation, retrieval, trials }: Evaluation, { provenance }: Results) {
   return {
     decoder: provenance.decoder,
     twoWay: twoWay.score,
     frameCorrelation: frameCorrelation.score,
+    ...(retrieval && {
+      imageToBrain: retrieval.imageToBrain.score,
+      brainToImage: retrieval.brainToImage.score,
+      trialsPerSecond: trials / retrieval.seconds,
+    }),
     permutationP: twoWay.p,
     trials,
     device: provenance.device,

@@ -77,13 +77,17 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   for (const note of notes) console.warn(`note: ${note}`);
   const named = derivativeNameNote(options.output);
   if (named !== undefined) console.warn(`note: ${named}`);
-  const { twoWay, frameCorrelation, trials } = evaluation;
+  const { twoWay, frameCorrelation, retrieval, trials } = evaluation;
   console.result({
     output: options.output,
     page,
     decoder: results.provenance.decoder,
     twoWay: twoWay.score,
     frameCorrelation: frameCorrelation.score,
+    ...(retrieval && {
+      imageToBrain: retrieval.imageToBrain.score,
+      brainToImage: retrieval.brainToImage.score,
+    }),
     permutationP: twoWay.p,
     trials,
     notes,

@@ -1,4 +1,4 @@
-import type { Study } from '@fmri2image/core';
+import { PUBLISHED_POOL, type Study } from '@fmri2image/core';
 import { nodeFolder } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
@@ -16,6 +16,8 @@ export interface ResultsFlags extends DeviceOptions, FitFlags {
   leaveOneOut?: Grouping;
   permutations: number;
   seed: number;
+  pool: number;
+  top: number;
 }
 
 /** @returns the options that belong to fitting alone */
@@ -24,7 +26,9 @@ export function withResults(command: Command): readonly Option[] {
     .option('--reconstructions <folder>', 'written by fmri2image reconstruct or evaluate')
     .addOption(new Option('--leave-one-out <label>', 'hold out one after the other').choices([...GROUPINGS]))
     .option('--permutations <n>', 'rearrangements of the permutation test', wholeNumber, 999)
-    .option('--seed <n>', 'of permutations and intervals', seedNumber, 0);
+    .option('--pool <n>', 'of features: candidates of retrieval', wholeNumber, PUBLISHED_POOL.pool)
+    .option('--top <k>', 'of features: how many of the most similar count in retrieval', wholeNumber, 1)
+    .option('--seed <n>', 'of permutations, pools and intervals', seedNumber, 0);
   const general = new Set(withStudy(command).options);
   return withFit(command).options.filter((option) => !general.has(option));
 }

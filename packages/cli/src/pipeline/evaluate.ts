@@ -4,6 +4,7 @@ import {
   evaluate,
   F2iError,
   type MetricResult,
+  type RetrievalMetric,
   type Study,
   takeRows,
 } from '@fmri2image/core';
@@ -14,6 +15,9 @@ import type { Results } from './results.ts';
 export interface EvaluateSettings {
   readonly permutations: number;
   readonly seed: number;
+  /** Of retrieval, which features alone are scored by: candidates, and how many of the most similar count. */
+  readonly pool?: number | undefined;
+  readonly top?: number | undefined;
   /** Keep the scores of all rearrangements, for drawing. */
   readonly keepNull?: boolean | undefined;
 }
@@ -30,7 +34,7 @@ const RESPONSE_SECONDS = 20;
 export async function evaluateResults(
   study: Study,
   results: Results,
-  { permutations, seed, keepNull }: EvaluateSettings,
+  { permutations, seed, pool, top, keepNull }: EvaluateSettings,
   { backend, signal }: { backend: Backend; signal: AbortSignal },
 ): Promise<ScoredResults> {
   const { stimuli } = study;
@@ -78,6 +82,8 @@ export async function evaluateResults(
       // Runs that were held out in turn trained each other's decoders.
       crossFitted: new Set(results.items.flatMap(({ heldOut }) => heldOut ?? [])).size > 1,
       seed,
+      // Pixels are no embedding: nobody retrieves pictures by their cosine.
+      retrieval: results.kind === 'features' ? { pool, k: top } : undefined,
       keepNull,
       backend,
       signal,
@@ -106,12 +112,18 @@ function categoriesOf(study: Study, { items }: Results, scored: readonly number[
 
 /** The metrics of an evaluation, as they are called. */
 export function metricsOf(evaluation: Evaluation): { name: string; metric: MetricResult }[] {
-  const { twoWay, withinCategory, acrossCategories, frameCorrelation } = evaluation;
+  const { twoWay, withinCategory, acrossCategories, frameCorrelation, retrieval } = evaluation;
   return [
     { name: 'two-way identification', metric: twoWay },
     ...(withinCategory ? [{ name: '  within category', metric: withinCategory }] : []),
     ...(acrossCategories ? [{ name: '  across categories', metric: acrossCategories }] : []),
     { name: 'frame correlation', metric: frameCorrelation },
+    ...(retrieval
+      ? [
+          { name: 'retrieval, image to brain', metric: retrieval.imageToBrain },
+          { name: 'retrieval, brain to image', metric: retrieval.brainToImage },
+        ]
+      : []),
   ];
 }
 
@@ -137,7 +149,7 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
       name,
       three(metric.score),
       `${three(metric.interval[0])} to ${three(metric.interval[1])}`,
-      metric.chance.toFixed(1),
+      chanceInWords(metric.chance),
       metric.meanPicture === undefined ? 'n/a' : three(metric.meanPicture),
       ...(lookedUp ? [three(metric.nearestTraining!)] : []),
       permutation.reason === undefined ? three(metric.shuffled.mean) : 'n/a',
@@ -156,8 +168,26 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
       ? `p from ${permutation.exact ? `all ${permutation.permutations}` : `${permutation.permutations} random`} ${how} (seed ${permutation.seed})${widened}, the smallest possible is ${decimal(permutation.smallestP)}`
       : `no p: ${permutation.reason}`;
   console.print(`${scored}; ${test}`);
+  if (evaluation.retrieval) for (const line of retrievalInWords(evaluation)) console.print(line);
   if (permutation.exchangeability === 'continuous')
     console.print('p by circular shifts is approximate in runs of fewer than 50 frames');
+}
+
+/** `0.5`, `0.0`, or the share of a pool: `0.0033`. */
+export const chanceInWords = (chance: number) =>
+  Number.isInteger(10 * chance) ? chance.toFixed(1) : decimal(chance);
+
+/** What retrieval compared, what papers print of it, and how fast it was. */
+export function retrievalInWords({ retrieval, trials, stimuli }: Evaluation): string[] {
+  if (!retrieval) return [];
+  const { imageToBrain, brainToImage, pool, k, draws, note, seconds } = retrieval;
+  const published = ({ published: { mean, interval } }: RetrievalMetric) =>
+    `${three(mean)} (${three(interval[0])} to ${three(interval[1])})`;
+  return [
+    `retrieval: the right one among the ${k === 1 ? 'first' : `first ${k}`} of ${pool} candidates by cosine similarity, expected over all pools of ${stimuli} stimuli; ${Math.round(trials / seconds)} trials per second`,
+    ...(note === undefined ? [] : [note]),
+    `as MindEye prints it, over ${draws} random pools: "fwd" or "image retrieval" (image to brain) ${published(imageToBrain)}; "bwd" or "brain retrieval" (brain to image) ${published(brainToImage)}`,
+  ];
 }
 
 /** Three digits after the point; zero has no sign. */

@@ -69,8 +69,26 @@ function describing(study: Study, { items }: Results, { nearestStimulus }: Score
   return columns;
 }
 
+function retrievalColumns(retrieval: Evaluation['retrieval']): Column[] {
+  if (!retrieval) return [];
+  const { imageToBrain, brainToImage, pool, k } = retrieval;
+  const among = `among the ${k} most similar of a random pool of ${pool}; chance ${k / pool}`;
+  return [
+    {
+      name: 'retrieval_image_to_brain',
+      description: `Probability that the response to this stimulus is ${among}; candidates are responses`,
+      value: (i) => imageToBrain.perTrial[i],
+    },
+    {
+      name: 'retrieval_brain_to_image',
+      description: `Probability that the stimulus of this response is ${among}; candidates are stimuli`,
+      value: (i) => brainToImage.perTrial[i],
+    },
+  ];
+}
+
 function scoring(evaluation: Evaluation): Column[] {
-  const { twoWay, withinCategory, acrossCategories, frameCorrelation, scored } = evaluation;
+  const { twoWay, withinCategory, acrossCategories, frameCorrelation, retrieval, scored } = evaluation;
   const identification =
     'Share of the scored trials with other stimuli whose picture correlates less with the reconstruction than the one that was shown; chance 0.5';
   const correlation = 'Pearson correlation of the reconstruction with the picture that was shown; chance 0';
@@ -94,6 +112,7 @@ function scoring(evaluation: Evaluation): Column[] {
     { name: 'frame_correlation', description: correlation, value: (i) => frameCorrelation.perTrial[i] },
     ...partial('two_way_within_category', withinCategory, 'the same category'),
     ...partial('two_way_across_categories', acrossCategories, 'other categories'),
+    ...retrievalColumns(retrieval),
   ];
   for (const [control, whose] of [
     ['meanPicture', 'the mean training picture in its place'],

@@ -177,15 +177,30 @@ export const PENALTIES: Readonly<Record<string, string>> = {
 const stimuliOf = (count: number) => (count === 1 ? '1 stimulus' : `${count} stimuli`);
 
 function resultSentences({ evaluation }: ReportData): string[] {
-  const { twoWay, frameCorrelation } = evaluation;
+  const { twoWay, frameCorrelation, retrieval } = evaluation;
   const controls = ({ nearestTraining, meanPicture }: MetricResult) =>
     [
       ...(meanPicture === undefined ? [] : [`mean picture ${score(meanPicture)}`]),
       ...(nearestTraining === undefined ? [] : [`nearest training picture ${score(nearestTraining)}`]),
     ].join(', ');
   const one = (name: string, metric: MetricResult) =>
-    `${name} was ${score(metric.score)} (95 % interval ${score(metric.interval[0])} to ${score(metric.interval[1])}, p = ${pValue(metric.p)}; ${[controls(metric), `chance ${metric.chance}`].filter(Boolean).join(', ')})`;
-  return [`${one('Two-way identification', twoWay)}; ${one('frame correlation', frameCorrelation)}.`];
+    `${name} was ${score(metric.score)} (95 % interval ${score(metric.interval[0])} to ${score(metric.interval[1])}, p = ${pValue(metric.p)}; ${[controls(metric), `chance ${short(metric.chance)}`].filter(Boolean).join(', ')})`;
+  return [
+    `${one('Two-way identification', twoWay)}; ${one('frame correlation', frameCorrelation)}.`,
+    ...(retrieval
+      ? [
+          `Retrieval from image to brain ${one('(“image retrieval” of MindEye)', retrieval.imageToBrain)}; ${one('from brain to image (“brain retrieval”)', retrieval.brainToImage)}.`,
+        ]
+      : []),
+  ];
+}
+
+function retrievalSentences({ evaluation: { retrieval } }: ReportData, citations: Citations): string[] {
+  if (!retrieval) return [];
+  const { pool, k, imageToBrain } = retrieval;
+  return [
+    `Retrieval is the share of queries whose counterpart is ${k === 1 ? 'the most similar' : `among the ${k} most similar`} of ${pool} candidates by cosine similarity of the embeddings ${citations.cite('scotti')}, expected over all pools, of responses for a given image (image to brain) and of images for a given response (brain to image); chance is ${short(imageToBrain.chance)}.`,
+  ];
 }
 
 function scoreSentences(data: ReportData, citations: Citations): string[] {
@@ -195,7 +210,8 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
   const averaged = items.some((item) => item.trials.length > 1);
   const sentences = [
     `Reconstructions of ${averaged ? stimuliOf(trials) : counted(trials, 'trial')}${!averaged && stimuli < trials ? ` of ${stimuli} stimuli` : ''} were scored${averaged ? ', those of repeated presentations averaged' : ''}. Two-way identification is the share of other scored pictures whose Pearson correlation with the reconstruction is strictly smaller than that of the picture shown, averaged over trials; chance is 50 % ${citations.cite('ozcelik')}.`,
-    'Frame correlation is the Pearson correlation of reconstruction and picture over all pixels.',
+    `Frame correlation is the Pearson correlation of reconstruction and picture over all ${data.results.kind === 'picture' ? 'pixels' : 'features'}.`,
+    ...retrievalSentences(data, citations),
     bootstrap.block > 1
       ? `Intervals are 95 % percentile intervals from ${bootstrap.resamples} circular block bootstrap samples (blocks of ${bootstrap.block} frames) ${citations.cite('politis')}.`
       : `Intervals are 95 % percentile intervals from ${bootstrap.resamples} bootstrap samples of the trials ${citations.cite('efron')}.`,

@@ -45,6 +45,12 @@ const LIST: readonly Reference[] = [
     doi: '10.1038/s41598-023-42891-8',
   },
   {
+    key: 'scotti',
+    cite: 'Scotti et al., 2024',
+    full: 'Scotti, P. S., Tripathy, M., Torrico Villanueva, C. K., Kneeland, R., Chen, T., Narang, A., et al. (2024). MindEye2: shared-subject models enable fMRI-to-image with 1 hour of data. Proceedings of the 41st International Conference on Machine Learning, PMLR 235.',
+    doi: '10.48550/arXiv.2403.11207',
+  },
+  {
     key: 'phipson',
     cite: 'Phipson & Smyth, 2010',
     full: 'Phipson, B., & Smyth, G. K. (2010). Permutation p-values should never be zero: calculating exact p-values when permutations are randomly drawn. Statistical Applications in Genetics and Molecular Biology, 9(1), 39.',

@@ -1,4 +1,4 @@
-import type { Study, WriteFile } from '@fmri2image/core';
+import type { MetricResult, Study, WriteFile } from '@fmri2image/core';
 import { datasetDescription, label, subjectEntity } from '../bids.ts';
 import { fieldsTable } from '../pipeline/receptiveFields.ts';
 import { enlarged, type ResultItem } from '../pipeline/results.ts';
@@ -77,7 +77,7 @@ function pictureLabel({ trials, stimulusName, stimulus }: ResultItem): string {
 /** The figures of the report for programs, and everything that went into it. */
 function summaryOf(data: ReportData, files: ReportFiles) {
   const { evaluation, made, reported, seed, notes, showStimuli, study, ceiling, agreement, folds } = data;
-  const brief = (metric: (typeof evaluation)['twoWay']) => {
+  const brief = (metric: MetricResult) => {
     const { null: _null, perTrial: _perTrial, controls: _controls, ...rest } = metric;
     return rest;
   };
@@ -93,6 +93,13 @@ function summaryOf(data: ReportData, files: ReportFiles) {
     ...(evaluation.withinCategory && { withinCategory: brief(evaluation.withinCategory) }),
     ...(evaluation.acrossCategories && { acrossCategories: brief(evaluation.acrossCategories) }),
     frameCorrelation: brief(evaluation.frameCorrelation),
+    ...(evaluation.retrieval && {
+      retrieval: {
+        ...evaluation.retrieval,
+        imageToBrain: brief(evaluation.retrieval.imageToBrain),
+        brainToImage: brief(evaluation.retrieval.brainToImage),
+      },
+    }),
     permutation: evaluation.permutation,
     bootstrap: evaluation.bootstrap,
     ...(ceiling && {

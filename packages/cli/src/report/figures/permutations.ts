@@ -7,11 +7,17 @@ import { histogram, histogramLayer } from './histogram.ts';
 
 /** Scores of the rearrangements, and the true one. */
 export async function drawPermutations({ evaluation }: Pick<ReportData, 'evaluation'>): Promise<Figure[]> {
-  const { twoWay, frameCorrelation, permutation } = evaluation;
+  const { twoWay, frameCorrelation, retrieval, permutation } = evaluation;
   if (permutation.reason !== undefined) return [];
   return [
     await nullOf('permutation-identification', 'Two-way identification', twoWay),
     await nullOf('permutation-correlation', 'Frame correlation', frameCorrelation),
+    ...(retrieval
+      ? [
+          await nullOf('permutation-image-to-brain', 'Retrieval, image to brain', retrieval.imageToBrain),
+          await nullOf('permutation-brain-to-image', 'Retrieval, brain to image', retrieval.brainToImage),
+        ]
+      : []),
   ];
 }
 

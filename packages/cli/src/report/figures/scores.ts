@@ -1,17 +1,35 @@
 import type { MetricResult } from '@fmri2image/core';
 import type { ReportData } from '../data.ts';
-import { minus, score } from '../format.ts';
+import { minus, score, short } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
 
 /** One metric beside its controls: a row each. */
 export async function drawScores(data: Pick<ReportData, 'evaluation' | 'made'>): Promise<Figure[]> {
-  const { twoWay, frameCorrelation, permutation } = data.evaluation;
+  const { twoWay, frameCorrelation, retrieval, permutation } = data.evaluation;
   // Without rearrangements nothing was shuffled.
   const shuffled = permutation.reason === undefined;
   return [
     await beside('scores-identification', 'Two-way identification', twoWay, data.made.decoder, shuffled),
     await beside('scores-correlation', 'Frame correlation', frameCorrelation, data.made.decoder, shuffled),
+    ...(retrieval
+      ? [
+          await beside(
+            'scores-image-to-brain',
+            'Retrieval, image to brain',
+            retrieval.imageToBrain,
+            data.made.decoder,
+            shuffled,
+          ),
+          await beside(
+            'scores-brain-to-image',
+            'Retrieval, brain to image',
+            retrieval.brainToImage,
+            data.made.decoder,
+            shuffled,
+          ),
+        ]
+      : []),
   ];
 }
 
@@ -61,7 +79,8 @@ function beside(
   const spoken = rows.map((row) => `${row.name} ${score(row.value)}`).join(', ');
   const values = rows.map((row) => ({ ...row, label: minus(row.value.toFixed(3)) }));
   const lowest = Math.min(metric.chance, ...rows.map((row) => row.low ?? row.value));
-  const domain = [Math.min(metric.chance === 0.5 ? 0.4 : -0.1, Math.floor(lowest * 10) / 10), 1];
+  const least = metric.chance === 0.5 ? 0.4 : metric.chance === 0 ? -0.1 : 0;
+  const domain = [Math.min(least, Math.floor(lowest * 10) / 10), 1];
   const x = {
     field: 'value',
     type: 'quantitative',
@@ -80,7 +99,7 @@ function beside(
     legend: null,
     scale: { domain: ['ours', 'control', 'limit'], range: [COLOUR.ours, COLOUR.control, COLOUR.other] },
   };
-  return draw(name, `${title}: ${spoken}; chance ${metric.chance}.`, {
+  return draw(name, `${title}: ${spoken}; chance ${short(metric.chance)}.`, {
     width: WIDTH,
     height: rows.length * 26,
     data: { values },

@@ -8,6 +8,7 @@ import { notesSection } from './notes.ts';
 import { permutationSection } from './permutation.ts';
 import { picturesSection } from './pictures.ts';
 import { reproduceSection } from './reproduce.ts';
+import { retrievalSection } from './retrieval.ts';
 import { runsSection } from './runs.ts';
 import { scoresSection } from './scores.ts';
 import { summarySection } from './summary.ts';
@@ -18,6 +19,7 @@ export const SECTIONS: readonly Section[] = [
   summarySection,
   picturesSection,
   scoresSection,
+  retrievalSection,
   permutationSection,
   runsSection,
   fieldsSection,

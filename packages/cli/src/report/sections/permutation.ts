@@ -20,6 +20,8 @@ export const permutationSection: Section = {
 <div class="plots">
 ${plot(data, 'permutation-identification', 'Identification with rearranged reconstructions (grey), and as observed (blue).')}
 ${plot(data, 'permutation-correlation', 'Frame correlation, in the same way.')}
+${plot(data, 'permutation-image-to-brain', 'Retrieval from image to brain, in the same way.')}
+${plot(data, 'permutation-brain-to-image', 'Retrieval from brain to image, in the same way.')}
 </div>`;
   },
 };

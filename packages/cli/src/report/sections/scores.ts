@@ -1,4 +1,4 @@
-import { metricsOf } from '../../pipeline/evaluate.ts';
+import { chanceInWords, metricsOf } from '../../pipeline/evaluate.ts';
 import { nearCopies } from '../controls.ts';
 import type { ReportData } from '../data.ts';
 import { counted, median, percent, pValue, score } from '../format.ts';
@@ -47,7 +47,7 @@ function scoresTable({ evaluation, made }: ReportData): Html {
       name.trim(),
       score(metric.score),
       `${score(metric.interval[0])} to ${score(metric.interval[1])}`,
-      metric.chance.toFixed(1),
+      chanceInWords(metric.chance),
       score(metric.meanPicture),
       ...(has('nearestTraining') ? [score(metric.nearestTraining)] : []),
       evaluation.permutation.reason === undefined ? score(metric.shuffled.mean) : 'n/a',
