@@ -228,7 +228,9 @@ describe('goldens', () => {
       ]),
     );
     const skipped = results.filter(({ status }) => status === 'skipped').map(({ name }) => name);
-    expect(skipped.filter((name) => /^(kernel_|clip_converter|mindeye1_|mindeye2_prior)/.test(name))).toEqual([]);
+    expect(skipped.filter((name) => /^(kernel_|clip_converter|mindeye1_|mindeye2_prior)/.test(name))).toEqual(
+      [],
+    );
     await backend.sync();
     expect(backend.stats()).toMatchObject({ liveTensors: 0, liveBytes: 0 });
   });
