@@ -30,7 +30,7 @@ void print_help() {
             "  --cold            clear the caches before every sample\n"
             "  --json            one JSON object on standard output\n\n"
             "Time is from the call to the end of the wait; data are in place. Ops and shapes:");
-  for (const auto &op : bench::ops()) std::printf("  %-17s %-13s such as %s\n", op.name, op.shape, op.example);
+  for (const auto &op : bench::ops()) std::printf("  %-22s %-18s such as %s\n", op.name, op.shape, op.example);
 }
 
 double number(const std::string &text, const char *option) {

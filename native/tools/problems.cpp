@@ -1,113 +1,14 @@
 #include "problems.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
-#include <limits>
-#include <random>
 #include <stdexcept>
+
+#include "layers.hpp"
+#include "op_problem.hpp"
 
 namespace bench {
 namespace {
-
-constexpr int samples = 64;
-
-/// A matrix on the context and, for inputs, its copy here.
-template <class T> struct Matrix {
-  f2i_context *context;
-  int64_t rows, cols;
-  f2i_dtype dtype;
-  std::vector<T> host;
-  f2i_buffer *buffer = nullptr;
-
-  Matrix(f2i_context *c, int64_t r, int64_t n, f2i_dtype type) : context(c), rows(r), cols(n), dtype(type) {
-    ok(f2i_buffer_create(c, bytes(), &buffer));
-  }
-  ~Matrix() { f2i_buffer_destroy(context, buffer); }
-  Matrix(const Matrix &) = delete;
-  Matrix &operator=(const Matrix &) = delete;
-
-  uint64_t bytes() const { return static_cast<uint64_t>(rows * cols) * sizeof(T); }
-  f2i_matrix view() const { return {buffer, 0, rows, cols, cols, dtype, 0}; }
-  double operator()(int64_t i, int64_t j) const { return static_cast<double>(host[static_cast<size_t>(i * cols + j)]); }
-
-  void upload() { ok(f2i_buffer_write(context, buffer, 0, host.data(), bytes())); }
-  void download() {
-    host.resize(static_cast<size_t>(rows * cols));
-    ok(f2i_buffer_read(context, buffer, 0, host.data(), bytes()));
-    ok(f2i_sync(context, nullptr));
-  }
-};
-
-template <class T> constexpr f2i_dtype dtype_of = F2I_F32;
-template <> constexpr f2i_dtype dtype_of<double> = F2I_F64;
-template <> constexpr f2i_dtype dtype_of<int32_t> = F2I_I32;
-
-/// One op on matrices of T: made from closures, for each op is a few lines.
-template <class T> class OpProblem final : public Problem {
-public:
-  OpProblem(f2i_context *context, const Options &options) : context_(context), random_(options.seed) {}
-
-  void enqueue() override { call_(); }
-  double check() override { return check_(); }
-
-  Matrix<T> &input(int64_t rows, int64_t cols, double scale = 1, double shift = 0) {
-    Matrix<T> &m = output(rows, cols);
-    std::normal_distribution<double> normal;
-    m.host.resize(static_cast<size_t>(rows * cols));
-    for (T &value : m.host) value = static_cast<T>(shift + scale * normal(random_));
-    m.upload();
-    return m;
-  }
-  Matrix<T> &output(int64_t rows, int64_t cols) {
-    matrices_.push_back(std::make_unique<Matrix<T>>(context_, rows, cols, dtype_of<T>));
-    bytes += static_cast<double>(matrices_.back()->bytes());
-    return *matrices_.back();
-  }
-  Matrix<int32_t> &indices(int64_t rows, int64_t cols) {
-    indices_ = std::make_unique<Matrix<int32_t>>(context_, rows, cols, F2I_I32);
-    bytes += static_cast<double>(indices_->bytes());
-    return *indices_;
-  }
-
-  /// Args is the op's struct, set up once; fn its entry point.
-  template <class Args> void call(f2i_status (*fn)(f2i_context *, const Args *), const Args &args) {
-    call_ = [this, fn, args] { ok(fn(context_, &args)); };
-  }
-  void checked_by(std::function<double()> check) { check_ = std::move(check); }
-
-  int64_t below(int64_t limit) { return static_cast<int64_t>(random_() % static_cast<uint64_t>(limit)); }
-  f2i_context *context() const { return context_; }
-
-  /// The largest of error() over random entries of y, in units of rounding of a
-  /// sum of k terms whose magnitudes add up to `size`.
-  using Entry = std::function<void(int64_t i, int64_t j, double &value, double &size)>;
-  void compare_entries(Matrix<T> &y, double k, Entry entry) {
-    checked_by([this, &y, k, entry = std::move(entry)] {
-      y.download();
-      double worst = 0;
-      for (int s = 0; s < samples; ++s) {
-        const int64_t i = below(y.rows), j = below(y.cols);
-        double value = 0, size = 0;
-        entry(i, j, value, size);
-        worst = larger(worst, std::abs(y(i, j) - value) / (rounding(k) * std::max(size, 1e-300)));
-      }
-      return worst;
-    });
-  }
-
-  static double rounding(double k) { return static_cast<double>(std::numeric_limits<T>::epsilon()) * (4 + std::sqrt(k)); }
-  /// As std::max, but NaN stays.
-  static double larger(double a, double b) { return b <= a ? a : b; }
-
-private:
-  f2i_context *const context_;
-  std::mt19937_64 random_;
-  std::vector<std::unique_ptr<Matrix<T>>> matrices_;
-  std::unique_ptr<Matrix<int32_t>> indices_;
-  std::function<void()> call_;
-  std::function<double()> check_;
-};
 
 /// g g^T / k + I, whose factor exists.
 template <class T> void make_definite(Matrix<T> &a) {
@@ -140,8 +41,7 @@ template <class T> void make_lower(Matrix<T> &l) {
 template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Options &options) {
   auto owned = std::make_unique<OpProblem<T>>(context, options);
   OpProblem<T> &p = *owned;
-  const std::vector<int64_t> &s = options.shape;
-  const auto d = [&](size_t i) { return static_cast<double>(s[i]); };
+  const std::vector<int64_t> &s = p.shape;
   const std::string &op = options.op;
 
   if (op == "gemm") {
@@ -149,8 +49,8 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
     args.alpha = 1, args.a = a.view(), args.b = b.view(), args.y = y.view();
     p.call(f2i_gemm, args);
-    p.flops = 2 * d(0) * d(1) * d(2);
-    p.compare_entries(y, d(1), [&](int64_t i, int64_t j, double &value, double &size) {
+    p.flops = 2 * p.extent(0) * p.extent(1) * p.extent(2);
+    p.compare_entries(y, p.extent(1), [&](int64_t i, int64_t j, double &value, double &size) {
       for (int64_t k = 0; k < a.cols; ++k) value += a(i, k) * b(k, j), size += std::abs(a(i, k) * b(k, j));
     });
   } else if (op == "gram") {
@@ -158,8 +58,8 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     f2i_gram_args args = F2I_INIT(f2i_gram_args);
     args.alpha = 1, args.x = x.view(), args.y = y.view();
     p.call(f2i_gram, args);
-    p.flops = d(0) * (d(0) + 1) * d(1);
-    p.compare_entries(y, d(1), [&](int64_t i, int64_t j, double &value, double &size) {
+    p.flops = p.extent(0) * (p.extent(0) + 1) * p.extent(1);
+    p.compare_entries(y, p.extent(1), [&](int64_t i, int64_t j, double &value, double &size) {
       for (int64_t k = 0; k < x.cols; ++k) value += x(i, k) * x(j, k), size += std::abs(x(i, k) * x(j, k));
     });
   } else if (op == "cholesky_factor") {
@@ -168,7 +68,7 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     f2i_cholesky_factor_args args = F2I_INIT(f2i_cholesky_factor_args);
     args.shift = 0.5, args.a = a.view(), args.y = y.view();
     p.call(f2i_cholesky_factor, args);
-    p.flops = d(0) * d(0) * d(0) / 3;
+    p.flops = p.extent(0) * p.extent(0) * p.extent(0) / 3;
     p.checked_by([&] {
       y.download();
       double worst = 0;
@@ -176,7 +76,7 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
         const int64_t i = p.below(a.rows), j = p.below(i + 1);
         double value = 0, size = 0;
         for (int64_t k = 0; k <= j; ++k) value += y(i, k) * y(j, k), size += std::abs(y(i, k) * y(j, k));
-        worst = p.larger(worst, std::abs(value - a(i, j) - (i == j ? 0.5 : 0)) / (p.rounding(d(0)) * size));
+        worst = p.larger(worst, std::abs(value - a(i, j) - (i == j ? 0.5 : 0)) / (p.rounding(p.extent(0)) * size));
         if (j < i && y(j, i) != 0) worst = INFINITY;
       }
       return worst;
@@ -194,7 +94,7 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
       args.l = l.view(), args.b = b.view(), args.y = y.view();
       p.call(f2i_triangular_solve, args);
     }
-    p.flops = (both ? 2 : 1) * d(0) * d(0) * d(1);
+    p.flops = (both ? 2 : 1) * p.extent(0) * p.extent(0) * p.extent(1);
     p.checked_by([&, both] {
       y.download();
       const int64_t n = l.rows;
@@ -217,7 +117,7 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
         }
         for (int64_t i = 0; i < n; ++i) {
           worst = p.larger(worst, std::abs(v[static_cast<size_t>(i)] - b(i, c)) /
-                                      (p.rounding(d(0)) * size[static_cast<size_t>(i)]));
+                                      (p.rounding(p.extent(0)) * size[static_cast<size_t>(i)]));
         }
       }
       return worst;
@@ -242,10 +142,10 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
         for (int64_t i = 0; i < n; ++i) {
           double value = 0;
           for (int64_t c = 0; c < n; ++c) value += a(i, c) * q(c, j);
-          worst = p.larger(worst, std::abs(value - w(0, j) * q(i, j)) / (p.rounding(d(0)) * norm));
+          worst = p.larger(worst, std::abs(value - w(0, j) * q(i, j)) / (p.rounding(p.extent(0)) * norm));
           dot += q(i, j) * q(i, k);
         }
-        worst = p.larger(worst, std::abs(dot - (j == k ? 1 : 0)) / p.rounding(d(0)));
+        worst = p.larger(worst, std::abs(dot - (j == k ? 1 : 0)) / p.rounding(p.extent(0)));
       }
       return worst;
     });
@@ -254,7 +154,7 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     f2i_column_stats_args args = F2I_INIT(f2i_column_stats_args);
     args.x = x.view(), args.mean = mean.view(), args.std = std.view();
     p.call(f2i_column_stats, args);
-    p.flops = 4 * d(0) * d(1);
+    p.flops = 4 * p.extent(0) * p.extent(1);
     p.checked_by([&] {
       mean.download();
       std.download();
@@ -263,10 +163,10 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
         const int64_t j = p.below(x.cols);
         double sum = 0, squares = 0;
         for (int64_t i = 0; i < x.rows; ++i) sum += x(i, j);
-        const double m = sum / d(0);
+        const double m = sum / p.extent(0);
         for (int64_t i = 0; i < x.rows; ++i) squares += (x(i, j) - m) * (x(i, j) - m);
-        worst = p.larger(worst, std::abs(mean(0, j) - m) / (p.rounding(d(0)) * 5));
-        worst = p.larger(worst, std::abs(std(0, j) - std::sqrt(squares / d(0))) / (p.rounding(d(0)) * 5));
+        worst = p.larger(worst, std::abs(mean(0, j) - m) / (p.rounding(p.extent(0)) * 5));
+        worst = p.larger(worst, std::abs(std(0, j) - std::sqrt(squares / p.extent(0))) / (p.rounding(p.extent(0)) * 5));
       }
       return worst;
     });
@@ -276,7 +176,7 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     f2i_standardize_args args = F2I_INIT(f2i_standardize_args);
     args.x = x.view(), args.mean = mean.view(), args.std = std.view(), args.y = y.view();
     p.call(f2i_standardize, args);
-    p.flops = 2 * d(0) * d(1);
+    p.flops = 2 * p.extent(0) * p.extent(1);
     p.compare_entries(y, 1, [&](int64_t i, int64_t j, double &value, double &size) {
       value = (x(i, j) - mean(0, j)) / std(0, j);
       size = (std::abs(x(i, j)) + std::abs(mean(0, j))) / std(0, j);
@@ -286,10 +186,10 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     f2i_pearson_columns_args args = F2I_INIT(f2i_pearson_columns_args);
     args.a = a.view(), args.b = b.view(), args.y = y.view();
     p.call(f2i_pearson_columns, args);
-    p.flops = 10 * d(0) * d(1);
-    p.compare_entries(y, d(0), [&](int64_t, int64_t j, double &value, double &size) {
+    p.flops = 10 * p.extent(0) * p.extent(1);
+    p.compare_entries(y, p.extent(0), [&](int64_t, int64_t j, double &value, double &size) {
       double ma = 0, mb = 0, aa = 0, bb = 0, ab = 0;
-      for (int64_t i = 0; i < a.rows; ++i) ma += a(i, j) / d(0), mb += b(i, j) / d(0);
+      for (int64_t i = 0; i < a.rows; ++i) ma += a(i, j) / p.extent(0), mb += b(i, j) / p.extent(0);
       for (int64_t i = 0; i < a.rows; ++i) {
         aa += (a(i, j) - ma) * (a(i, j) - ma);
         bb += (b(i, j) - mb) * (b(i, j) - mb);
@@ -303,8 +203,8 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     f2i_cosine_matrix_args args = F2I_INIT(f2i_cosine_matrix_args);
     args.a = a.view(), args.b = b.view(), args.y = y.view();
     p.call(f2i_cosine_matrix, args);
-    p.flops = 2 * d(0) * d(1) * d(2);
-    p.compare_entries(y, d(2), [&](int64_t i, int64_t j, double &value, double &size) {
+    p.flops = 2 * p.extent(0) * p.extent(1) * p.extent(2);
+    p.compare_entries(y, p.extent(2), [&](int64_t i, int64_t j, double &value, double &size) {
       double aa = 0, bb = 0, ab = 0, sum = 0;
       for (int64_t k = 0; k < a.cols; ++k) {
         aa += a(i, k) * a(i, k), bb += b(j, k) * b(j, k), ab += a(i, k) * b(j, k);
@@ -338,7 +238,7 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     f2i_elementwise_args args = F2I_INIT(f2i_elementwise_args);
     args.kind = F2I_MUL, args.a = a.view(), args.b = b.view(), args.y = y.view();
     p.call(f2i_elementwise, args);
-    p.flops = d(0) * d(1);
+    p.flops = p.extent(0) * p.extent(1);
     p.compare_entries(y, 1, [&](int64_t i, int64_t j, double &value, double &size) {
       value = a(i, j) * b(i, j);
       size = std::abs(value);
@@ -371,7 +271,7 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
       return 0.0;
     });
   } else {
-    throw std::invalid_argument("unknown op " + op);
+    make_layer(p, op);
   }
   return owned;
 }
@@ -383,15 +283,26 @@ void ok(f2i_status status) {
 }
 
 const std::vector<OpHelp> &ops() {
-  static const std::vector<OpHelp> list = {
-      {"gemm", "MxKxN", "2048x2048x2048"},  {"gram", "ROWSxCOLS", "4096x4096"},
-      {"cholesky_factor", "N", "4096"},     {"cholesky_solve", "NxT", "2048x1024"},
-      {"triangular_solve", "NxT", "2048x1024"}, {"eigh", "N", "1000"},
-      {"column_stats", "ROWSxCOLS", "750x15724"}, {"standardize", "ROWSxCOLS", "750x15724"},
-      {"pearson_columns", "ROWSxCOLS", "750x15724"}, {"cosine_matrix", "NxMxD", "1000x1000x1664"},
-      {"top_k", "ROWSxCOLSxK", "1000x10000x10"}, {"elementwise", "ROWSxCOLS", "4096x4096"},
-      {"gather", "ROWSxCOLS", "4096x4096"}, {"cast", "ROWSxCOLS", "4096x4096"},
-  };
+  static const std::vector<OpHelp> list = [] {
+    std::vector<OpHelp> all = {
+        {"gemm", "MxKxN", "2048x2048x2048"},
+        {"gram", "ROWSxCOLS", "4096x4096"},
+        {"cholesky_factor", "N", "4096"},
+        {"cholesky_solve", "NxT", "2048x1024"},
+        {"triangular_solve", "NxT", "2048x1024"},
+        {"eigh", "N", "1000"},
+        {"column_stats", "ROWSxCOLS", "750x15724"},
+        {"standardize", "ROWSxCOLS", "750x15724"},
+        {"pearson_columns", "ROWSxCOLS", "750x15724"},
+        {"cosine_matrix", "NxMxD", "1000x1000x1664"},
+        {"top_k", "ROWSxCOLSxK", "1000x10000x10"},
+        {"elementwise", "ROWSxCOLS", "4096x4096"},
+        {"gather", "ROWSxCOLS", "4096x4096"},
+        {"cast", "ROWSxCOLS", "4096x4096"},
+    };
+    all.insert(all.end(), layer_ops().begin(), layer_ops().end());
+    return all;
+  }();
   return list;
 }
 
