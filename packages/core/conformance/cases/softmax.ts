@@ -23,6 +23,15 @@ const shiftedRows: Fill = (shape, random) => {
   return normal(0, 3)(shape, random).map((value, i) => value + 100 * (Math.floor(i / width) - 3));
 };
 
+/** The first half of each row is hidden, more than any block of it holds; of the second row all, of the third one is NaN. */
+const hiddenHalves: Fill = (shape, random) => {
+  const width = shape.at(-1)!;
+  return normal(0.5, 2)(shape, random).map((value, i) => {
+    if (i % width < width / 2 || Math.floor(i / width) === 1) return -Infinity;
+    return i === 3 * width - 7 ? NaN : value;
+  });
+};
+
 export default suite<SoftmaxAttributes>({
   op: softmaxSpec,
   check: probabilities,
@@ -33,12 +42,14 @@ export default suite<SoftmaxAttributes>({
     ...both('two values', [41, 2]),
     ...both('one value', [9, 1], normal(), { constant: 'a lone value has probability 1' }),
     ...both('long rows', [3, 2503]),
+    ...both('very long rows', [2, 8301], normal(0, 4)),
     ...both('many rows', [1031, 5]),
     ...both('rows far from 0', [7, 57], shiftedRows),
     ...both('ties', [9, 41], integers(-2, 2)),
     ...both('outliers', [9, 33], strewn(normal(), 60, 33, 7)),
     ...both('far apart', [5, 21], normal(0, 30)),
     ...both('values that are hidden', [9, 33], strewn(normal(), -Infinity, 4)),
+    ...both('rows that are hidden by halves', [5, 8301], hiddenHalves),
     ...both('NaN stays in its row', [9, 33], strewn(normal(), NaN, 100)),
     {
       name: 'a view 6x21',

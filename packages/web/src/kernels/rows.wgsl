@@ -1,41 +1,34 @@
-// Rows in chunks, one after the other: LANES invocations take a chunk, so that a workgroup has WIDTH / LANES of them.
-// Needs bits.wgsl.
-
-struct Params {
-  // Chunks of the window, see chunk_of; rows, for the entry points that put chunks together.
-  first: u32, count: u32, stride: u32,
-  // Values of a row: here, and in all.
-  cols: u32, all_cols: u32,
-  // Values of a chunk; chunks of a row: here, the first here, and in all.
-  chunk: u32, chunks: u32, first_chunk: u32, all_chunks: u32,
-  // First value in its window, elements between two rows; the number of the first row.
-  x: u32, ld: u32, row: u32,
-  // What an op adds.
-  option: u32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
+// Rows in chunks, one after the other: `lanes` invocations take a chunk, so that a workgroup has WIDTH / lanes of them.
+// Needs bits.wgsl, and these fields at the beginning of params:
+//   first, count, stride            chunks of the window, see chunk_of; rows, for entry points that merge chunks
+//   cols, all_cols                  values of a row: here, and in all
+//   chunk                           values of a chunk
+//   chunks, first_chunk, all_chunks chunks of a row: here, the first here, and in all
+//   x, y, ld                        first values in their windows, elements between two rows of both
+//   row                             the number of the first row
+//   lanes                           1, 8 or 64
 
 const WIDTH = 64u;
-/// 1, 8 or 64.
-override LANES: u32;
 
 struct Chunk {
-  // First value, and how many: none outside of the grid.
-  begin: u32, size: u32,
-  row: u32,
+  // First values in x and y, and how many: none outside of the grid.
+  x: u32, y: u32, size: u32,
+  // Its row, and the number of its first value there.
+  row: u32, col: u32,
   // Where its results go: chunks of a row are neighbours.
   place: u32,
 }
 
 fn chunk_of(t: u32, group: vec3u) -> Chunk {
-  let item = p.first + group.y * p.stride + group.x * (WIDTH / LANES) + t / LANES;
+  let item = p.first + group.y * p.stride + group.x * (WIDTH / p.lanes) + t / p.lanes;
   if (item >= p.first + p.count) { return Chunk(); }
   let row = item / p.chunks;
-  let chunk = item % p.chunks;
-  let begin = chunk * p.chunk;
+  let index = item % p.chunks;
+  let begin = index * p.chunk;
+  let at = row * p.ld + begin;
   let size = min(p.chunk, p.cols - begin);
-  let place = (p.row + row) * p.all_chunks + p.first_chunk + chunk;
-  return Chunk(p.x + row * p.ld + begin, size, p.row + row, place);
+  let place = (p.row + row) * p.all_chunks + p.first_chunk + index;
+  return Chunk(p.x + at, p.y + at, size, p.row + row, p.first_chunk * p.chunk + begin, place);
 }
 
 /// Values of a chunk of a row.
@@ -47,32 +40,31 @@ var<workgroup> of_lanes: array<u32, WIDTH>;
 
 /// The sum of a value of each lane, the same in all lanes of a chunk.
 fn sum_over_lanes(t: u32, value: f32) -> f32 {
-  if (LANES == 1u) { return value; }
+  if (p.lanes == 1u) { return value; }
   of_lanes[t] = bitcast<u32>(value);
   workgroupBarrier();
-  let begin = t - t % LANES;
+  let begin = t - t % p.lanes;
   var sum = 0.0;
-  for (var i = begin; i < begin + LANES; i++) { sum += bitcast<f32>(of_lanes[i]); }
+  for (var i = begin; i < begin + p.lanes; i++) { sum += bitcast<f32>(of_lanes[i]); }
   workgroupBarrier();
   return sum;
 }
 
 /// The largest key of all lanes.
 fn max_over_lanes(t: u32, key: u32) -> u32 {
-  if (LANES == 1u) { return key; }
+  if (p.lanes == 1u) { return key; }
   of_lanes[t] = key;
   workgroupBarrier();
-  let begin = t - t % LANES;
+  let begin = t - t % p.lanes;
   var largest = key;
-  for (var i = begin; i < begin + LANES; i++) { largest = max(largest, of_lanes[i]); }
+  for (var i = begin; i < begin + p.lanes; i++) { largest = max(largest, of_lanes[i]); }
   workgroupBarrier();
   return largest;
 }
 
 /// An integer in the order of the floats with these bits, above 0; the largest of all for NaN.
 fn key_of(bits: u32) -> u32 {
-  if (is_nan(bits)) { return 0xffffffffu; }
-  return select(bits | SIGN, ~bits, (bits & SIGN) != 0u);
+  return select(ordered(bits), 0xffffffffu, is_nan(bits));
 }
 
 /// The bits of such a key.
