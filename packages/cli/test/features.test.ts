@@ -147,7 +147,7 @@ describe('features', () => {
     const { stdout } = await ok(['evaluate', 'study', '--reconstructions', 'decoded']);
     expect(stdout).toMatch(/retrieval, image to brain +0\.\d+ .* 0\.033 /);
     expect(stdout).toMatch(/retrieval, brain to image +0\.\d+/);
-    expect(stdout).toMatch(/first of 30 candidates .* \d+ trials per second/);
+    expect(stdout).toMatch(/the most similar of 30 candidates .* \d+ trials per second/);
     expect(stdout).toContain('the pool holds all 30 stimuli instead of 300');
     expect(stdout).toMatch(/"fwd" or "image retrieval" \(image to brain\) 0\.\d+/);
     expect(stdout).not.toContain('pictures.png');

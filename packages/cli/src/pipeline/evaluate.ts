@@ -184,7 +184,7 @@ export function retrievalInWords({ retrieval, trials, stimuli }: Evaluation): st
   const published = ({ published: { mean, interval } }: RetrievalMetric) =>
     `${three(mean)} (${three(interval[0])} to ${three(interval[1])})`;
   return [
-    `retrieval: the right one among the ${k === 1 ? 'first' : `first ${k}`} of ${pool} candidates by cosine similarity, expected over all pools of ${stimuli} stimuli; ${Math.round(trials / seconds)} trials per second`,
+    `retrieval: how often the right one is ${k === 1 ? 'the most similar' : `among the ${k} most similar`} of ${pool} candidates (cosine), expected over all pools of ${stimuli} stimuli; ${Math.round(trials / seconds)} trials per second`,
     ...(note === undefined ? [] : [note]),
     `as MindEye prints it, over ${draws} random pools: "fwd" or "image retrieval" (image to brain) ${published(imageToBrain)}; "bwd" or "brain retrieval" (brain to image) ${published(brainToImage)}`,
   ];
