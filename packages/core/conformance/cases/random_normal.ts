@@ -41,6 +41,10 @@ export default suite<RandomNormalAttributes>({
     ...draw('an offset beyond 32 bits', [101], { offset: 2 ** 34 - 50 }),
     ...draw('an offset near the end', [101], { offset: 2 ** 53 - 102 }),
     ...draw('many', [57, 263], { seedLow: 7 }),
+    // The third word of the first block has 23 leading zeros or ones: the longest radius, and the logarithm nearest 0.
+    ...draw('the smallest u', [9], { offset: 4 * 9686639 }),
+    ...draw('the largest u', [9], { offset: 4 * 4732594 }),
+    ...draw('an angle next to a quarter turn', [9], { offset: 4 * 177508 }),
     ...draw('nothing', [0, 5]),
     bad('a seed that is too large', /a seed is out of range/, { seedLow: 2 ** 32 }),
     bad('a negative seed', /a seed is out of range/, { seedHigh: -1 }),
