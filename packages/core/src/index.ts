@@ -7,6 +7,7 @@ export * from './diffusion/index.ts';
 export * from './dtype.ts';
 export * from './error.ts';
 export * from './float64.ts';
+export * from './generators/index.ts';
 export { resizePicture } from './image/resize.ts';
 export { type BytePicture, type PillowFilter, resizePillow } from './image/resizePillow.ts';
 export * from './metrics/index.ts';
