@@ -3,7 +3,7 @@ import type { Program } from '../queue/program.ts';
 import { ACTIVATION_NUMBER, activateSource } from './activate.ts';
 import source from './activation.wgsl';
 import grid from './grid.wgsl';
-import { type Kernel, linearGrid, pieces, windowCapacity, windowOn } from './kernel.ts';
+import { dispatchCapacity, type Kernel, linearGrid, pieces, windowOn } from './kernel.ts';
 
 const program: Program = {
   name: 'activation',
@@ -11,15 +11,18 @@ const program: Program = {
   access: ['read', 'read_write'],
 };
 
+/** Of a value: mostly its exponential. */
+const FLOPS = 16;
+
 export const activation: Kernel<ActivationAttributes> = {
   programs: () => [program],
   encode({ inputs: [x], outputs: [y], attributes: { kind } }, encoder) {
-    for (const { start, size } of pieces(x!.rows * x!.cols, windowCapacity(encoder.limits))) {
+    for (const { start, size } of pieces(x!.rows * x!.cols, dispatchCapacity(encoder.limits, FLOPS))) {
       const wx = windowOn(x!, start, size);
       const wy = windowOn(y!, start, size);
       linearGrid(encoder.limits, size, 256, (first, count, stride, groups) => {
         const params = [first, count, stride, wx.base, wy.base, ACTIVATION_NUMBER[kind]];
-        encoder.dispatch(program, [wx, wy], params, groups, 16 * count);
+        encoder.dispatch(program, [wx, wy], params, groups, FLOPS * count);
       });
     }
   },

@@ -2,8 +2,8 @@
 
 struct Params {
   first: u32, count: u32, stride: u32,
-  // Columns of y here, and elements between two rows of x and of y.
-  cols: u32, x_ld: u32, y_ld: u32,
+  // Columns of y here, and elements between two rows of x.
+  cols: u32, ld: u32,
   value: u32, gate: u32, y: u32, kind: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -15,8 +15,6 @@ struct Params {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let item = item_of(id);
   if (is_outside(item)) { return; }
-  let row = item / p.cols;
-  let col = item % p.cols;
-  let from_ = row * p.x_ld + col;
-  y[p.y + row * p.y_ld + col] = values[p.value + from_] * activate(p.kind, gates[p.gate + from_]);
+  let from_ = (item / p.cols) * p.ld + item % p.cols;
+  y[p.y + item] = values[p.value + from_] * activate(p.kind, gates[p.gate + from_]);
 }

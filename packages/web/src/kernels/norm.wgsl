@@ -108,18 +108,18 @@ fn moments_of(chunk: Chunk, t: u32, divisor: f32) -> Moments {
   let size = f32(chunk.size);
   var sum = 0.0;
   for (var i = lane; i < chunk.size; i += p.lanes) { sum += value_at(chunk.x + i, divisor); }
-  let mean = sum_over_lanes(t, sum) / size;
-  var rest = 0.0;
-  var squares = 0.0;
+  let mean = sum_over_lanes(t, vec2f(sum, 0.0)).x / size;
+  // Of the deviations, the sum and that of the squares.
+  var sums = vec2f();
   for (var i = lane; i < chunk.size; i += p.lanes) {
     let d = value_at(chunk.x + i, divisor) - mean;
-    rest += d;
-    squares += d * d;
+    sums += vec2f(d, d * d);
   }
   // What the mean lacks by rounding is taken from both results.
-  rest = sum_over_lanes(t, rest);
-  squares = sum_over_lanes(t, squares) - rest * rest / size;
-  return Moments(mean + rest / size, select(squares, 0.0, squares < 0.0), divisor);
+  sums = sum_over_lanes(t, sums);
+  let rest = sums.x / size;
+  let squares = sums.y - rest * sums.x;
+  return Moments(mean + rest, select(squares, 0.0, squares < 0.0), divisor);
 }
 
 fn write(chunk: Chunk, t: u32, moments: Moments) {

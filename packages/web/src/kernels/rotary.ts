@@ -12,11 +12,11 @@ const program: Program = {
 
 export const rotary: Kernel<RotaryAttributes> = {
   programs: () => [program],
-  refuses([, cosines], _attributes, limits) {
+  refuses([x, cosines], _attributes, limits) {
     const capacity = windowCapacity(limits);
-    return sizeOf(cosines!.shape) <= capacity
+    return Math.max(x!.shape.at(-1)!, sizeOf(cosines!.shape)) <= capacity
       ? undefined
-      : `the table is longer than the device's bindings (${capacity} elements)`;
+      : `rows or the table are longer than the device's bindings (${capacity} elements)`;
   },
   encode({ inputs: [x, cosines, sines], outputs: [y], attributes: { positionAxis } }, encoder) {
     const { shape } = x!;
@@ -26,14 +26,13 @@ export const rotary: Kernel<RotaryAttributes> = {
     const pairs = cosines!.cols;
     const wcos = windowOn(cosines!, 0, positions * pairs);
     const wsin = windowOn(sines!, 0, positions * pairs);
-    // Pieces of a row do not part a pair.
-    const capacity = windowCapacity(encoder.limits) & ~1;
-    for (const { row, rows, col, cols } of rectangles(x!.rows, x!.cols, x!.cols, capacity)) {
-      const wx = windowOnPart(x!, row, rows, col, cols);
-      const wy = windowOnPart(y!, row, rows, col, cols);
+    const { cols } = x!;
+    for (const { row, rows } of rectangles(x!.rows, cols, cols, windowCapacity(encoder.limits))) {
+      const wx = windowOnPart(x!, row, rows, 0, cols);
+      const wy = windowOnPart(y!, row, rows, 0, cols);
       const bases = [wx.base, wy.base, wcos.base, wsin.base];
       linearGrid(encoder.limits, rows * cols, 256, (first, count, stride, groups) => {
-        const params = [first, count, stride, cols, ...bases, row, inner, positions, pairs, col];
+        const params = [first, count, stride, cols, ...bases, row, inner, positions, pairs];
         encoder.dispatch(program, [wx, wcos, wsin, wy], params, groups, 6 * count);
       });
     }

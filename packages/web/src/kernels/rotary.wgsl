@@ -6,8 +6,6 @@ struct Params {
   cols: u32, x: u32, y: u32, cosine: u32, sine: u32,
   // The first row here, rows of one position, positions, turned pairs of a row.
   row: u32, inner: u32, positions: u32, pairs: u32,
-  // The first column here: even.
-  col: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(1) @binding(0) var<storage, read> x: array<u32>;
@@ -19,7 +17,7 @@ struct Params {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let item = item_of(id);
   if (is_outside(item)) { return; }
-  let pair = (p.col + item % p.cols) / 2u;
+  let pair = (item % p.cols) / 2u;
   let own = x[p.x + item];
   if (pair >= p.pairs) {
     y[p.y + item] = own;

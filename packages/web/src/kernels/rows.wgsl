@@ -36,28 +36,28 @@ fn size_of_chunk(chunk: u32) -> u32 {
   return min(p.chunk, p.all_cols - chunk * p.chunk);
 }
 
-var<workgroup> of_lanes: array<u32, WIDTH>;
+var<workgroup> of_lanes: array<vec2u, WIDTH>;
 
-/// The sum of a value of each lane, the same in all lanes of a chunk.
-fn sum_over_lanes(t: u32, value: f32) -> f32 {
-  if (p.lanes == 1u) { return value; }
-  of_lanes[t] = bitcast<u32>(value);
+/// The sums of two values of each lane, the same in all lanes of a chunk.
+fn sum_over_lanes(t: u32, values: vec2f) -> vec2f {
+  if (p.lanes == 1u) { return values; }
+  of_lanes[t] = bitcast<vec2u>(values);
   workgroupBarrier();
   let begin = t - t % p.lanes;
-  var sum = 0.0;
-  for (var i = begin; i < begin + p.lanes; i++) { sum += bitcast<f32>(of_lanes[i]); }
+  var sums = vec2f();
+  for (var i = begin; i < begin + p.lanes; i++) { sums += bitcast<vec2f>(of_lanes[i]); }
   workgroupBarrier();
-  return sum;
+  return sums;
 }
 
 /// The largest key of all lanes.
 fn max_over_lanes(t: u32, key: u32) -> u32 {
   if (p.lanes == 1u) { return key; }
-  of_lanes[t] = key;
+  of_lanes[t].x = key;
   workgroupBarrier();
   let begin = t - t % p.lanes;
   var largest = key;
-  for (var i = begin; i < begin + p.lanes; i++) { largest = max(largest, of_lanes[i]); }
+  for (var i = begin; i < begin + p.lanes; i++) { largest = max(largest, of_lanes[i].x); }
   workgroupBarrier();
   return largest;
 }

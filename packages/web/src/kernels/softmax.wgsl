@@ -72,7 +72,7 @@ fn total_of(chunk: Chunk, t: u32) -> Total {
   let largest = bits_of(max_over_lanes(t, key));
   var sum = 0.0;
   for (var i = lane; i < chunk.size; i += p.lanes) { sum += share_of(x[chunk.x + i], largest); }
-  return Total(largest, sum_over_lanes(t, sum));
+  return Total(largest, sum_over_lanes(t, vec2f(sum, 0.0)).x);
 }
 
 /// exp(x - largest) by their bits: 0 for minus infinity, and where the largest is no number to compare with.
