@@ -44,16 +44,19 @@ async function sampled(golden: GoldenCase, backend: Backend, sampler: string, ti
     initial: await recorded(golden, 'in.noise_init'),
     steps: await recorded(golden, 'in.noise_steps'),
   };
+  const index = `mid.${sampler}.eval_index`;
+  const kept = golden.has(index) ? new Set((await golden.read(index)).data) : undefined;
   const seen: Promise<[input: Produced, estimate: Produced]>[] = [];
   const sample = await drawPrior(prior, brain, {
     timesteps,
     noise,
-    onStep: ({ input, estimate }) => seen.push(Promise.all([produced(input), produced(estimate)])),
+    onStep: ({ done, input, estimate }) => {
+      if (kept && !kept.has(done - 1)) return;
+      seen.push(Promise.all([produced(input), produced(estimate)]));
+    },
   });
   const scaled = mul(sample, 1 / hyperNumber(golden, 'image_embed_scale', 1));
-  const index = `mid.${sampler}.eval_index`;
-  const kept = golden.has(index) ? [...(await golden.read(index)).data] : [...seen.keys()];
-  const steps = await Promise.all(kept.map((i) => seen[i]!));
+  const steps = await Promise.all(seen);
   return new Map<string, Produced>([
     [`out.sample_${sampler}`, await produced(scaled)],
     [`mid.${sampler}.x_t`, stacked(steps.map(([input]) => input))],
