@@ -18,6 +18,15 @@ export function checkOptions(options: object, known: readonly string[]): void {
 
 /** Options of `predict` and of `reconstruct`. */
 export const PREDICT_OPTIONS = ['runs', 'signal'] as const;
-export const RECONSTRUCT_OPTIONS = [...PREDICT_OPTIONS, 'trials', 'seed'] as const;
+export const RECONSTRUCT_OPTIONS = [...PREDICT_OPTIONS, 'trials', 'repeats', 'seed', 'noise'] as const;
 /** Options of `loadDecoder` that mean the same everywhere. */
-export const LOAD_OPTIONS = ['signal', 'onProgress', 'backend', 'worker', 'workerTimeout'] as const;
+export const LOAD_OPTIONS = [
+  'signal',
+  'onProgress',
+  'stage',
+  'precision',
+  'subject',
+  'backend',
+  'worker',
+  'workerTimeout',
+] as const;

@@ -256,7 +256,7 @@ describe('what plain JavaScript may get wrong', () => {
     expect(await errorOf(decoder.reconstruct(betas, misspelt).next())).toMatchObject({
       code: 'INVALID_ARGUMENT',
       field: 'trails',
-      expected: 'runs, signal, trials, seed',
+      expected: 'runs, signal, trials, repeats, seed, noise',
     });
     expect(await errorOf(decoder.predict(betas, { trials: [1] } as object))).toMatchObject({
       field: 'trials',

@@ -30,6 +30,8 @@ import {
 
 /** One read() of the operating system gives at most 2 GiB. */
 const largestRead = 2 ** 30;
+/** Bytes that are hashed at once: their buffer is all that hashing needs. */
+const hashedBytes = 8 * 2 ** 20;
 
 /**
  * A file as a source. It is opened for each read, so that no handle can leak; a file that was changed or replaced
@@ -48,16 +50,19 @@ export async function fileSource(path: string, name = path): Promise<Source> {
     return { size: stats.size, key: `${stats.dev}:${stats.ino}:${stats.size}:${stats.mtimeMs}` };
   };
   const opened = await withHandle(path, name, identity);
+  const assertSame = async (handle: FileHandle) => {
+    if ((await identity(handle)).key === opened.key) return;
+    throw new F2iError('IO', 'the file was changed while it was being read', { file: name });
+  };
   const source: Source = {
     name,
     size: opened.size,
+    path,
     async read(offset, length, signal) {
       throwIfAborted(signal, `reading ${name}`);
       checkRange(source, offset, length);
       return withHandle(path, name, async (handle) => {
-        if ((await identity(handle)).key !== opened.key) {
-          throw new F2iError('IO', 'the file was changed while it was being read', { file: name });
-        }
+        await assertSame(handle);
         const bytes = allocateBytes(length, name);
         for (let at = 0; at < length; ) {
           const wanted = Math.min(largestRead, length - at);
@@ -67,6 +72,23 @@ export async function fileSource(path: string, name = path): Promise<Source> {
           throwIfAborted(signal, `reading ${name}`);
         }
         return bytes;
+      });
+    },
+    async digest(offset, length, signal) {
+      checkRange(source, offset, length);
+      return withHandle(path, name, async (handle) => {
+        await assertSame(handle);
+        const hash = createHash('sha256');
+        const bytes = allocateBytes(Math.min(hashedBytes, length), name);
+        for (let at = 0; at < length; ) {
+          throwIfAborted(signal, `reading ${name}`);
+          const wanted = Math.min(bytes.length, length - at);
+          const { bytesRead } = await handle.read(bytes, 0, wanted, offset + at);
+          if (bytesRead === 0) throw shortRead(name, offset, length, at);
+          hash.update(bytes.subarray(0, bytesRead));
+          at += bytesRead;
+        }
+        return hash.digest('hex');
       });
     },
   };

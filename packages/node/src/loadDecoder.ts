@@ -1,3 +1,4 @@
+import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import {
   type BundleFiles,
@@ -47,6 +48,7 @@ export async function loadDecoder(
 ): Promise<LoadedDecoder> {
   checkOptions(options, OPTIONS);
   const { signal, onProgress, backend, worker, workerTimeout, ...settings } = options;
+  const { stage, precision, subject, ...device } = settings;
   throwIfAborted(signal, 'loading');
   if (worker) {
     if (backend) throw bothGiven();
@@ -61,8 +63,22 @@ export async function loadDecoder(
       writeFile,
     });
   }
-  const openBackend = () => createBackend(settings);
-  return loadLocally(await folderOf(source), { signal, onProgress, backend, openBackend, writeFile });
+  return loadLocally(await folderOf(source), {
+    signal,
+    onProgress,
+    stage,
+    precision,
+    subject,
+    backend,
+    openBackend: () => createBackend(device),
+    memory: { available: availableMemory(), limit: device.memoryLimit },
+    writeFile,
+  });
+}
+
+/** Bytes that this process may still take; containers may give less than the machine has. */
+function availableMemory(): number {
+  return process.availableMemory?.() ?? freemem();
 }
 
 async function folderOf(source: DecoderSource): Promise<Folder> {

@@ -50,6 +50,7 @@ export async function loadDecoder(
 ): Promise<LoadedDecoder> {
   checkOptions(options, OPTIONS);
   const { signal, onProgress, backend, worker, workerTimeout, ...settings } = options;
+  const { stage, precision, subject, ...device } = settings;
   throwIfAborted(signal, 'loading');
   if (worker) {
     const kept = backend ? 'backend' : typeof settings.device === 'object' ? 'device' : settings.gpu && 'gpu';
@@ -60,8 +61,12 @@ export async function loadDecoder(
   return loadLocally(folderOf(source, signal), {
     signal,
     onProgress,
+    stage,
+    precision,
+    subject,
     backend,
-    openBackend: () => createBackend(settings),
+    openBackend: () => createBackend(device),
+    memory: { limit: device.memoryLimit },
   });
 }
 

@@ -1,8 +1,10 @@
 import type { Backend } from '../backend.ts';
 import { parseJson } from '../data/json.ts';
 import { decodeUtf8, type Folder, readAll } from '../data/source.ts';
+import type { ConvertedOptions } from '../decoders/converted.ts';
 import type { Decoder } from '../decoders/decoder.ts';
 import type { LoadProgress } from '../decoders/loaded.ts';
+import { MindEye2Decoder } from '../decoders/mindeye2/decoder.ts';
 import { RetinotopicDecoder } from '../decoders/retinotopic/decoder.ts';
 import { RidgeDecoder } from '../decoders/ridge/decoder.ts';
 import { F2iError } from '../error.ts';
@@ -23,9 +25,8 @@ import { bundleWeights } from './weights.ts';
 /** Far above any real one. */
 const MAXIMUM_MODEL_BYTES = 16 * 2 ** 20;
 
-export interface OpenBundleOptions {
+export interface OpenBundleOptions extends ConvertedOptions {
   backend: Backend;
-  signal?: AbortSignal | undefined;
 }
 
 /** A bundle whose bytes have been verified. */
@@ -42,6 +43,14 @@ const kinds: Record<string, (contents: BundleContents, file: string, backend: Ba
   ridge: (contents, file, backend) => RidgeDecoder.fromBundle(contents, file, backend),
 };
 
+/** The same of decoders out of converted checkpoints: their numbers go to the device by ranges. */
+const converted: Record<
+  string,
+  (weights: OpenedWeights, file: string, backend: Backend, options: ConvertedOptions) => Promise<Decoder>
+> = {
+  mindeye2: (...opened) => MindEye2Decoder.open(...opened),
+};
+
 /**
  * Opens a fitted decoder. All checksums are verified before anything is used; only the files of the bundle that it
  * lists are opened.
@@ -49,8 +58,48 @@ const kinds: Record<string, (contents: BundleContents, file: string, backend: Ba
  * @throws FORMAT for anything that is not a whole bundle of this version, naming file and field; IO for a file that
  *   is missing; UNSUPPORTED for a kind of decoder, or a version, that this reader does not know
  */
-export async function openBundle(folder: Folder, { backend, signal }: OpenBundleOptions): Promise<Decoder> {
-  return decoderOf(await readBundle(folder, signal), folder, backend);
+export async function openBundle(
+  folder: Folder,
+  { backend, ...options }: OpenBundleOptions,
+): Promise<Decoder> {
+  return (await openDecoder(folder, backend, options)).decoder;
+}
+
+/** A decoder, and the description of its bundle. */
+export interface OpenedDecoder {
+  readonly decoder: Decoder;
+  readonly model: BundleModel;
+  /** Bytes of numbers that `prepare` puts on the device; none where they are there. */
+  readonly pending: number;
+}
+
+/** Opens a decoder, whatever its kind: fitted here, or out of a checkpoint that was converted. */
+export async function openDecoder(
+  folder: Folder,
+  backend: Backend,
+  options: ConvertedOptions = {},
+): Promise<OpenedDecoder> {
+  const { signal, onProgress } = options;
+  const checked = await checkedModel(folder, signal);
+  const { model } = checked;
+  const create = Object.hasOwn(converted, model.kind) ? converted[model.kind] : undefined;
+  if (create) {
+    const opened = await weightsOf(checked, folder, { signal });
+    const decoder = await create(opened, `${folder.name}/${MODEL_FILE}`, backend, options);
+    return { decoder, model, pending: 0 };
+  }
+  refuseConverted(model, folder);
+  const given = (['stage', 'precision', 'subject'] as const).find((name) => options[name] !== undefined);
+  if (given) {
+    throw new F2iError('INVALID_ARGUMENT', 'an option for converted checkpoints alone', {
+      field: given,
+      expected: `nothing, for a decoder of kind ${model.kind}`,
+      found: `${options[given]}`,
+    });
+  }
+  const opened = await contentsOf(checked, folder, signal, onProgress);
+  const pending = opened.contents.tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
+  return { decoder: decoderOf(opened, folder, backend), model, pending };
 }
 
 /** A decoder out of a bundle that was read; checks what its kind asks of config and tensors. */
@@ -87,8 +136,17 @@ export async function readBundle(
   signal?: AbortSignal,
   onProgress?: (progress: LoadProgress) => void,
 ): Promise<OpenedBundle> {
-  const { model, ignored } = await checkedModel(folder, signal);
-  refuseConverted(model, folder);
+  const checked = await checkedModel(folder, signal);
+  refuseConverted(checked.model, folder);
+  return contentsOf(checked, folder, signal, onProgress);
+}
+
+async function contentsOf(
+  { model, ignored }: CheckedModel,
+  folder: Folder,
+  signal: AbortSignal | undefined,
+  onProgress: ((progress: LoadProgress) => void) | undefined,
+): Promise<OpenedBundle> {
   const { weights, complete } = await bundleWeights(folder, model, { signal, onProgress });
   const tensors: BundleTensor[] = [];
   for (const name of weights.entries.keys()) {
@@ -119,15 +177,25 @@ export async function openBundleWeights(
   folder: Folder,
   options: { signal?: AbortSignal | undefined; onProgress?: (progress: LoadProgress) => void } = {},
 ): Promise<OpenedWeights> {
-  const { model, ignored } = await checkedModel(folder, options.signal);
+  return weightsOf(await checkedModel(folder, options.signal), folder, options);
+}
+
+async function weightsOf(
+  { model, ignored }: CheckedModel,
+  folder: Folder,
+  options: Parameters<typeof openBundleWeights>[1] & object,
+): Promise<OpenedWeights> {
   return { model, warnings: newerVersion(model, ignored), ...(await bundleWeights(folder, model, options)) };
 }
 
 function refuseConverted({ kind }: BundleModel, folder: Folder): void {
-  if (!CONVERTED_KINDS.includes(kind) || Object.hasOwn(kinds, kind)) return;
+  if (!CONVERTED_KINDS.includes(kind)) return;
+  const use = Object.hasOwn(converted, kind)
+    ? 'which are read part by part'
+    : 'which this version cannot run yet';
   throw new F2iError(
     'UNSUPPORTED',
-    `the bundle holds converted weights of the model ${kind}, which this version cannot run yet; fmri2image inspect shows and verifies them`,
+    `the bundle holds converted weights of the model ${kind}, ${use}; fmri2image inspect shows and verifies them`,
     {
       file: `${folder.name}/${MODEL_FILE}`,
       field: 'kind',

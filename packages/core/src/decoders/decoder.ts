@@ -50,7 +50,8 @@ export interface ReconstructOptions extends PredictOptions {
   trials?: ArrayLike<number> | undefined;
   /**
    * Rows that are repeats of one stimulus, a list for each reconstruction, in this order: outputs (not responses) are
-   * averaged over them. Not together with `trials`; for decoders of published models.
+   * averaged over them. A row that stands twice counts twice: published evaluations take three of each picture, of two
+   * repeats [a, b, a]. Not together with `trials`; for decoders of published models.
    */
   repeats?: readonly (readonly number[])[] | undefined;
   /** For decoders that draw random numbers; ridge does not. */

@@ -1,4 +1,5 @@
 export * from './align/index.ts';
+export type { ConvertedOptions } from './converted.ts';
 export type {
   Decoder,
   DecoderOutput,
@@ -10,7 +11,15 @@ export type {
 export { outputSize } from './decoder.ts';
 export { type BundleFiles, checkFiles, type FileLike, filesFolder } from './files.ts';
 export { type LocalLoadOptions, loadLocally } from './load.ts';
-export type { LoadedDecoder, LoadOptions, LoadProgress } from './loaded.ts';
+export {
+  type LoadedDecoder,
+  type LoadOptions,
+  type LoadProgress,
+  PRECISIONS,
+  type Precision,
+} from './loaded.ts';
+export type { MemoryNeeded, MemoryThere } from './memory.ts';
+export * from './mindeye2/index.ts';
 export {
   type FileHandleLike,
   Picture,

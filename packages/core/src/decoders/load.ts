@@ -1,15 +1,16 @@
 import type { Backend, MemoryStats } from '../backend.ts';
-import { decoderOf, type OpenedBundle, readBundle } from '../bundle/open.ts';
+import { type OpenedBundle, openDecoder } from '../bundle/open.ts';
 import type { Folder } from '../data/source.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
 import { checkOptions, PREDICT_OPTIONS, RECONSTRUCT_OPTIONS } from '../options.ts';
 import { checkBetas, type Rows } from '../rows.ts';
 import { linkedSignal } from '../signal.ts';
+import type { ConvertedOptions } from './converted.ts';
 import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from './decoder.ts';
 import type { LoadedDecoder, LoadOptions, LoadProgress } from './loaded.ts';
 import type { WritePictureFile } from './picture.ts';
 
-export interface LocalLoadOptions extends Pick<LoadOptions, 'signal' | 'onProgress' | 'backend'> {
+export interface LocalLoadOptions extends ConvertedOptions, Pick<LoadOptions, 'backend'> {
   /** Opens the device, unless a backend is given. */
   openBackend: () => Promise<Backend>;
   /** What `image.writePng(path)` uses, where there are files. */
@@ -24,17 +25,18 @@ export interface LocalLoadOptions extends Pick<LoadOptions, 'signal' | 'onProgre
  *   the weights do not fit; CANCELLED
  */
 export async function loadLocally(folder: Folder, options: LocalLoadOptions): Promise<LoadedDecoder> {
-  const { signal, onProgress } = options;
+  const { openBackend, writeFile, backend: given, ...settings } = options;
+  const { signal } = settings;
   throwIfAborted(signal, `loading ${folder.name}`);
-  const backend = options.backend ?? (await options.openBackend());
-  const owned = options.backend === undefined;
+  const backend = given ?? (await openBackend());
+  const owned = given === undefined;
   let decoder: Decoder | undefined;
   try {
-    const opened = await readBundle(folder, signal, onProgress);
-    decoder = decoderOf(opened, folder, backend);
-    await upload(decoder, opened, owned, { signal, onProgress });
+    const { pending, model, ...opened } = await openDecoder(folder, backend, settings);
+    decoder = opened.decoder;
+    await upload(decoder, pending, owned, settings);
     throwIfAborted(signal, `loading ${folder.name}`);
-    return new LocalDecoder(decoder, opened.model, owned, options.writeFile);
+    return new LocalDecoder(decoder, model, owned, writeFile);
   } catch (error) {
     decoder?.dispose();
     if (owned) await backend.dispose();
@@ -45,12 +47,13 @@ export async function loadLocally(folder: Folder, options: LocalLoadOptions): Pr
 /** Weights go to the device now, not at the first trial: what does not fit is found out at once. */
 async function upload(
   decoder: Decoder,
-  { contents }: OpenedBundle,
+  total: number,
   owned: boolean,
   { signal, onProgress }: Pick<LoadOptions, 'signal' | 'onProgress'>,
 ): Promise<void> {
-  const total = contents.tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
-  const report = (done: number) => onProgress?.({ phase: 'upload', done, total } satisfies LoadProgress);
+  const report = (done: number) => {
+    if (total > 0) onProgress?.({ phase: 'upload', done, total } satisfies LoadProgress);
+  };
   report(0);
   await decoder.prepare?.({ signal });
   // Others may use a shared backend: their failures are theirs.

@@ -72,6 +72,8 @@ export interface LoadOptions {
    * autocast, emulated, not verified against a run on a GPU. For converted checkpoints.
    */
   precision?: Precision | undefined;
+  /** Number of the subject, from 0, where a published model was trained on several and has layers of each. */
+  subject?: number | undefined;
   /** A backend of the application, shared with it: not disposed with the decoder. Not together with `worker`. */
   backend?: Backend | undefined;
   /**

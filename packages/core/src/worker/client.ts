@@ -131,14 +131,16 @@ class RemoteDecoder implements LoadedDecoder {
   ): AsyncGenerator<Reconstruction, void, void> {
     this.#assertAlive();
     checkOptions(options, RECONSTRUCT_OPTIONS);
-    const { runs, trials, seed, signal } = options;
+    const { runs, trials, repeats, seed, noise, signal } = options;
     throwIfAborted(signal, 'reconstruction');
     const message = betasMessage(betas, runs);
     const request: Request = {
       type: 'reconstruct',
       betas: message,
       trials: trials && Array.from(trials),
+      repeats,
       seed,
+      noise,
     };
     const reader = new Reader(this.#connection, this.#id, request, [message.data.buffer as ArrayBuffer]);
     const cancel = () => reader.cancel(cancelled('reconstruction', signal));
@@ -178,9 +180,9 @@ class RemoteDecoder implements LoadedDecoder {
     if (this.#lost) throw this.#lost;
   }
 
-  #reconstructionOf({ trial, image, features }: ItemMessage): Reconstruction {
-    if (image) return { trial, image: new Picture(image.data, image.shape, image.range, this.#writeFile) };
-    return features ? { trial, features } : { trial };
+  #reconstructionOf({ image, ...rest }: ItemMessage): Reconstruction {
+    if (!image) return rest;
+    return { ...rest, image: new Picture(image.data, image.shape, image.range, this.#writeFile) };
   }
 }
 

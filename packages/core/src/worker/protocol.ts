@@ -1,6 +1,6 @@
 import type { BackendInfo, MemoryStats } from '../backend.ts';
 import type { BundleModel } from '../bundle/schema.ts';
-import type { DecoderOutput } from '../decoders/decoder.ts';
+import type { DecoderOutput, Features, ReconstructOptions } from '../decoders/decoder.ts';
 import type { LoadProgress } from '../decoders/loaded.ts';
 import type { ErrorMessage } from './errors.ts';
 
@@ -40,14 +40,13 @@ export type ToWorker =
       readonly settings: object;
     }
   | { readonly type: 'predict'; readonly request: Id; readonly decoder: Id; readonly betas: BetasMessage }
-  | {
+  | ({
       readonly type: 'reconstruct';
       readonly request: Id;
       readonly decoder: Id;
       readonly betas: BetasMessage;
       readonly trials: readonly number[] | undefined;
-      readonly seed: number | undefined;
-    }
+    } & Pick<ReconstructOptions, 'repeats' | 'seed' | 'noise'>)
   /** The reader has taken one item. */
   | { readonly type: 'more'; readonly request: Id }
   | { readonly type: 'stats'; readonly request: Id; readonly decoder: Id }
@@ -96,7 +95,9 @@ export interface DecoderMessage {
 export interface ItemMessage {
   readonly trial: number;
   readonly image?: { data: Float32Array; shape: readonly number[]; range: readonly [number, number] };
-  readonly features?: { data: Float32Array; shape: readonly number[] };
+  readonly trials?: readonly number[];
+  readonly features?: Features;
+  readonly beside?: Readonly<Record<string, Features>>;
 }
 
 export type StatsMessage = MemoryStats;

@@ -1,5 +1,5 @@
 import type { Folder } from '../data/source.ts';
-import type { Reconstruction } from '../decoders/decoder.ts';
+import type { Features, Reconstruction } from '../decoders/decoder.ts';
 import type { LoadedDecoder, LoadProgress } from '../decoders/loaded.ts';
 import { F2iError } from '../error.ts';
 import { errorFromMessage, errorToMessage } from './errors.ts';
@@ -222,13 +222,13 @@ class Server {
   }
 
   async #reconstruct(message: Message<'reconstruct'>, running: Running): Promise<undefined> {
-    const { request, betas, trials, seed } = message;
+    const { request, betas, trials, repeats, seed, noise } = message;
     const { runs, ...rows } = betas;
     const { signal } = running.controller;
-    const options = { runs, trials, seed, signal };
+    const options = { runs, trials, repeats, seed, noise, signal };
     for await (const reconstruction of this.#decoder(message.decoder).reconstruct(rows, options)) {
       const item = itemOf(reconstruction);
-      this.#post({ type: 'item', request, item }, buffersOf((item.image ?? item.features)?.data));
+      this.#post({ type: 'item', request, item }, buffersOf(...arraysOf(item)));
       running.credit--;
       while (running.credit <= 0 && !signal.aborted) {
         await new Promise<void>((resolve) => {
@@ -283,15 +283,31 @@ class Server {
   }
 }
 
-function itemOf({ trial, image, features }: Reconstruction): ItemMessage {
-  if (image) {
-    const { data, height, width, channels, range } = image;
-    return { trial, image: { data: ownBuffer(data), shape: [height, width, channels], range } };
-  }
-  return features ? { trial, features: { ...features, data: ownBuffer(features.data) } } : { trial };
+function itemOf({ trial, trials, image, features, beside }: Reconstruction): ItemMessage {
+  const own = ({ data, shape }: Features): Features => ({ data: ownBuffer(data), shape });
+  return {
+    trial,
+    ...(trials && { trials }),
+    ...(image && {
+      image: {
+        data: ownBuffer(image.data),
+        shape: [image.height, image.width, image.channels],
+        range: image.range,
+      },
+    }),
+    ...(features && { features: own(features) }),
+    ...(beside && {
+      beside: Object.fromEntries(Object.entries(beside).map(([name, each]) => [name, own(each)])),
+    }),
+  };
 }
 
+const arraysOf = ({ image, features, beside }: ItemMessage): unknown[] =>
+  [image, features, ...Object.values(beside ?? {})].map((output) => output?.data);
+
 /** Handed over instead of copied: what was made for this answer. */
-function buffersOf(value: unknown): ArrayBuffer[] {
-  return value instanceof Float32Array && ownBuffer(value) === value ? [value.buffer as ArrayBuffer] : [];
+function buffersOf(...values: readonly unknown[]): ArrayBuffer[] {
+  return values.flatMap((value) =>
+    value instanceof Float32Array && ownBuffer(value) === value ? [value.buffer as ArrayBuffer] : [],
+  );
 }

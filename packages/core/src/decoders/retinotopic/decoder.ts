@@ -7,6 +7,7 @@ import { betaExtents, chosenTrials } from '../checks.ts';
 import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from '../decoder.ts';
 import { outputSize } from '../decoder.ts';
 import { Picture } from '../picture.ts';
+import { refuseRepeats } from '../repeats.ts';
 import { modelFromBundle, modelToBundle } from './bundle.ts';
 import { responsesOf } from './choose.ts';
 import type { HrfCurve, ReceptiveFields, RetinotopicMaps } from './fields.ts';
@@ -119,6 +120,7 @@ export class RetinotopicDecoder implements Decoder, RetinotopicMaps {
     options: ReconstructOptions = {},
   ): AsyncGenerator<Reconstruction, void, void> {
     const blocks = this.#blocks(betas, options);
+    refuseRepeats(this.kind, options);
     const trials = chosenTrials(options.trials, betas.shape[0]!);
     const { shape, range } = this.output;
     const size = outputSize(this.output);

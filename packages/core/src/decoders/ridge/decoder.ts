@@ -10,6 +10,7 @@ import { betaExtents, chosenTrials } from '../checks.ts';
 import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from '../decoder.ts';
 import { outputSize } from '../decoder.ts';
 import { Picture } from '../picture.ts';
+import { refuseRepeats } from '../repeats.ts';
 import { modelFromBundle, modelToBundle } from './bundle.ts';
 import {
   type FitContext,
@@ -125,6 +126,7 @@ export class RidgeDecoder implements Decoder {
     options: ReconstructOptions = {},
   ): AsyncGenerator<Reconstruction, void, void> {
     const design = this.#design(betas, options);
+    refuseRepeats(this.kind, options);
     const trials = chosenTrials(options.trials, design.shape[0]!);
     const { output } = this;
     const size = outputSize(output);
