@@ -43,7 +43,7 @@ export const adaptiveMaxPool1d: Kernel<AdaptiveMaxPool1dAttributes> = {
       for (const values of pieces(size, Math.floor(most))) {
         const first = start + values.start;
         const wx = windowOnPart(x!, rows.start, rows.size, first, values.size);
-        const bound = [first, values.size, wx.base, x!.ld, wranges.base, wy.base, y!.ld];
+        const bound = [first, values.size, wx.base, x!.ld, wranges.base, wy.base];
         const params = [windows.size, ...bound, Number(values.start > 0)];
         linearGrid(limits, rows.size * windows.size, 64, (first, count, stride, groups) => {
           const cost = COST * rows.size * values.size;
@@ -69,7 +69,7 @@ function valuesUnder(row: Row, { start, size }: Piece): Piece {
   return { start: first, size: rangeOf(row, start + size - 1)[1] - first };
 }
 
-/** A part of the result. */
+/** A part of the result: whole rows, or some windows of one. */
 interface Part {
   readonly rows: Piece;
   readonly windows: Piece;

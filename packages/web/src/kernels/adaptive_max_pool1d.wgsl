@@ -6,7 +6,7 @@ struct Params {
   cols: u32,
   // Values of a row that are bound, from `start` on.
   start: u32, length: u32,
-  x: u32, ld: u32, ranges: u32, y: u32, ldy: u32,
+  x: u32, ld: u32, ranges: u32, y: u32,
   // What a window holds so far stands in y.
   accumulate: u32,
 }
@@ -21,11 +21,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (is_outside(item)) { return; }
   let row = item / p.cols;
   let col = item % p.cols;
-  let at = p.y + row * p.ldy + col;
   let begin = max(ranges[p.ranges + 2u * col], p.start) - p.start;
   let end = min(ranges[p.ranges + 2u * col + 1u] - p.start, p.length);
   var largest = SIGN | INFINITY;
-  if (p.accumulate != 0u) { largest = y[at]; }
+  if (p.accumulate != 0u) { largest = y[p.y + item]; }
   for (var i = begin; i < end; i++) { largest = larger(largest, x[p.x + row * p.ld + i]); }
-  y[at] = largest;
+  y[p.y + item] = largest;
 }

@@ -35,19 +35,19 @@ struct Params {
 /// Partial sums over about this many taps are added up first: the rounding error grows with their length, not the sum's.
 const FOLD = 128u;
 
-/// Where the kernel's first tap lies for each of four pixels. Rows and columns before the picture wrap around, and so
-/// are beyond its end as well.
+/// Where the kernel's first tap lies for each of four pixels; those beyond the last are read as the last one, and never
+/// stored. Rows and columns before the picture wrap around, and so are beyond its end as well.
 struct Corners { row: vec4u, col: vec4u, at: vec4u }
 
 fn corners_of(pixel: u32, group: u32) -> Corners {
   var corners: Corners;
   for (var i = 0u; i < 4u; i++) {
-    let picture = (pixel + i) / (p.rows * p.cols);
-    let place = (pixel + i) % (p.rows * p.cols);
+    let each = min(pixel + i, p.pixels - 1u);
+    let picture = each / (p.rows * p.cols);
+    let place = each % (p.rows * p.cols);
     let row = place / p.cols * p.stride - p.top;
     let col = place % p.cols * p.stride - p.left;
-    // Beyond the last pixel all taps are outside.
-    corners.row[i] = select(0x80000000u, row, pixel + i < p.pixels);
+    corners.row[i] = row;
     corners.col[i] = col;
     corners.at[i] = p.x + picture * p.x_picture + group * p.x_group + row * p.width + col;
   }
@@ -61,7 +61,7 @@ fn under(corners: Corners, channel: u32, row: u32, col: u32) -> vec4f {
   return select(vec4f(), vec4f(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
 }
 
-/// First elements of the kernels of four outputs. Those beyond the last are read as the last one, and never stored.
+/// First elements of the kernels of four outputs, those beyond the last as above.
 fn kernels_of(output: u32, group: u32) -> vec4u {
   let outputs = min(vec4u(output, output + 1u, output + 2u, output + 3u), vec4u(p.outputs - 1u));
   return p.w + group * p.w_group + outputs * p.w_output;

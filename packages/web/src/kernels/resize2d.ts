@@ -84,7 +84,7 @@ function encodePass(encoder: Encoder, x: Matrix, y: Matrix, pass: Pass): void {
         [wx, wfirsts, wweights, wy],
         [
           ...[start, here, stride, along.size, box.inner.size, count, position],
-          ...[wx.base, from * inner, wy.base, to * inner, inner, wfirsts.base, wweights.base],
+          ...[wx.base, from * inner, inner, wy.base, wfirsts.base, wweights.base],
         ],
         groups,
         2 * here * count,
@@ -93,7 +93,7 @@ function encodePass(encoder: Encoder, x: Matrix, y: Matrix, pass: Pass): void {
   }
 }
 
-/** A part of the result of a pass. */
+/** A part of the result of a pass, without gaps: a later axis is whole, or an earlier one has one entry. */
 type Box = Readonly<Record<'outer' | 'along' | 'inner', Piece>>;
 
 /** Elements from the first to the last that a box takes: taps begin further on from one position to the next. */

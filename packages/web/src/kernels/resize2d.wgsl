@@ -8,10 +8,10 @@ struct Params {
   taps: u32,
   // Position of the first bound value of x on the axis.
   position: u32,
-  // First element in its window; elements between outer positions; elements between positions on the axis.
+  // First element in its window; elements between outer positions, and between positions on the axis.
   x: u32, x_outer: u32,
-  y: u32, y_outer: u32,
   step: u32,
+  y: u32,
   firsts: u32, weights: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -35,5 +35,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let value = select(0u, x[from_ + tap * p.step], (weight & MAGNITUDE) != 0u);
     sum += bitcast<f32>(weight) * bitcast<f32>(value);
   }
-  y[p.y + outer * p.y_outer + i * p.step + inner] = sum;
+  y[p.y + item] = sum;
 }
