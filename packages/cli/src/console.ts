@@ -7,8 +7,11 @@ export interface Console {
   result(value: unknown): void;
   /** Something the user should know. */
   warn(line: string): void;
-  /** A transient line, on a terminal alone. `share` (0..1) adds a percentage and the time that is left. */
-  progress(what: string, share?: number): void;
+  /**
+   * A transient line, on a terminal alone. `share` (0..1) adds a percentage and the time that is left; `detail` follows
+   * them.
+   */
+  progress(what: string, share?: number, detail?: string): void;
 }
 
 export function createConsole(options: { json?: boolean | undefined; quiet?: boolean | undefined }): Console {
@@ -17,6 +20,7 @@ export function createConsole(options: { json?: boolean | undefined; quiet?: boo
   let shown = false;
   let task = '';
   let started = 0;
+  let first = 0;
   const clear = () => {
     if (shown) process.stderr.write('\r\x1b[K');
     shown = false;
@@ -35,16 +39,18 @@ export function createConsole(options: { json?: boolean | undefined; quiet?: boo
       clear();
       process.stderr.write(`${printable(line)}\n`);
     },
-    progress(what, share) {
+    progress(what, share, detail) {
       if (!live) return;
-      if (what !== task) [task, started] = [what, performance.now()];
+      if (what !== task) [task, started, first] = [what, performance.now(), share ?? 0];
       let line = what;
       if (share !== undefined) {
         line += ` ${Math.round(100 * share)} %`;
         const elapsed = (performance.now() - started) / 1e3;
-        if (share > 0.02 && share < 1 && elapsed > 2)
-          line += `, ${clock((elapsed * (1 - share)) / share)} left`;
+        // What was there at the beginning took no time of this run.
+        if (share - first > 0.02 && share < 1 && elapsed > 2)
+          line += `, ${clock((elapsed * (1 - share)) / (share - first))} left`;
       }
+      if (detail) line += ` (${detail})`;
       process.stderr.write(`\r\x1b[K${line}`);
       shown = true;
     },

@@ -9,6 +9,10 @@ const KINDS = {
     'reconstructions.json',
     'reconstructions.npy',
     'mean-training-picture.npy',
+    'tokens.npy',
+    'retrieval.npy',
+    'latent.npy',
+    'prior.npy',
     'pictures',
     'pictures.png',
     'receptive-fields.tsv',
@@ -27,6 +31,7 @@ const KINDS = {
     'README',
     /^sub-[a-z0-9]+(\.html)?$/i,
   ],
+  'simulated NSD layout': ['wds', /^betas_all_subj\d+_fp32_renorm\.hdf5$/],
   'simulated study': ['study.json', 'voxels.npy', 'pictures.npy', 'trials.tsv'],
 } as const satisfies Record<string, readonly [string, ...(string | RegExp)[]]>;
 export type OutputKind = keyof typeof KINDS;

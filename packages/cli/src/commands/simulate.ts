@@ -7,8 +7,10 @@ import {
   type WriteFile,
 } from '@fmri2image/core';
 import { writeFolderAtomic } from '@fmri2image/node';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Context, withContext } from '../context.ts';
+import { simulateNsd } from '../nsd/simulate.ts';
+import { writeNsdLayout } from '../nsd/write.ts';
 import { type DeviceOptions, positiveNumber, seedNumber, wholeNumber, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 
@@ -21,6 +23,7 @@ interface Options extends DeviceOptions {
   repeats: number;
   size: number;
   noise: number;
+  layout: 'study' | 'mindeye';
   force?: boolean;
 }
 
@@ -45,8 +48,20 @@ export function simulateCommand(program: Command): void {
       positiveNumber,
       demo.noise,
     )
+    .addOption(
+      new Option(
+        '--layout <name>',
+        'a study of time series, or betas and trials in the files that MindEye2 published of NSD',
+      )
+        .choices(['study', 'mindeye'])
+        .default('study'),
+    )
     .option('-f, --force', 'replace an existing folder');
-  withDevice(command).action((options: Options) => withContext(options, (context) => run(options, context)));
+  withDevice(command).action((options: Options) =>
+    withContext(options, (context) =>
+      options.layout === 'mindeye' ? runNsdLayout(options, context) : run(options, context),
+    ),
+  );
 }
 
 async function run(options: Options, { backend, console, signal }: Context): Promise<void> {
@@ -74,6 +89,27 @@ async function run(options: Options, { backend, console, signal }: Context): Pro
     `simulated study in ${options.output}: ${simulation.runs.length} runs, ${volumes} volumes of ${settings.voxels} voxels`,
   );
   console.print(`next: npx fmri2image fit ${options.output} -o ${options.output}-ridge`);
+}
+
+/** Betas of one simulated person in the files that MindEye2 published of NSD, for trying `verify` and `reconstruct`. */
+async function runNsdLayout(options: Options, { backend, console, signal }: Context): Promise<void> {
+  const output = await prepareOutput({
+    path: options.output,
+    kind: 'simulated NSD layout',
+    force: options.force,
+  });
+  console.progress('simulate');
+  const { betas, trials, sessionTrials } = await simulateNsd(options, backend, signal);
+  await writeFolderAtomic(options.output, (write) => writeNsdLayout(1, betas, trials, write, sessionTrials), {
+    ...output,
+    signal,
+    onRepair: console.warn,
+  });
+  const test = trials.filter(({ split }) => split === 'new_test').length;
+  console.result({ output: options.output, trials: trials.length, testTrials: test, voxels: options.voxels });
+  console.print(
+    `simulated betas in ${options.output}: ${trials.length} trials of ${options.voxels} voxels, ${test} of them for testing; not a real person, not NSD`,
+  );
 }
 
 /** The study that a lab would have, as files. Nothing that only the simulator knows is among them. */

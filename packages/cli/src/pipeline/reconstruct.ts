@@ -31,7 +31,8 @@ export async function reconstructTrials(
   return { items, values: { data, shape: [trials.length, ...decoder.output.shape] } };
 }
 
-function describeTrial(study: Study, index: number): Omit<ResultItem, 'seen'> {
+/** What a trial of a study was. */
+export function describeTrial(study: Study, index: number): Omit<ResultItem, 'seen'> {
   const { stimulus, run } = study.trials[index]!;
   const stimulusName = stimulus === undefined ? undefined : study.stimuli?.names[stimulus];
   return { trials: [index], stimulus, stimulusName, run };

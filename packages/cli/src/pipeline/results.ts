@@ -4,6 +4,7 @@ import {
   encodeNpy,
   F2iError,
   type Folder,
+  type Json,
   type NdArray,
   Picture,
   parseJson,
@@ -23,6 +24,7 @@ import { type FoldJson, type FoldRecord, foldSchema, foldToJson } from './folds.
 import { FIELDS_FILE, fieldsTable, readFieldsTable } from './receptiveFields.ts';
 import { sheetOf } from './sheet.ts';
 import { SEEN, type Seen } from './training.ts';
+import type { OutputFile } from './workFolder.ts';
 
 /** What a folder of reconstructions holds in memory. */
 export interface Results {
@@ -38,6 +40,10 @@ export interface Results {
   readonly terms?: Terms | undefined;
   /** The decoders that made them; absent in folders of version 0.1.0. */
   readonly folds?: readonly FoldRecord[] | undefined;
+  /** Of a model with several outputs: their files, the main one (`values`) first. */
+  readonly outputs?: readonly OutputFile[] | undefined;
+  /** Stage, repeats, seed and the like of a model that has them. */
+  readonly run?: Readonly<Record<string, Json>> | undefined;
 }
 
 export interface ResultItem {
@@ -98,6 +104,11 @@ const schema = z.strictObject({
     })
     .optional(),
   folds: z.array(foldSchema).optional(),
+  outputs: z
+    .array(z.strictObject({ name: z.string(), file: z.string(), shape: z.array(z.int().positive()) }))
+    .min(1)
+    .optional(),
+  run: z.record(z.string(), z.json()).optional(),
   /** Whether mean-training-picture.npy is there. */
   meanPicture: z.boolean().default(true),
   items: z.array(
@@ -121,7 +132,7 @@ const SMALLEST_SIDE = 128;
  * and what each item is.
  */
 export async function writeResults(results: Results, write: WriteFile, study: Study): Promise<void> {
-  const { items, values, meanPicture, kind, provenance, terms, folds } = results;
+  const { items, values, meanPicture, kind, folds } = results;
   const size = values.data.length / items.length;
   const files: (string | undefined)[] = [];
   for (const [i, item] of items.entries()) {
@@ -138,18 +149,29 @@ export async function writeResults(results: Results, write: WriteFile, study: St
   if (sheet) await write('pictures.png', sheet.toPng());
   await write('reconstructions.npy', encodeNpy(array(values)));
   if (meanPicture) await write('mean-training-picture.npy', encodeNpy(array(meanPicture)));
+  const fields = folds && fieldsTable(folds);
+  if (fields !== undefined) await write(FIELDS_FILE, fields);
+  await writeIndex(results, files, write);
+}
+
+/** Describes reconstructions whose arrays lie in files of their own (`outputs`). */
+export async function writeIndex(
+  { items, meanPicture, kind, provenance, terms, folds, outputs, run }: Omit<Results, 'values'>,
+  files: readonly (string | undefined)[],
+  write: WriteFile,
+): Promise<void> {
   const index = {
     format: FORMAT,
     version: 1,
     kind,
     provenance,
     terms,
+    outputs,
+    run,
     meanPicture: meanPicture !== undefined,
     items: items.map((item, i) => ({ ...item, file: files[i] })),
     folds: folds?.map(foldToJson),
   };
-  const fields = folds && fieldsTable(folds);
-  if (fields !== undefined) await write(FIELDS_FILE, fields);
   await write('reconstructions.json', `${JSON.stringify(index, undefined, 2)}\n`);
 }
 
@@ -192,13 +214,13 @@ export async function readResults(folder: Folder, signal: AbortSignal): Promise<
   const json = parseJson(await readText(source, signal), source.name);
   const parsed = schema.safeParse(json);
   if (!parsed.success) throw schemaError(json, parsed.error.issues, schema, source.name);
-  const { items, kind, provenance, terms } = parsed.data;
+  const { items, kind, provenance, terms, outputs, run } = parsed.data;
   const read = async (name: string) => {
     const file = await folder.open(name);
     const values = await readArray(file, { signal });
     return { data: toFloat32(values, { file: file.name }), shape: values.shape, name: file.name };
   };
-  const values = await read('reconstructions.npy');
+  const values = await read(outputs?.[0]?.file ?? 'reconstructions.npy');
   const meanPicture = parsed.data.meanPicture ? await read('mean-training-picture.npy') : undefined;
   if (values.shape[0] !== items.length) {
     throw new F2iError('FORMAT', 'one row for each item of reconstructions.json', {
@@ -214,6 +236,8 @@ export async function readResults(folder: Folder, signal: AbortSignal): Promise<
     kind,
     provenance,
     terms,
+    outputs,
+    run,
     folds: await readFolds(folder, parsed.data.folds, signal),
   };
 }

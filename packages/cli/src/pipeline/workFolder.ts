@@ -41,7 +41,7 @@ export class WorkFolder {
   readonly path: string;
   readonly #state: State;
   readonly #files = new Map<string, Awaited<ReturnType<typeof open>>>();
-  #flushed = performance.now();
+  #flushed = Number.NEGATIVE_INFINITY;
   #done: number;
 
   private constructor(path: string, state: State) {
@@ -53,6 +53,7 @@ export class WorkFolder {
   /**
    * @param output the folder that the run will write
    * @param count reconstructions of the run
+   * @param step reconstructions that are made together: a run goes on at a multiple of them, as if it had never stopped
    * @param restart throw away what an unfinished run left
    * @throws USAGE where the folder belongs to another run, or another process works in it
    */
@@ -60,7 +61,7 @@ export class WorkFolder {
     output: string,
     identity: RunIdentity,
     count: number,
-    { restart = false }: { restart?: boolean | undefined } = {},
+    { restart = false, step = 1 }: { restart?: boolean | undefined; step?: number | undefined } = {},
   ): Promise<WorkFolder> {
     const path = join(dirname(resolve(output)), `.${basename(resolve(output))}.unfinished`);
     return guarded(path, async () => {
@@ -79,7 +80,7 @@ export class WorkFolder {
           outputs: [],
         };
         const folder = new WorkFolder(path, state);
-        await folder.#takeUp();
+        await folder.#takeUp(step);
         return folder;
       } catch (error) {
         await rm(join(path, LOCK), { force: true });
@@ -159,8 +160,8 @@ export class WorkFolder {
     await this.#writeState();
   }
 
-  /** Cuts the files behind the last row that all of them hold, and opens them for more. */
-  async #takeUp(): Promise<void> {
+  /** Cuts the files behind the last rows that all of them hold, and opens them for more. */
+  async #takeUp(step: number): Promise<void> {
     const { count, outputs } = this.#state;
     const extents = await Promise.all(
       outputs.map(async ({ file, shape }) => {
@@ -170,7 +171,8 @@ export class WorkFolder {
         return { header, row, rows: Math.floor((size - header) / row) };
       }),
     );
-    this.#done = Math.max(0, Math.min(this.#state.done, ...extents.map(({ rows }) => rows)));
+    const whole = Math.max(0, Math.min(this.#state.done, ...extents.map(({ rows }) => rows)));
+    this.#done = whole === count ? count : whole - (whole % step);
     for (const [i, { name, file, shape }] of outputs.entries()) {
       const path = join(this.path, file);
       const { header, row } = extents[i]!;

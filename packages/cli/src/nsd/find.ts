@@ -1,0 +1,45 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { F2iError } from '@fmri2image/core';
+import { usage } from '../options.ts';
+import { NSD_FILES } from './layout.ts';
+
+const BETAS = /^betas_all_subj0*(\d+)_fp32_renorm\.hdf5$/;
+
+/** Where a subject's files lie. */
+export interface NsdPlace {
+  readonly folder: string;
+  readonly subject: number;
+}
+
+/**
+ * The subject that a path means: its file of betas, or a folder that holds one such file.
+ *
+ * @returns undefined for a path that is neither
+ * @throws USAGE for a folder with betas of several subjects
+ */
+export async function findNsdSubject(path: string): Promise<NsdPlace | undefined> {
+  const isFolder = await stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) {
+    const named = BETAS.exec(basename(path));
+    return named ? { folder: dirname(path), subject: Number(named[1]) } : undefined;
+  }
+  const names = (await readdir(path)).filter((name) => BETAS.test(name)).sort();
+  if (names.length > 1) {
+    throw usage(`${path} holds betas of several subjects; name one of ${names.join(', ')}`);
+  }
+  return names[0] === undefined ? undefined : { folder: path, subject: Number(BETAS.exec(names[0])![1]) };
+}
+
+/** As `findNsdSubject`; a path that is neither is an error that says what is looked for. */
+export async function nsdSubjectAt(path: string): Promise<NsdPlace> {
+  const found = await findNsdSubject(path);
+  if (found) return found;
+  throw new F2iError('IO', 'no betas of NSD as MindEye2 published them', {
+    file: path,
+    expected: `${NSD_FILES.betas(1)}, or a folder that holds it (huggingface.co/datasets/pscotti/mindeyev2)`,
+  });
+}
