@@ -1,4 +1,13 @@
-export { type LoadNetworkOptions, loadNetwork, type NetworkChoice, networkBytes } from './loadNetwork.ts';
+export {
+  type LoadNetworkOptions,
+  type LoadNetworkOptions,
+  loadNetwork,
+  loadNetwork,
+  type NetworkChoice,
+  type NetworkChoice,
+  networkBytes,
+  networkBytes,
+} from './loadNetwork.ts';
 export { ARITHMETICS, type Arithmetic, type Network, ResidentNetwork } from './network.ts';
 export {
   type BucketOptions,
