@@ -1,11 +1,7 @@
 export {
   type LoadNetworkOptions,
-  type LoadNetworkOptions,
-  loadNetwork,
   loadNetwork,
   type NetworkChoice,
-  type NetworkChoice,
-  networkBytes,
   networkBytes,
 } from './loadNetwork.ts';
 export { ARITHMETICS, type Arithmetic, type Network, ResidentNetwork } from './network.ts';
