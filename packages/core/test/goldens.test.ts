@@ -223,6 +223,8 @@ describe('goldens', () => {
         'kernel_cosine_matrix',
         'kernel_linear',
         'kernel_pearson_columns',
+        'metrics_features',
+        'metrics_pairs',
         'metrics_resize',
         'ridge_n_lt_p',
       ]),
