@@ -7,6 +7,7 @@ import {
   preparationOf,
   prepareStudy,
   readBundle,
+  readModel,
   type Study,
 } from '@fmri2image/core';
 import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
@@ -14,6 +15,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, usage, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
+import { isConverted } from '../pipeline/converted.ts';
 import { meanTarget } from '../pipeline/fit.ts';
 import { foldRecord } from '../pipeline/folds.ts';
 import { averageRepeats, reconstructTrials } from '../pipeline/reconstruct.ts';
@@ -22,8 +24,10 @@ import { hasSplits, selectTrials } from '../pipeline/select.ts';
 import { checkRepetitionTime, otherVoxels, seenBy, trainedTrials } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
 import { termsOf } from '../terms.ts';
+import { type ConvertedFlags, refuseConvertedFlags, withConverted } from './convertedOptions.ts';
+import { reconstructConverted } from './reconstructConverted.ts';
 
-interface Options extends DeviceOptions {
+export interface ReconstructFlags extends DeviceOptions, ConvertedFlags {
   data?: string;
   output: string;
   runs?: string[];
@@ -37,12 +41,15 @@ interface Options extends DeviceOptions {
 export function reconstructCommand(program: Command): void {
   const command = program
     .command('reconstruct')
-    .summary('reconstruct pictures from responses with a fitted decoder')
+    .summary('reconstruct pictures or features from responses with a decoder')
     .description(
-      'Reconstructs the study’s test trials: those of split "test", or all where the study states no splits. Writes PNGs, all values as npy, and reconstructions.json, which says what each is and how it was made.',
+      'Reconstructs the study’s test trials: those of split "test", or all where the study states no splits. Writes PNGs, all values as npy, and reconstructions.json, which says what each is and how it was made. A bundle of a published model (fmri2image convert) gives features: tokens, latents, samples of its prior; its long runs can be stopped, or killed, and go on when the same command is given again.',
     )
-    .argument('<bundle>', 'a fitted decoder')
-    .argument('<study>', 'a study.json, or the folder that holds one')
+    .argument('<bundle>', 'a fitted decoder, or the converted weights of a published model')
+    .argument(
+      '<study>',
+      'a study.json, or the folder that holds one; betas_all_subj0N_fp32_renorm.hdf5 of NSD',
+    )
     .option('--data <folder>', 'folder of the paths that begin with "data:"')
     .requiredOption('-o, --output <folder>', 'the folder to write')
     .option('--runs <names>', 'trials of these runs alone, separated by commas', textList)
@@ -51,8 +58,16 @@ export function reconstructCommand(program: Command): void {
     .option('--average', 'average the repeats of a stimulus')
     .option('--allow-other-voxels', 'take voxels that the decoder was not fitted on, if they are as many')
     .option('-f, --force', 'replace an existing folder');
-  withDevice(command).action((bundle: string, study: string, options: Options) =>
-    withContext(options, (context) => reconstruct(bundle, study, options, context)),
+  withConverted(command);
+  withDevice(command).action((bundle: string, study: string, options: ReconstructFlags) =>
+    withContext(options, async (context) => {
+      await refuseSwapped(bundle, study);
+      const folder = await nodeFolder(bundle, { onRepair: context.console.warn });
+      const { kind } = await readModel(folder, context.signal);
+      if (isConverted(kind)) return reconstructConverted(bundle, study, options, context, chooseTrials);
+      refuseConvertedFlags(kind, options);
+      return reconstruct(bundle, study, options, context);
+    }),
   );
 }
 
@@ -76,9 +91,13 @@ async function refuseSwapped(bundle: string, study: string): Promise<void> {
   throw usage(`the bundle comes first, then the study: fmri2image reconstruct ${study} ${bundle}`);
 }
 
-async function reconstruct(bundle: string, path: string, options: Options, context: Context): Promise<void> {
+async function reconstruct(
+  bundle: string,
+  path: string,
+  options: ReconstructFlags,
+  context: Context,
+): Promise<void> {
   const { console, signal, backend } = context;
-  await refuseSwapped(bundle, path);
   const output = await prepareOutput({
     path: options.output,
     kind: 'folder of reconstructions',
@@ -149,7 +168,7 @@ function meanOf({ tensors, output, report }: BundleContents, study: Study): Resu
   return training && training.length > 0 ? meanTarget(study, training) : undefined;
 }
 
-function chooseTrials(study: Parameters<typeof selectTrials>[0], options: Options): number[] {
+function chooseTrials(study: Study, options: ReconstructFlags): number[] {
   if (options.trials) {
     const count = study.trials.length;
     const bad = options.trials.find((trial) => trial >= count);
