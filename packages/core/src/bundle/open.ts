@@ -1,10 +1,12 @@
 import type { Backend } from '../backend.ts';
 import { parseJson } from '../data/json.ts';
 import { decodeUtf8, type Folder, readAll } from '../data/source.ts';
+import { openClipConverter } from '../decoders/clipConverter.ts';
 import type { ConvertedOptions } from '../decoders/converted.ts';
 import type { Decoder } from '../decoders/decoder.ts';
 import type { LoadProgress } from '../decoders/loaded.ts';
-import { MindEye2Decoder } from '../decoders/mindeye2/decoder.ts';
+import { openMindEye1, openMindEye1LowLevel } from '../decoders/mindeye1/decoder.ts';
+import { openMindEye2 } from '../decoders/mindeye2/decoder.ts';
 import { RetinotopicDecoder } from '../decoders/retinotopic/decoder.ts';
 import { RidgeDecoder } from '../decoders/ridge/decoder.ts';
 import { F2iError } from '../error.ts';
@@ -48,7 +50,10 @@ const converted: Record<
   string,
   (weights: OpenedWeights, file: string, backend: Backend, options: ConvertedOptions) => Promise<Decoder>
 > = {
-  mindeye2: (...opened) => MindEye2Decoder.open(...opened),
+  'clip-converter': openClipConverter,
+  mindeye1: openMindEye1,
+  'mindeye1-low-level': openMindEye1LowLevel,
+  mindeye2: openMindEye2,
 };
 
 /**

@@ -1,4 +1,5 @@
 export * from './align/index.ts';
+export { convertClipTokens, openClipConverter } from './clipConverter.ts';
 export type { ConvertedOptions } from './converted.ts';
 export type {
   Decoder,
@@ -19,6 +20,7 @@ export {
   type Precision,
 } from './loaded.ts';
 export type { MemoryNeeded, MemoryThere } from './memory.ts';
+export * from './mindeye1/index.ts';
 export * from './mindeye2/index.ts';
 export {
   type FileHandleLike,

@@ -314,6 +314,34 @@ export class Prior implements Disposable {
   }
 }
 
+/** Stems of the ops that an evaluation and a sampler run. */
+export const PRIOR_OPS = [
+  'linear',
+  'layer_norm',
+  'attention',
+  'rotary',
+  'relative_position_bias',
+  'gated_activation',
+  'elementwise',
+  'concat',
+  'slice',
+  'gather',
+  'random_normal',
+] as const;
+
+/**
+ * Numbers that sampling one item takes beside the weights, from above: biases of all pairs of tokens, the widest layer, some
+ * copies of the tokens.
+ *
+ * @param extents of a model with a prior (`clip`, `tokens`, `heads`, `inner`)
+ */
+export function priorActivations(extents: ReadonlyMap<string, number>): number {
+  const of = (symbol: string) => extents.get(symbol) ?? 0;
+  const [tokens, dim] = [of('tokens'), of('clip')];
+  const all = 2 * tokens + 1;
+  return 2 * of('heads') * all * (all + 1) + all * (3 * of('inner') + 12 * dim) + 8 * tokens * dim;
+}
+
 const BIAS_TABLE = 'causal_transformer.rel_pos_bias.relative_attention_bias.weight';
 const layerName = (layer: number) => `causal_transformer.layers.${layer}`;
 

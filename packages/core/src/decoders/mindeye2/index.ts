@@ -1,2 +1,2 @@
-export { MindEye2Decoder } from './decoder.ts';
+export { openMindEye2 } from './decoder.ts';
 export { MINDEYE2_STAGES, type MindEye2Stage } from './stages.ts';

@@ -1,9 +1,11 @@
+import { priorActivations } from '../../diffusion/prior.ts';
 import { F2iError } from '../../error.ts';
 import { networkBytes } from '../../nn/loadNetwork.ts';
 import type { MatchedWeights } from '../../weights/match.ts';
 import type { WeightType } from '../../weights/round.ts';
 import type { ModelSizes } from '../../weights/schema.ts';
 import type { DecoderOutput } from '../decoder.ts';
+import { chosenStage } from '../loadConverted.ts';
 import type { MemoryNeeded } from '../memory.ts';
 
 /**
@@ -58,19 +60,8 @@ export function sizesOf({ extents, counts, groups }: ModelSizes, subject: number
 
 /** @throws INVALID_ARGUMENT for a stage that there is not; UNSUPPORTED for one that the checkpoint has no weights of */
 export function checkStage(stage: string | undefined, sizes: MindEye2Sizes, file: string): MindEye2Stage {
-  const known = MINDEYE2_STAGES.find((each) => each === (stage ?? 'tokens'));
-  if (!known) {
-    const expected = MINDEYE2_STAGES.join(', ');
-    throw new F2iError('INVALID_ARGUMENT', 'no such stage', { field: 'stage', expected, found: `${stage}` });
-  }
-  const has = { tokens: true, blurry: sizes.hasBlurry, prior: sizes.hasPrior };
-  if (has[known]) return known;
-  throw new F2iError('UNSUPPORTED', 'the checkpoint was trained without this part', {
-    file,
-    field: 'stage',
-    expected: MINDEYE2_STAGES.filter((each) => has[each]).join(', '),
-    found: known,
-  });
+  const there = { tokens: true, blurry: sizes.hasBlurry, prior: sizes.hasPrior };
+  return chosenStage(stage, MINDEYE2_STAGES, file, (each) => there[each]);
 }
 
 const TOKENS = /^backbone\.(backbone_linear|clip_proj)\./;
@@ -107,13 +98,6 @@ export function memoryNeeded(
     positions * (voxels + hidden * (positions === 1 ? 3 : 4 + 6 * sizes.blocks)) +
     (stage === 'blurry' ? 0 : 8 * values) +
     (stage !== 'tokens' && hasBlurry ? 40 * (extents.get('top') ?? 0) * 28 * 28 : 0);
-  const all = 2 * tokens + 1;
-  const heads = extents.get('heads') ?? 0;
-  const inner = extents.get('inner') ?? 0;
-  // The prior samples one item at a time: biases of all pairs of tokens, the widest layer, some ten copies of the tokens.
-  const prior =
-    stage === 'prior' && hasPrior
-      ? 2 * heads * all * (all + 1) + all * (3 * inner + 12 * dim) + 8 * values
-      : 0;
+  const prior = stage === 'prior' && hasPrior ? priorActivations(extents) : 0;
   return { weights, activations: 4 * (ROWS_AT_ONCE * row + prior) };
 }

@@ -1,0 +1,1 @@
+export { MINDEYE1_STAGES, type MindEye1Stage, openMindEye1, openMindEye1LowLevel } from './decoder.ts';
