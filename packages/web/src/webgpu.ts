@@ -21,7 +21,7 @@ import { type DeviceOptions, type OpenedDevice, openDevice } from './device.ts';
 import { kernels } from './kernels/index.ts';
 import type { Dispatch, Encoder, Kernel, KernelCall, KernelOperand, Matrix } from './kernels/kernel.ts';
 import { type KernelLimits, limitsOf } from './limits.ts';
-import { type Command, GpuStorage, OpRun } from './queue/commands.ts';
+import { type Binding, type Command, GpuStorage, OpRun } from './queue/commands.ts';
 import { BufferPool, type PooledBuffer } from './queue/pool.ts';
 import { Queue } from './queue/queue.ts';
 
@@ -187,6 +187,7 @@ export class WebGpuBackend extends Backend {
           this.#queue.copy(op, from.buffer, from.offset * bytes, to.buffer, to.offset * bytes, length);
       },
       dispatch: (program, bindings, params, groups, cost) => {
+        checkLimits(this.#limits, program.name, bindings, groups);
         this.#queue.push({ kind: 'dispatch', op, program, bindings, params, groups, cost });
       },
       series: (windows, make) => {
@@ -197,6 +198,7 @@ export class WebGpuBackend extends Backend {
           dispatches: dispatchesOf(
             op,
             make(() => op.progress),
+            this.#limits,
           ),
         });
       },
@@ -255,11 +257,32 @@ export class WebGpuBackend extends Backend {
   }
 }
 
-function* dispatchesOf(op: OpRun, made: Iterator<Dispatch>): Generator<Command & { kind: 'dispatch' }> {
+function* dispatchesOf(
+  op: OpRun,
+  made: Iterator<Dispatch>,
+  limits: KernelLimits,
+): Generator<Command & { kind: 'dispatch' }> {
   for (let next = made.next(); !next.done; next = made.next()) {
     const { windows: bindings, ...rest } = next.value;
+    checkLimits(limits, rest.program.name, bindings, rest.groups);
     yield { kind: 'dispatch', op, bindings, ...rest };
   }
+}
+
+/** A kernel must keep to the limits, be they lower than the device's. */
+function checkLimits(
+  { maxBindingBytes, maxWorkgroups }: KernelLimits,
+  name: string,
+  bindings: readonly Binding[],
+  groups: readonly number[],
+): void {
+  const [bytes, most] = [Math.max(...bindings.map(({ size }) => size)), Math.max(...groups)];
+  if (bytes <= maxBindingBytes && most <= maxWorkgroups) return;
+  throw new F2iError('INTERNAL', `${name} exceeds the device's limits`, {
+    backend: 'webgpu',
+    expected: `bindings of ${maxBindingBytes} bytes and ${maxWorkgroups} workgroups a dimension at most`,
+    found: `${bytes} bytes, ${most} workgroups`,
+  });
 }
 
 /** Ends the recording of an op for whose intermediate results there is no room. */
