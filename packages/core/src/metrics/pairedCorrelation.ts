@@ -35,7 +35,8 @@ export function pairedCorrelation(a: Rows, b: Rows, chosen?: ArrayLike<boolean |
 }
 
 function placesOf(chosen: ArrayLike<boolean | number> | undefined, d: number): Int32Array {
-  const all = Int32Array.from({ length: d }, (_, j) => j);
+  const all = new Int32Array(d);
+  for (let j = 0; j < d; j++) all[j] = j;
   if (!chosen) return all;
   const places = all.filter((j) => chosen[j]);
   if (chosen.length === d && places.length > 0) return places;
@@ -52,7 +53,8 @@ function correlation(a: Rows['data'], b: Rows['data'], places: Int32Array, start
   let [flatA, flatB] = [true, true];
   const [firstA, firstB] = [a[start + places[0]!]!, b[start + places[0]!]!];
   for (const j of places) {
-    const [x, y] = [a[start + j]!, b[start + j]!];
+    const x = a[start + j]!;
+    const y = b[start + j]!;
     meanA += x;
     meanB += y;
     flatA &&= x === firstA;

@@ -1,5 +1,5 @@
 import type { Backend } from '../../backend.ts';
-import { fromNumbers, toNumbers } from '../../convert.ts';
+import { fromNumbers } from '../../convert.ts';
 import { pacer } from '../../data/pause.ts';
 import { F2iError } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
@@ -114,7 +114,7 @@ export async function enlarged(
       signal,
     }),
   ]);
-  return { data: toNumbers(resized, dtype), channels, height: height!, width: width! };
+  return { data: new Float64Array(resized), channels, height: height!, width: width! };
 }
 
 export function grey({ data, channels, height, width }: Planes): Plane {
