@@ -195,12 +195,9 @@ async function weightsOf(
 
 function refuseConverted({ kind }: BundleModel, folder: Folder): void {
   if (!CONVERTED_KINDS.includes(kind)) return;
-  const use = Object.hasOwn(converted, kind)
-    ? 'which are read part by part'
-    : 'which this version cannot run yet';
   throw new F2iError(
     'UNSUPPORTED',
-    `the bundle holds converted weights of the model ${kind}, ${use}; fmri2image inspect shows and verifies them`,
+    `the bundle holds converted weights of the model ${kind}, which are read part by part; fmri2image inspect shows and verifies them`,
     {
       file: `${folder.name}/${MODEL_FILE}`,
       field: 'kind',
