@@ -14,6 +14,7 @@ import { modelsCommand } from './commands/models.ts';
 import { reconstructCommand } from './commands/reconstruct.ts';
 import { reportCommand } from './commands/report.ts';
 import { simulateCommand } from './commands/simulate.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { EXIT, report } from './exit.ts';
 
 async function main(): Promise<number> {
@@ -36,6 +37,7 @@ async function main(): Promise<number> {
     exportCommand,
     convertCommand,
     modelsCommand,
+    verifyCommand,
     doctorCommand,
     benchCommand,
   ]) {

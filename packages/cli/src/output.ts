@@ -13,6 +13,7 @@ const KINDS = {
     'retrieval.npy',
     'latent.npy',
     'prior.npy',
+    'verification.json',
     'pictures',
     'pictures.png',
     'receptive-fields.tsv',

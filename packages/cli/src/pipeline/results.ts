@@ -208,20 +208,26 @@ export function enlarged(
   return new Picture(data, shape, picture.range);
 }
 
-/** Reads such a folder back, for evaluation. */
-export async function readResults(folder: Folder, signal: AbortSignal): Promise<Results> {
+/** What such a folder says of itself, without its arrays. */
+export async function readIndex(folder: Folder, signal: AbortSignal): Promise<z.infer<typeof schema>> {
   const source = await folder.open('reconstructions.json');
   const json = parseJson(await readText(source, signal), source.name);
   const parsed = schema.safeParse(json);
-  if (!parsed.success) throw schemaError(json, parsed.error.issues, schema, source.name);
-  const { items, kind, provenance, terms, outputs, run } = parsed.data;
+  if (parsed.success) return parsed.data;
+  throw schemaError(json, parsed.error.issues, schema, source.name);
+}
+
+/** Reads such a folder back, for evaluation. */
+export async function readResults(folder: Folder, signal: AbortSignal): Promise<Results> {
+  const index = await readIndex(folder, signal);
+  const { items, kind, provenance, terms, outputs, run } = index;
   const read = async (name: string) => {
     const file = await folder.open(name);
     const values = await readArray(file, { signal });
     return { data: toFloat32(values, { file: file.name }), shape: values.shape, name: file.name };
   };
   const values = await read(outputs?.[0]?.file ?? 'reconstructions.npy');
-  const meanPicture = parsed.data.meanPicture ? await read('mean-training-picture.npy') : undefined;
+  const meanPicture = index.meanPicture ? await read('mean-training-picture.npy') : undefined;
   if (values.shape[0] !== items.length) {
     throw new F2iError('FORMAT', 'one row for each item of reconstructions.json', {
       file: values.name,
@@ -238,7 +244,7 @@ export async function readResults(folder: Folder, signal: AbortSignal): Promise<
     terms,
     outputs,
     run,
-    folds: await readFolds(folder, parsed.data.folds, signal),
+    folds: await readFolds(folder, index.folds, signal),
   };
 }
 

@@ -1,0 +1,88 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodeHdf5, encodeNpy, type NdArray, readNpy } from '@fmri2image/core';
+import { fileSource } from '@fmri2image/node';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { targetRows } from '../src/pipeline/verify.ts';
+import { run, temporaryFolder } from './run.ts';
+import { writeSmallModel } from './smallModel.ts';
+
+const folder = temporaryFolder();
+const at = (path: string) => join(folder, path);
+const verify = (...args: string[]) => run(['verify', 'mindeye2', '--nsd', at('nsd'), ...args]);
+
+beforeAll(async () => {
+  await writeSmallModel(at('bundle'));
+  const sizes = ['--voxels', '12', '--train-pictures', '20', '--test-pictures', '8', '--size', '16'];
+  expect((await run(['simulate', '--layout', 'mindeye', '-o', at('nsd'), ...sizes])).code).toBe(0);
+}, 120_000);
+
+/** The embeddings that verify wrote, each row replaced by the one `shift` rows on. */
+async function embeddings(shift: number): Promise<NdArray> {
+  const { shape, data } = await readNpy(await fileSource(at('features/retrieval.npy')));
+  const rotated = new Float32Array(data.length);
+  for (let i = 0; i < 8; i++) {
+    rotated.set((data as Float32Array).subarray(i * 24, i * 24 + 24), ((i + shift) % 8) * 24);
+  }
+  return { dtype: 'f32', shape, data: rotated };
+}
+
+describe('verify', { timeout: 120_000 }, () => {
+  it('prints counts beside those published, and says what is missing', async () => {
+    const { code, stdout, stderr } = await verify('--bundle', at('bundle'), '-o', at('features'));
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/subj01 +found +published/);
+    expect(stdout).toMatch(/voxels +12 +15724 +differs/);
+    expect(stdout).toMatch(/test trials +24 +3000 +differs/);
+    expect(stdout).toMatch(/image retrieval +n\/a +1\.000 +0\.988 +0\.790/);
+    expect(stdout).toMatch(
+      /image retrieval, brain retrieval: needs embeddings of the test pictures \(--targets\)/,
+    );
+    expect(stdout).toMatch(/SSIM.*: needs pictures/);
+    expect(stdout).toMatch(/this project has not verified any result on NSD/);
+    const stored = JSON.parse(readFileSync(at('features/verification.json'), 'utf8'));
+    expect(stored).toMatchObject({ subject: 'subj01', images: 8, counts: expect.any(Array) });
+    expect(stored.comparisons).toHaveLength(10);
+  });
+
+  it('scores retrieval in both directions where targets are given', async () => {
+    writeFileSync(at('own.npy'), encodeNpy(await embeddings(0)));
+    writeFileSync(at('other.hdf5'), await encodeHdf5({ tokens: { array: await embeddings(1) } }));
+    const of = async (targets: string) => {
+      const made = await verify('--reconstructions', at('features'), '--targets', at(targets), '--json');
+      expect(made.stderr).toBe('');
+      return JSON.parse(made.stdout);
+    };
+    const own = await of('own.npy');
+    expect(own.retrieval).toMatchObject({ trials: 8, pool: 8, chance: 0.125, draws: 30 });
+    expect(own.comparisons[0]).toMatchObject({ name: 'image retrieval', measured: 1, average: 0.988 });
+    expect(own.comparisons[1]).toMatchObject({ name: 'brain retrieval', measured: 1, average: 0.983 });
+    const other = await of('other.hdf5');
+    expect(other.comparisons[0].measured).toBe(0);
+    expect(other.comparisons[0].asPublished.mean).toBe(0);
+  });
+
+  it('refuses targets that are not of these pictures, and options that do not go together', async () => {
+    writeFileSync(at('few.npy'), encodeNpy({ dtype: 'f32', shape: [5, 3, 8], data: new Float32Array(120) }));
+    const few = await verify('--reconstructions', at('features'), '--targets', at('few.npy'));
+    expect(few.code).toBe(1);
+    expect(few.stderr).toMatch(/few\.npy: not a row for each picture; expected 8 rows.*found 5/);
+    const both = await verify('--reconstructions', at('features'), '--bundle', at('bundle'));
+    expect(both.code).toBe(2);
+    expect(both.stderr).toMatch(/give --bundle \(and --output\), or --reconstructions/);
+    const targets = { name: 't', rows: 73_000, shape: [3, 8], read: never, close: never };
+    const items = [5, 70_000].map((stimulus) => ({
+      trials: [0],
+      stimulus,
+      run: '1',
+      seen: 'unknown' as const,
+    }));
+    expect(targetRows(targets, items)).toEqual([5, 70_000]);
+    expect(targetRows({ ...targets, rows: 2 }, items)).toEqual([0, 1]);
+  });
+});
+
+function never(): never {
+  throw new Error('not called');
+}
