@@ -23,7 +23,7 @@ const shiftedRows: Fill = (shape, random) => {
   return normal(0, 3)(shape, random).map((value, i) => value + 100 * (Math.floor(i / width) - 3));
 };
 
-/** The first half of each row is hidden, more than any block of it holds; of the second row all, of the third one is NaN. */
+/** The first half of each row is hidden, whole blocks of it; all of the second row is; one value of the third is NaN. */
 const hiddenHalves: Fill = (shape, random) => {
   const width = shape.at(-1)!;
   return normal(0.5, 2)(shape, random).map((value, i) => {
