@@ -321,10 +321,35 @@ TEST(shapes_and_types_of_every_op) {
   const int32_t rows[] = {0, 3, 1};
   gather.x = at(f.a, 3, 4), gather.y = at(f.b, 3, 4), gather.row_indices = rows;
   REFUSED(f2i_gather(f.engine, &gather), "gather: row_indices[1]: expected 0 to 2, found 3");
+  gather.y = {f.b, 0, INT64_MAX, 0, 1, F2I_F32, 0}; // no columns: nothing is looked up
+  gather.x.cols = 0;
+  CHECK_EQUAL(f2i_gather(f.engine, &gather), F2I_OK);
+  gather.x = at(f.a, 3, 4);
   gather.row_indices = nullptr;
   gather.y = at(f.b, 2, 4);
   REFUSED(f2i_gather(f.engine, &gather), "gather: y: shape: expected 3 x 4");
   ok(f2i_sync(f.engine, nullptr));
+}
+
+/// Products of extents that wrap around would pass for small ones.
+TEST(extents_of_networks_do_not_wrap) {
+  Fixture f;
+  f2i_attention_args attention = F2I_INIT(f2i_attention_args);
+  attention.scale = 1;
+  attention.q = attention.k = attention.v = Fixture::at(f.a, 4, 5), attention.y = Fixture::at(f.b, 4, 5);
+  attention.batch = (INT64_C(1) << 62) + 1, attention.heads = 4; // 4 modulo 2^64
+  REFUSED(f2i_attention(f.engine, &attention), "attention: batch and heads: shape: 4611686018427387905 times 4 is more");
+  f2i_conv2d_args conv = F2I_INIT(f2i_conv2d_args);
+  conv.batch = conv.channels = conv.height = 1 << 30, conv.kernel_height = conv.kernel_width = 1;
+  conv.stride = conv.groups = 1;
+  conv.x = {f.a, 0, 0, 1, 1, F2I_F32, 0}, conv.w = Fixture::at(f.b, 1, 1), conv.y = Fixture::at(f.c, 1, 1);
+  REFUSED(f2i_conv2d(f.engine, &conv), "conv2d: x: shape: 1152921504606846976 times 1073741824 is more");
+  f2i_upsample_nearest_args upsample = F2I_INIT(f2i_upsample_nearest_args);
+  upsample.factor = 1 << 30, upsample.x = {f.a, 0, INT64_C(1) << 34, 0, 1, F2I_F32, 0}, upsample.y = Fixture::at(f.b, 0, 0);
+  REFUSED(f2i_upsample_nearest(f.engine, &upsample), "upsample_nearest: y: shape: 17179869184 times 1073741824 is more");
+  f2i_relative_position_bias_args relative = F2I_INIT(f2i_relative_position_bias_args);
+  relative.table = Fixture::at(f.a, 5, 2), relative.y = Fixture::at(f.b, 2, 9);
+  REFUSED(f2i_relative_position_bias(f.engine, &relative), "relative_position_bias: buckets: expected a list, found NULL");
 }
 
 CHECK_MAIN();

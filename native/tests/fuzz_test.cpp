@@ -42,7 +42,7 @@ public:
     for (const f2i_matrix *matrix : matrices) places.push_back(offset_of(matrix));
     check::report(op(engine, &valid) == F2I_OK, __FILE__, __LINE__, std::string(name) + ": " + f2i_last_error(engine));
     int accepted = 0;
-    for (int round = 0; round < 400; ++round) {
+    for (int round = 0; round < 2000; ++round) {
       Args args = valid;
       for (int change = static_cast<int>(random_() % 3); change >= 0; --change) mutate(args, places, kept);
       const f2i_status status = op(engine, &args);

@@ -33,7 +33,7 @@ extern "C" f2i_status f2i_attention(f2i_context *context, const f2i_attention_ar
     };
     call.input(op.q, "q", args.q);
     call.require_type(op.q, {F2I_F32, F2I_F64});
-    const int64_t planes = args.batch * args.heads, owners = op.shared ? args.batch : planes;
+    const int64_t planes = call.product("batch and heads", args.batch, args.heads), owners = op.shared ? args.batch : planes;
     const int64_t n = per_head("q", op.q.rows, planes);
     call.input(op.k, "k", args.k);
     call.require_same_type(op.k, op.q);
@@ -59,7 +59,8 @@ extern "C" f2i_status f2i_attention(f2i_context *context, const f2i_attention_ar
     }
     call.optional_input(op.bias, "bias", args.bias);
     call.require_same_type(op.bias, op.q);
-    call.require_shape(op.bias, (op.bias_batch ? args.batch : 1) * (op.bias_heads ? args.heads : 1) * n, m + nulls);
+    const int64_t biases = (op.bias_batch ? args.batch : 1) * (op.bias_heads ? args.heads : 1);
+    call.require_shape(op.bias, call.product("bias", biases, n), m + nulls);
     call.optional_input(op.mask, "mask", args.mask);
     call.require_type(op.mask, {F2I_U8});
     call.require_shape(op.mask, args.batch, m);

@@ -213,6 +213,14 @@ int64_t AnyCall::product(const char *name, int64_t a, int64_t b) const {
   return result;
 }
 
+int64_t AnyCall::sum(const char *name, int64_t a, int64_t b) const {
+  int64_t result = 0;
+  if (__builtin_add_overflow(a, b, &result)) {
+    invalid("%s: shape: %" PRId64 " and %" PRId64 " are more than any matrix has", name, a, b);
+  }
+  return result;
+}
+
 bool AnyCall::worth_running() const {
   const auto empty = [](const Operand &operand) { return operand.view->rows == 0 || operand.view->cols == 0; };
   if (std::all_of(job_->begin(), job_->end(), [&](const Operand &o) { return !o.output || empty(o); })) return false;

@@ -44,8 +44,10 @@ public:
   void require_same_type(const View &view, const View &as) const;
   void require_shape(const View &view, int64_t rows, int64_t cols) const;
   void require_square(const View &view) const;
-  /// a b of extents that are not negative; refuses what no shape can have.
+  /// a b and a + b of extents that are not negative; refuse what no shape can have. An empty matrix
+  /// may have any number of rows, so that no buffer bounds them.
   int64_t product(const char *name, int64_t a, int64_t b) const;
+  int64_t sum(const char *name, int64_t a, int64_t b) const;
   /// Inputs may be empty though the output is not: a sum of no terms is zero.
   void allow_empty_inputs() { empty_inputs_ = true; }
 

@@ -16,7 +16,7 @@ extern "C" f2i_status f2i_concat(f2i_context *context, const f2i_concat_args *ar
       call.input(op.parts[i], "x", args.x[i]);
       call.require_same_type(op.parts[i], op.parts[0]);
       call.require_shape(op.parts[i], op.parts[0].rows, op.parts[i].cols);
-      cols += op.parts[i].cols;
+      cols = call.sum("x", cols, op.parts[i].cols);
     }
     call.output(op.y, "y", args.y);
     call.require_same_type(op.y, op.parts[0]);

@@ -30,28 +30,32 @@ extern "C" f2i_status f2i_conv2d(f2i_context *context, const f2i_conv2d_args *ar
     call.input(op.x, "x", args.x);
     call.require_type(op.x, {F2I_F32, F2I_F64});
     op.width = op.x.cols;
-    call.require_shape(op.x, op.batch * op.channels * op.height, op.width);
+    const int64_t planes = call.product("x", op.batch, op.channels);
+    call.require_shape(op.x, call.product("x", planes, op.height), op.width);
     if (op.x.ld != op.x.cols && op.x.rows > 1) call.invalid("x: ld: expected rows without a gap");
     if (op.channels % op.groups != 0) call.invalid("groups: expected a divisor of the channels");
     const int64_t room_y = op.height + op.top + bottom - op.kernel_height;
-    const int64_t room_x = op.width + op.left + right - op.kernel_width;
+    const int64_t room_x = call.sum("x", op.width, op.left + right) - op.kernel_width;
     if (room_y < 0 || room_x < 0) call.invalid("kernel: expected one that fits the padded picture");
     op.out_height = room_y / op.stride + 1;
     op.out_width = room_x / op.stride + 1;
     call.input(op.w, "w", args.w);
     if (op.x.dtype == F2I_F64) call.require_type(op.w, {F2I_F64});
     else call.require_type(op.w, {F2I_F32, F2I_F16, F2I_BF16});
-    call.require_shape(op.w, op.w.rows, op.channels / op.groups * op.kernel_height * op.kernel_width);
+    const int64_t taps = op.kernel_height * op.kernel_width;
+    call.require_shape(op.w, op.w.rows, call.product("w", op.channels / op.groups, taps));
     if (op.w.rows % op.groups != 0) call.invalid("groups: expected a divisor of the outputs");
     call.optional_input(op.bias, "bias", args.bias);
     call.require_same_type(op.bias, op.x);
     call.require_shape(op.bias, 1, op.w.rows);
+    const int64_t out_planes = call.product("y", op.batch, op.w.rows);
+    const int64_t out_pixels = call.product("y", op.out_height, op.out_width);
     call.optional_input(op.residual, "residual", args.residual);
     call.require_same_type(op.residual, op.x);
-    call.require_shape(op.residual, op.batch * op.w.rows, op.out_height * op.out_width);
+    call.require_shape(op.residual, out_planes, out_pixels);
     call.output(op.y, "y", args.y);
     call.require_same_type(op.y, op.x);
-    call.require_shape(op.y, op.batch * op.w.rows, op.out_height * op.out_width);
+    call.require_shape(op.y, out_planes, out_pixels);
     for (const View *view : {&op.residual, &op.y}) {
       if (view->ld != view->cols && view->rows > 1) call.invalid("y, residual: ld: expected rows without a gap");
     }

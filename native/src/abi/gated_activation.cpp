@@ -12,7 +12,7 @@ extern "C" f2i_status f2i_gated_activation(f2i_context *context, const f2i_gated
     call.require_type(x, {F2I_F32, F2I_F64});
     call.output(y, "y", args.y);
     call.require_same_type(y, x);
-    call.require_shape(x, y.rows, 2 * y.cols);
+    call.require_shape(x, y.rows, call.product("x", 2, y.cols));
     call.enqueue();
   });
 }

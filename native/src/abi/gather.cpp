@@ -14,7 +14,7 @@ extern "C" f2i_status f2i_gather(f2i_context *context, const f2i_gather_args *ar
     call.require_shape(y, args.row_indices != nullptr ? y.rows : x.rows, args.col_indices != nullptr ? y.cols : x.cols);
 
     const auto list = [&](const char *name, const int32_t *indices, int64_t count, int64_t limit) -> const int32_t * {
-      if (indices == nullptr) return nullptr;
+      if (indices == nullptr || y.rows == 0 || y.cols == 0) return nullptr; // nothing is looked up
       for (int64_t i = 0; i < count; ++i) {
         if (indices[i] < 0 || indices[i] >= limit) {
           call.invalid("%s[%lld]: expected 0 to %lld, found %d", name, static_cast<long long>(i),

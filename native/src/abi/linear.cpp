@@ -23,7 +23,7 @@ extern "C" f2i_status f2i_linear(f2i_context *context, const f2i_linear_args *ar
       else call.require_type(weights[i], {F2I_F32, F2I_F16, F2I_BF16});
       call.require_same_type(weights[i], weights[0]);
       call.require_shape(weights[i], weights[i].rows, x.cols);
-      n += weights[i].rows;
+      n = call.sum("w", n, weights[i].rows);
     }
     call.optional_input(bias, "bias", args.bias);
     call.require_same_type(bias, x);

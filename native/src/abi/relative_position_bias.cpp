@@ -12,13 +12,15 @@ extern "C" f2i_status f2i_relative_position_bias(f2i_context *context, const f2i
     call.output(op.y, "y", args.y);
     call.require_same_type(op.y, op.table);
     call.require_shape(op.y, op.table.cols, op.y.cols);
-    for (int64_t i = 0; i < op.y.cols; ++i) {
+    const int64_t count = op.y.rows > 0 ? op.y.cols : 0; // without heads nothing is looked up
+    if (count > 0 && args.buckets == nullptr) call.invalid("buckets: expected a list, found NULL");
+    for (int64_t i = 0; i < count; ++i) {
       if (args.buckets[i] < 0 || args.buckets[i] >= op.table.rows) {
         call.invalid("buckets[%lld]: expected 0 to %lld, found %d", static_cast<long long>(i),
                      static_cast<long long>(op.table.rows - 1), args.buckets[i]);
       }
     }
-    op.buckets = call.copy_list(args.buckets, op.y.cols);
+    op.buckets = call.copy_list(args.buckets, count);
     call.enqueue();
   });
 }

@@ -16,7 +16,7 @@ extern "C" f2i_status f2i_rotary(f2i_context *context, const f2i_rotary_args *ar
     call.input(op.sin, "sin", args.sin);
     call.require_same_type(op.sin, op.x);
     call.require_shape(op.sin, op.cos.rows, op.cos.cols);
-    if (2 * op.cos.cols > op.x.cols || (op.cos.rows > 0 && op.x.rows % (op.cos.rows * op.inside) != 0)) {
+    if (op.cos.cols > op.x.cols / 2 || (op.cos.rows > 0 && op.x.rows % call.product("cos", op.cos.rows, op.inside) != 0)) {
       call.invalid("cos: %lld positions of %lld pairs do not fit x", static_cast<long long>(op.cos.rows),
                    static_cast<long long>(op.cos.cols));
     }

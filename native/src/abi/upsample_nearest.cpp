@@ -12,7 +12,7 @@ extern "C" f2i_status f2i_upsample_nearest(f2i_context *context, const f2i_upsam
     call.require_type(op.x, {F2I_F32, F2I_F64});
     call.output(op.y, "y", args.y);
     call.require_same_type(op.y, op.x);
-    call.require_shape(op.y, op.x.rows * op.factor, op.x.cols * op.factor);
+    call.require_shape(op.y, call.product("y", op.x.rows, op.factor), call.product("y", op.x.cols, op.factor));
     call.enqueue();
   });
 }
