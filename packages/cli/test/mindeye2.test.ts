@@ -71,8 +71,10 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
         expect(Math.abs((mean.data as Float32Array)[i * 24 + k]! - expected)).toBeLessThan(1e-5);
       }
     }
-    const inspected = await run(['inspect', at('tokens')]);
-    expect(inspected.stdout).toMatch(/features/);
+    const inspected = await run(['inspect', at('bundle')]);
+    expect(inspected.stdout).toMatch(
+      / {4}prior: [\d.]+ [MG]B \([\d.]+ [MG]B of weights, at most [\d.]+ [MG]B beside them\)/,
+    );
   });
 
   it('goes on after SIGKILL with the same bytes, and after Ctrl-C', async () => {

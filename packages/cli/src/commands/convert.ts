@@ -16,7 +16,7 @@ import {
 } from '@fmri2image/core';
 import { fileSource, nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
-import { createConsole } from '../console.ts';
+import { createConsole, gigabytes } from '../console.ts';
 import { interruptible } from '../context.ts';
 import { prepareOutput } from '../output.ts';
 import { describeModel } from './models.ts';
@@ -115,9 +115,6 @@ async function convert(file: string, options: Options, signal: AbortSignal): Pro
   );
   if (ignored.length > 0) console.print(`  not taken: ${ignored.length} tensors of the training`);
 }
-
-const gigabytes = (bytes: number) =>
-  bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 
 /** Opens the weights; where there is no such file, the error says where the model's is to be had. */
 async function open(path: string, model: string, signal: AbortSignal): Promise<WeightSource> {

@@ -1,9 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type FileDescription, type Folder, inspectFile, openBundleWeights } from '@fmri2image/core';
+import {
+  estimateMindEye2,
+  type FileDescription,
+  type Folder,
+  inspectFile,
+  openBundleWeights,
+  type StageEstimate,
+} from '@fmri2image/core';
 import { fileSource, nodeFolder } from '@fmri2image/node';
 import type { Command } from 'commander';
-import { type Console, createConsole, table } from '../console.ts';
+import { type Console, createConsole, gigabytes, table } from '../console.ts';
 import { interruptible } from '../context.ts';
 import { usage } from '../options.ts';
 import { sawTestInWords } from '../pipeline/ledger.ts';
@@ -100,12 +107,13 @@ function printFile(
 
 async function inspectBundle(path: string, console: Console, signal: AbortSignal): Promise<void> {
   const folder = await nodeFolder(path, { onRepair: console.warn });
-  const { model, warnings, complete } = await openBundleWeights(folder, {
+  const { model, warnings, weights, complete } = await openBundleWeights(folder, {
     signal,
     onProgress: ({ phase, done, total }) => console.progress(`${phase} ${path}`, done / total),
   });
   await complete(signal);
-  console.result(model);
+  const stages = model.kind === 'mindeye2' ? estimateMindEye2({ weights }) : undefined;
+  console.result(stages ? { ...model, stages } : model);
   console.print(`${path}: bundle of a ${model.kind} decoder, verified`);
   console.print(
     table([
@@ -121,6 +129,7 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
     ]).replace(/ {3,}/g, '  '),
   );
   for (const warning of warnings) console.print(`  note: ${warning}`);
+  if (stages) printStages(console, stages);
   console.print('  ledger of fitted steps:');
   for (const fitted of model.ledger) {
     const { step, runs, note } = fitted;
@@ -128,6 +137,19 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
     const where =
       runs.length > 6 ? `${runs.length} runs` : runs.length > 0 ? `runs ${runs.join(', ')}` : 'all runs';
     console.print(`    ${step} (${where}; saw test data: ${saw}${note ? `; ${note}` : ''})`);
+  }
+}
+
+/** What running each stage takes, which is estimated before loading. */
+function printStages(console: Console, stages: readonly StageEstimate[]): void {
+  console.print(
+    '  stages of reconstruct, and the memory each takes as stored (--precision f16 or bf16: half of f32):',
+  );
+  for (const { stage, memory } of stages) {
+    const { weights, activations } = memory;
+    console.print(
+      `    ${stage}: ${gigabytes(weights + activations)} (${gigabytes(weights)} of weights, at most ${gigabytes(activations)} beside them)`,
+    );
   }
 }
 

@@ -178,7 +178,8 @@ function printCounts(
 }
 
 function printComparisons(console: Console, comparisons: readonly Comparison[], note?: string): void {
-  const share = (value: number | undefined) => (value === undefined ? '' : three(value));
+  // As they were published: no digit more, none less.
+  const share = (value: number | undefined) => (value === undefined ? '' : String(value));
   console.print();
   console.print(
     table([
