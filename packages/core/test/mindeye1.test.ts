@@ -1,15 +1,18 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { randomModel } from '../conformance/index.ts';
+import { lowLevelMaps } from '../src/decoders/mindeye1/network.ts';
 import {
   clipConverter,
   convertedModel,
   createRandom,
   createReferenceBackend,
   type Folder,
+  loadNetwork,
   type ModelSizes,
   matchWeights,
   memoryFolder,
   mindeye1,
+  mindeye1LowLevel,
   openBundle,
   type Reconstruction,
   type Rows,
@@ -27,6 +30,7 @@ const extents = {
   ...{ h: 10, voxels: VOXELS, tokens: TOKENS, clip: CLIP, projected: 11, buckets: 32, rotary: 2 },
   ...{ heads: 2, headDim: 6, inner: 12, timeInner: 14 },
 };
+const MAPS = { maps: 3, mapsOut: 4 };
 const WHOLE = sizes(extents, { block: 2, layer: 1 }, ['prior']);
 const WITHOUT_PRIOR = sizes(extents, { block: 2 }, []);
 const CONVERTER = sizes({ tokens: TOKENS, tokensOut: 4, clip: CLIP, clipOut: 5 });
@@ -119,6 +123,53 @@ describe('MindEye1', () => {
       code: 'OUT_OF_MEMORY',
     });
     expect(backend.stats().liveTensors).toBe(0);
+  });
+});
+
+describe('the low-level branch of MindEye1', () => {
+  const [h, channels] = [5, 2];
+  const LOW_LEVEL = sizes(
+    { ...{ h, voxels: VOXELS, blurChannels: channels, top: 32, middle: 32, narrow: 32, latent: 4 }, ...MAPS },
+    { block: 2 },
+    ['maps'],
+  );
+
+  it('has the residual blocks and the norm of its first part', async () => {
+    const source = randomModel(mindeye1LowLevel, LOW_LEVEL);
+    const wanted = (name: string) => !name.startsWith('upsampler.');
+    using network = await loadNetwork(source, matchWeights(source, mindeye1LowLevel), backend, { wanted });
+    const read = async (name: string) => Float64Array.from((await source.read(name)).data as Float32Array);
+    const betas = betasOf(2, VOXELS);
+    const [maps] = await backend.compute(() => [
+      lowLevelMaps(network, backend.tensor(betas.data, betas.shape)),
+    ]);
+
+    const times = (w: Float64Array, x: Float64Array) =>
+      Float64Array.from({ length: w.length / x.length }, (_, i) =>
+        x.reduce((sum, value, j) => sum + w[i * x.length + j]! * value, 0),
+      );
+    const normed = (x: Float64Array) => {
+      const mean = x.reduce((sum, value) => sum + value, 0) / x.length;
+      const variance = x.reduce((sum, value) => sum + (value - mean) ** 2, 0) / x.length;
+      return x.map((value) => (value - mean) / Math.sqrt(variance + 1e-5));
+    };
+    for (let row = 0; row < 2; row++) {
+      let y = Float64Array.from(betas.data.subarray(row * VOXELS, (row + 1) * VOXELS));
+      for (const [i, name] of ['lin0', 'mlp.0', 'mlp.1'].entries()) {
+        const before = y;
+        const [gain, offset] = [await read(`${name}.1.weight`), await read(`${name}.1.bias`)];
+        y = normed(times(await read(`${name}.0.weight`), before)).map((value, j) => {
+          const affine = value * gain[j]! + offset[j]!;
+          return affine / (1 + Math.exp(-affine)) + (i === 0 ? 0 : before[j]!);
+        });
+      }
+      const [gain, offset] = [await read('norm.weight'), await read('norm.bias')];
+      const flat = normed(times(await read('lin1.weight'), y));
+      for (const [i, value] of flat.entries()) {
+        const channel = Math.floor(i / 256);
+        expect(maps[row * flat.length + i]).toBeCloseTo(value * gain[channel]! + offset[channel]!, 4);
+      }
+    }
   });
 });
 

@@ -34,7 +34,7 @@ const ROWS_AT_ONCE = 16;
  * @throws INVALID_ARGUMENT, OUT_OF_MEMORY, FORMAT, IO, CANCELLED
  */
 export async function openClipConverter(
-  opened: OpenedWeights,
+  opened: Pick<OpenedWeights, 'weights' | 'warnings'>,
   file: string,
   backend: Backend,
   options: ConvertedOptions = {},

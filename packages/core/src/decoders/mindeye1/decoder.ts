@@ -13,7 +13,7 @@ import {
   type SampleOptions,
 } from '../convertedDecoder.ts';
 import { chosenStage, loadConverted } from '../loadConverted.ts';
-import { lowLevelLatent, priorTokens, retrievalTokens, voxelsToTokens } from './network.ts';
+import { lowLevelLatent, lowLevelMaps, priorTokens, retrievalTokens, voxelsToTokens } from './network.ts';
 
 /**
  * How far MindEye1 goes. `tokens`: tokens of the residual network, and the retrieval embedding. `prior`: tokens drawn from
@@ -38,7 +38,7 @@ const TIMESTEPS = 100;
  *   has no weights of; OUT_OF_MEMORY, before anything is loaded; FORMAT, IO, CANCELLED
  */
 export async function openMindEye1(
-  opened: OpenedWeights,
+  opened: Pick<OpenedWeights, 'weights' | 'warnings'>,
   file: string,
   backend: Backend,
   options: ConvertedOptions = {},
@@ -116,7 +116,7 @@ function activationBytes({ extents }: MatchedWeights, stage: MindEye1Stage): num
  * @throws as {@link openMindEye1}
  */
 export async function openMindEye1LowLevel(
-  opened: OpenedWeights,
+  opened: Pick<OpenedWeights, 'weights' | 'warnings'>,
   file: string,
   backend: Backend,
   options: ConvertedOptions = {},
@@ -144,7 +144,7 @@ export async function openMindEye1LowLevel(
     averages: 'responses',
     rowsAtOnce: ROWS_AT_ONCE,
     ops: ['linear', 'layer_norm', 'group_norm', 'conv2d', 'attention', 'permute', 'upsample_nearest'],
-    outputs: (x, each) => ({ latent: lowLevelLatent(network, x, each) }),
+    outputs: (x, each) => ({ latent: lowLevelLatent(network, lowLevelMaps(network, x, each), each) }),
     dispose: () => network.dispose(),
   };
   return new ConvertedDecoder('mindeye1-low-level', model, warnings, file);

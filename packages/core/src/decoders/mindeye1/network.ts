@@ -57,19 +57,27 @@ export function priorTokens(
 }
 
 /**
- * Voxels to a latent of Stable Diffusion's autoencoder.
+ * First part of the low-level branch: voxels to maps.
  *
  * @param network of `mindeye1LowLevel`
  * @param x [n, voxels]
- * @returns [n, 4, 64, 64]
+ * @returns [n, channels, 16, 16]
  */
-export function lowLevelLatent(network: Network, x: Tensor, options: ForwardOptions = {}): Tensor {
+export function lowLevelMaps(network: Network, x: Tensor, options: ForwardOptions = {}): Tensor {
   const { signal } = options;
   const flat = dense(network, 'lin1', residualBlocks(network, x, 'silu', options), { signal });
   const maps = flat.reshape(x.shape[0]!, flat.shape[1]! / MAP_SIDE ** 2, MAP_SIDE, MAP_SIDE);
-  const normed = channelNorm(network, 'norm', maps, 1, { signal });
-  options.observe?.('norm', normed);
-  return vaeDecoder(network.under('upsampler.'), normed, within('upsampler.', options));
+  return channelNorm(network, 'norm', maps, 1, { signal });
+}
+
+/**
+ * Latent of Stable Diffusion's autoencoder, times 0.18215.
+ *
+ * @param maps [n, channels, 16, 16]
+ * @returns [n, 4, 64, 64]
+ */
+export function lowLevelLatent(network: Network, maps: Tensor, options: ForwardOptions = {}): Tensor {
+  return vaeDecoder(network.under('upsampler.'), maps, within('upsampler.', options));
 }
 
 /** Linear layer, layer norm and activation; then blocks of the same, each added to what goes into it. */

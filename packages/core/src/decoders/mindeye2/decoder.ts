@@ -27,7 +27,7 @@ const OPS = ['linear', 'layer_norm', 'group_norm', 'conv2d', 'attention', 'permu
  *   FORMAT, IO, CANCELLED
  */
 export async function openMindEye2(
-  { weights, warnings }: OpenedWeights,
+  { weights, warnings }: Pick<OpenedWeights, 'weights' | 'warnings'>,
   file: string,
   backend: Backend,
   options: ConvertedOptions,
