@@ -106,6 +106,22 @@ describe('retrieval', () => {
     expect(exact.brainToImage.score).toBeLessThan(1);
   });
 
+  it('draws any trial of a stimulus that was shown several times', async () => {
+    const images = randomRows(12, [8], 13);
+    const image = { data: new Float64Array([...images.data, ...images.data]), shape: [24, 8] };
+    // The first presentations are decoded perfectly, the second ones not at all.
+    const noise = randomRows(12, [8], 14).data;
+    const brain = { data: new Float64Array([...images.data, ...noise]), shape: [24, 8] };
+    const stimuli = Array.from({ length: 24 }, (_, i) => i % 12);
+    const { brainToImage } = await retrieval(brain, image, { pool: 6, draws: 200, stimuli });
+    const { published, score } = brainToImage;
+    expect(score).toBeLessThan(0.75);
+    expect(score).toBeGreaterThan(0.5);
+    expect(Math.abs(published.mean - score)).toBeLessThan(0.04);
+    expect(published.interval[0]).toBeLessThan(score);
+    expect(published.interval[1]).toBeGreaterThan(score);
+  });
+
   it('gives chance to noise, and 1 to perfection', async () => {
     const image = randomRows(200, [20], 5);
     const noise = await retrieval(randomRows(200, [20], 6), image, { pool: 10 });
