@@ -8,6 +8,7 @@ import { createReferenceBackend } from '@fmri2image/core';
 import { CpuBackend } from '@fmri2image/node';
 import { measureLimits } from './limits.ts';
 import { measureShape } from './measure.ts';
+import { type ModelRow, measureMindEye2, modelTable, STAGES, serveChild } from './mindeye2.ts';
 import { measureOverhead, type Overhead } from './overhead.ts';
 import { startPeers } from './peers.ts';
 import { markdown, type Row } from './row.ts';
@@ -27,7 +28,17 @@ run, checks our results in it, and sets both beside the measured limits of the m
   --isa NAME       portable | avx2 | avx512 (default: the best)
   --no-peers       ours alone
   --json           rows as JSON, one a line, instead of a table
-  --record FILE    append the rows to a file of JSON lines as well`;
+  --record FILE    append the rows to a file of JSON lines as well
+
+npm run bench -- mindeye2 [options]
+
+Measures MindEye2 at its published size with random weights (4.5 GB in a temporary folder, removed afterwards): loading, and
+one trial's three repeats through each stage, beside the floor that the machine sets. --threads, --samples, --json and
+--record as above, and:
+
+  --stages LIST    of tokens, blurry, prior (default: all)
+  --precision P    bf16 | f16 | f32 (default: bf16, as stored)
+  --bundle PATH    a bundle that is there already`;
 
 const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
 peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
@@ -50,11 +61,34 @@ async function main(): Promise<number> {
       peers: { type: 'boolean', default: true },
       json: { type: 'boolean', default: false },
       record: { type: 'string' },
+      stages: { type: 'string', default: STAGES.join(',') },
+      precision: { type: 'string' },
+      bundle: { type: 'string' },
+      child: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) {
     console.log(USAGE);
+    return 0;
+  }
+  if (values.child !== undefined) {
+    await serveChild(values.child);
+    return 0;
+  }
+  if (positionals[0] === 'mindeye2') {
+    const rows: ModelRow[] = [];
+    for (const threads of values.threads?.split(',').map(Number) ?? [os.availableParallelism()]) {
+      const { precision, bundle } = values;
+      const stages = STAGES.filter((stage) => values.stages.split(',').includes(stage));
+      const limits = measureLimits(join(here, 'peers'), cache, threads);
+      note(`limits: ${JSON.stringify(limits)}`);
+      const samples = Math.min(Number(values.samples), 5);
+      rows.push(...measureMindEye2({ stages, precision, bundle, threads, samples, limits, note }));
+    }
+    if (values.record) record(values.record, rows);
+    if (values.json) for (const row of rows) console.log(JSON.stringify(row));
+    else console.log(modelTable(rows));
     return 0;
   }
   const shapes = readShapes(join(here, 'shapes'), positionals).filter((shape) =>
@@ -127,7 +161,7 @@ function overheadTable(overheads: readonly Overhead[]): string {
   );
 }
 
-function record(file: string, rows: readonly Row[]): void {
+function record(file: string, rows: readonly (Row | ModelRow)[]): void {
   mkdirSync(dirname(file), { recursive: true });
   appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 }

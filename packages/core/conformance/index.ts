@@ -20,7 +20,7 @@ export {
   runGoldens,
   summary,
 } from './goldens/run.ts';
-export { type RandomModelOptions, randomModel } from './models.ts';
+export { MINDEYE2_PUBLISHED, type RandomModelOptions, randomModel } from './models.ts';
 export {
   type CaseResult,
   type ConformanceOptions,

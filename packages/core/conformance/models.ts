@@ -67,3 +67,31 @@ function spreadOf(name: string, shape: readonly number[]): { scale: number; offs
   if (shape.length > 1) return { scale: 1 / Math.sqrt(elementCount(shape.slice(1))!), offset: 0 };
   return { scale: 0.1, offset: /\.(weight|g)$/.test(name) ? 1 : 0 };
 }
+
+/** MindEye2 of one subject at its published size (Scotti et al. 2024): 4096 hidden units, 256 tokens of 1664, a prior of depth 6. */
+export const MINDEYE2_PUBLISHED: ModelSizes = {
+  extents: new Map(
+    Object.entries({
+      h: 4096,
+      'voxels[0]': 15_724,
+      seq: 1,
+      tokens: 256,
+      clip: 1664,
+      blurChannels: 64,
+      top: 128,
+      middle: 64,
+      narrow: 32,
+      latent: 4,
+      maps: 512,
+      mapsOut: 512,
+      buckets: 32,
+      rotary: 16,
+      heads: 32,
+      headDim: 52,
+      inner: 6656,
+      timeInner: 3328,
+    }),
+  ),
+  counts: new Map(Object.entries({ subject: 1, block: 4, layer: 6 })),
+  groups: new Set(['blurry', 'prior']),
+};

@@ -15,24 +15,7 @@ export function sizes(
 const BLURRY = { blurChannels: 64, top: 128, middle: 64, narrow: 32, latent: 4, maps: 512, mapsOut: 512 };
 const PRIOR = { buckets: 32, rotary: 16 };
 
-/** Published sizes (Scotti et al. 2024): subject 1, 4096 hidden units, 256 tokens of 1664, a prior of depth 6. */
-export const MINDEYE2 = sizes(
-  {
-    h: 4096,
-    'voxels[0]': 15724,
-    seq: 1,
-    tokens: 256,
-    clip: 1664,
-    ...BLURRY,
-    ...PRIOR,
-    heads: 32,
-    headDim: 52,
-    inner: 6656,
-    timeInner: 3328,
-  },
-  { subject: 1, block: 4, layer: 6 },
-  ['blurry', 'prior'],
-);
+export { MINDEYE2_PUBLISHED as MINDEYE2 } from '../../conformance/models.ts';
 export const MINDEYE2_SMALL = sizes(
   {
     h: 1024,
