@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
+  cosineSimilarity,
   createRandom,
   createReferenceBackend,
   evaluate,
   nearestPictures,
   numpyDraws,
+  ownScores,
   type Rows,
   retrieval,
   retrievalTable,
@@ -102,6 +104,13 @@ describe('retrieval', () => {
       expect(exact.imageToBrain.perTrial[trial]).toBeCloseTo(share(sought), 12);
     }
     expect(exact).toMatchObject({ trials: 12, stimuli: 6, pool: 3 });
+    // The table of all answers holds the same.
+    const similarities = await cosineSimilarity(image, brain);
+    const own = Int32Array.from({ length: 12 }, (_, i) => i);
+    for (const direction of ['imageToBrain', 'brainToImage'] as const) {
+      const table = retrievalTable(similarities, own, direction, { pool: 3, k: 1 }, stimuli);
+      expect([...ownScores(table)]).toEqual(exact[direction].perTrial);
+    }
     expect(exact.brainToImage.score).toBeGreaterThan(0.4);
     expect(exact.brainToImage.score).toBeLessThan(1);
   });

@@ -2,9 +2,9 @@ import { F2iError } from '../error.ts';
 import type { Rows } from '../rows.ts';
 import { bootstrapInterval } from './bootstrap.ts';
 import { type CosineSimilarities, cosineSimilarity } from './cosineSimilarity.ts';
-import { mean, ownScores } from './pairing.ts';
+import { mean } from './pairing.ts';
 import { checkPools, drawPools } from './retrievalDraws.ts';
-import { type RetrievalDirection, retrievalTable } from './retrievalTable.ts';
+import { type RetrievalDirection, retrievalOdds } from './retrievalTable.ts';
 import type { ProductOptions } from './rowProducts.ts';
 
 export interface RetrievalOptions extends ProductOptions {
@@ -97,7 +97,7 @@ export async function retrieval(
   const plan = retrievalPlan(images, options);
   const { seed = 0, block, stimuli } = options;
   const direction = (name: RetrievalDirection): DirectionResult => {
-    const perTrial = [...ownScores(retrievalTable(similarities, own, name, plan, stimuli))];
+    const perTrial = [...retrievalOdds(similarities, own, name, plan, stimuli)];
     return {
       score: mean(perTrial),
       interval: bootstrapInterval(perTrial, { seed, block }),

@@ -53,6 +53,36 @@ export function retrievalTable(
   };
 }
 
+/**
+ * The same of the true pairing alone, by counting: what the table holds for each row in the column of its own.
+ *
+ * @returns [N]
+ */
+export function retrievalOdds(
+  { values, brains }: CosineSimilarities,
+  own: Int32Array,
+  direction: RetrievalDirection,
+  { pool, k }: PoolOptions,
+  stimuli?: ArrayLike<number | string>,
+): Float64Array {
+  const identities = Array.from(own, (_, row) => (stimuli ? stimuli[row]! : row));
+  checkPool(pool, k, new Set(identities).size);
+  const forwards = direction === 'imageToBrain';
+  const candidates = forwards ? own.map((_, row) => row) : firstRows(identities);
+  const oddsAmong = remembered((competitors: number) => poolOdds(competitors, pool - 1, k));
+  return Float64Array.from(own, (column, row) => {
+    const right = values[row * brains + column]!;
+    let [ahead, competitors] = [0, 0];
+    for (const candidate of candidates) {
+      if (identities[candidate] === identities[row]) continue;
+      competitors++;
+      const at = forwards ? row * brains + own[candidate]! : candidate * brains + column;
+      if (values[at]! >= right) ahead++;
+    }
+    return oddsAmong(competitors)[ahead]!;
+  });
+}
+
 /** Row by row: the answer of column c competes with the scored responses to other stimuli than its own. */
 function imageAmongBrains(
   { values, brains }: CosineSimilarities,
@@ -87,9 +117,8 @@ function brainAmongImages(
   { pool, k }: PoolOptions,
 ): Float64Array {
   const scores = new Float64Array(values.length);
-  const first = new Map<number | string, number>();
-  for (const [row, identity] of identities.entries()) if (!first.has(identity)) first.set(identity, row);
-  const rows = Int32Array.from(first.values());
+  const rows = firstRows(identities);
+  const first = new Map(Array.from(rows, (row) => [identities[row]!, row]));
   const odds = poolOdds(rows.length - 1, pool - 1, k);
   for (let c = 0; c < brains; c++) {
     const sorted = Float64Array.from(rows, (row) => values[row * brains + c]!).sort();
@@ -100,6 +129,13 @@ function brainAmongImages(
     }
   }
   return scores;
+}
+
+/** One row of each stimulus. */
+function firstRows(identities: readonly (number | string)[]): Int32Array {
+  const first = new Map<number | string, number>();
+  for (const [row, identity] of identities.entries()) if (!first.has(identity)) first.set(identity, row);
+  return Int32Array.from(first.values());
 }
 
 function columnsByIdentity(
