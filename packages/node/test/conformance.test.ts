@@ -10,7 +10,7 @@ const best = loadAddon().bestIsa;
 describe.each(['portable', 'avx2', 'avx512'] as const)('conformance on %s', (isa) => {
   it.skipIf(ISAS.indexOf(isa) > best).each([1, 2])(
     'with %d threads',
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async (threads) => {
       const backend = new CpuBackend({ isa, threads });
       expect(backend.info).toMatchObject({ device: 'cpu', isa, threads });
