@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { decodePng, encodeNpy } from '@fmri2image/core';
+import { bytesSource, decodePng, encodeNpy, readNpy } from '@fmri2image/core';
 import { unzipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { featurePicture } from '../page/src/features.ts';
 import {
   betasOf,
   betasUpload,
@@ -25,6 +26,7 @@ import {
   visit,
   workerOf,
 } from './page_site.ts';
+import { smallModel } from './small_model.ts';
 
 const missing = inject('missing');
 const axeSource = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -104,6 +106,46 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
       for (const url of requests) expect(url).toMatch(new RegExp(`^(blob:|data:)?${site.url}|^data:`));
       expect(complaints).toEqual([]);
     }
+  });
+
+  it('runs a published model of several files of weights: its tokens, and the latent of another stage', async () => {
+    const { files, betas, tokens } = await smallModel();
+    const { page } = await open();
+    await page.setInputFiles('#files-input', [
+      ...[...files].map(([name, bytes]) => upload(name, bytes)),
+      upload('responses.npy', encodeNpy({ dtype: 'f32', ...betas })),
+    ]);
+    expect(files.size).toBeGreaterThan(2);
+    await page.waitForSelector('#start:not([disabled])', { timeout: 120_000 });
+    expect(await page.textContent('#bundle')).toMatch(/features \[3, 8\].*heat map/);
+    await page.click('#start');
+    await phase(page, 'done');
+    await expectAccessible(page, 'features');
+    const found = await pixelsOf(page);
+    expect(found.size).toBe(2);
+    for (const [trial, pixels] of found) {
+      const data = tokens.subarray(24 * trial, 24 * (trial + 1));
+      const picture = featurePicture({ data, shape: [3, 8] }).toRgba();
+      for (const [i, value] of pixels.entries()) expect(Math.abs(value - picture[i]!)).toBeLessThanOrEqual(1);
+    }
+    const saved = page.waitForEvent('download');
+    await page.click('.save >> nth=1');
+    const npy = await readFile((await (await saved).path())!);
+    const one = await readNpy(bytesSource(npy, 'trial.npy'));
+    expect(one.shape).toEqual([3, 8]);
+    const worst = (one.data as Float32Array).reduce(
+      (most, v, i) => Math.max(most, Math.abs(v - tokens[24 + i]!)),
+      0,
+    );
+    expect(worst).toBeLessThan(1e-4);
+
+    await page.selectOption('#stage', 'blurry');
+    await page.waitForSelector('#start:not([disabled])', { timeout: 120_000 });
+    await page.click('#start');
+    await phase(page, 'done');
+    const [latent] = (await pixelsOf(page)).values();
+    expect(latent).toHaveLength(4 * 56 * 56);
+    expect(new Set(latent).size).toBeGreaterThan(20);
   });
 
   it('shows the pictures of the demo, as Node computes them, beside what was shown', async () => {

@@ -10,7 +10,8 @@ import {
   twoWayIdentification,
 } from '@fmri2image/core';
 import { describe, expect, it } from 'vitest';
-import { dataFolder, sortFiles } from '../page/src/files.ts';
+import { featurePicture, shownAs, stagesOf } from '../page/src/features.ts';
+import { dataFolder, sortFiles, weightsOf } from '../page/src/files.ts';
 import { checkMatch } from '../page/src/match.ts';
 import { readResponses } from '../page/src/matrix.ts';
 import { prepare } from '../page/src/responses.ts';
@@ -61,6 +62,23 @@ describe('files that are dropped together', () => {
     const sorted = sortFiles(['b/model.json', 'b/weights.safetensors', 'b/.DS_Store', 'betas.npy'].map(file));
     expect(paths(sorted.bundle)).toEqual(['b/model.json', 'b/weights.safetensors']);
     expect(paths(sorted.responses)).toEqual(['betas.npy']);
+    const large = [
+      'm/model.json',
+      'm/weights-00001-of-00002.safetensors',
+      'm/weights-00002-of-00002.safetensors',
+    ];
+    expect(paths(sortFiles(large.map(file)).bundle)).toEqual(large);
+  });
+
+  it('are the files of weights that the description lists', async () => {
+    const named = (value: string) => weightsOf({ path: 'model.json', blob: new Blob([value]) });
+    const files = {
+      'weights-00001-of-00002.safetensors': {},
+      'weights-00002-of-00002.safetensors': {},
+      '../x': {},
+    };
+    expect(await named(JSON.stringify({ files }))).toEqual(Object.keys(files).slice(0, 2));
+    expect(await named('{')).toEqual(['weights.safetensors']);
   });
 
   it('are a study where there is a manifest, with paths below it', () => {
@@ -72,6 +90,32 @@ describe('files that are dropped together', () => {
     expect(paths(example.study)).toEqual(['study.json']);
     expect(paths(example.data)).toEqual(['bold.tsv.gz', 'dm.npz']);
     expect(sorted.responses).toEqual([]);
+  });
+});
+
+describe('features', () => {
+  it('are shown as a heat map, a latent as its four planes', () => {
+    expect(shownAs([256, 1664])).toMatchObject({ height: 256, width: 1664 });
+    const tokens = featurePicture({ data: Float32Array.of(1, -1, 1, -1, 1, -1), shape: [2, 3] });
+    expect([tokens.height, tokens.width]).toEqual([2, 3]);
+    expect(tokens.data[0]).toBeCloseTo(0.5 + 1 / 6, 6);
+    expect(tokens.data[1]).toBeCloseTo(0.5 - 1 / 6, 6);
+    // Planes of 1 x 2, each constant by itself: +, -, 0, and one value of two.
+    const latent = featurePicture({ data: Float32Array.of(3, 3, -1, -1, 0, 0, 2, 0), shape: [4, 1, 2] });
+    expect([latent.height, latent.width]).toEqual([2, 4]);
+    const [up, down, zero] = [0.5 + 1 / 6, 0.5 - 1 / 6, 0.5];
+    const expected = [up, up, down, down, zero, zero, 0.5 + Math.SQRT2 / 6, zero];
+    for (const [i, value] of expected.entries()) expect(latent.data[i], `${i}`).toBeCloseTo(value, 6);
+  });
+
+  it('come from the stages that a checkpoint has', () => {
+    expect(stagesOf({ kind: 'mindeye2', config: { groups: ['prior', 'blurry'] } })).toEqual([
+      'tokens',
+      'blurry',
+      'prior',
+    ]);
+    expect(stagesOf({ kind: 'mindeye2', config: { groups: [] } })).toEqual(['tokens']);
+    expect(stagesOf({ kind: 'ridge', config: {} })).toEqual([]);
   });
 });
 

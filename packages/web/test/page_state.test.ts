@@ -23,7 +23,8 @@ const model = (voxels: number, bytes = 100) =>
     tensors: { weights: { shape: [5, 10] } },
   }) as unknown as BundleModel;
 const bundle: Event = { type: 'bundle', bundle: { name: 'b', model: model(5) } };
-const decoder: Event = { type: 'decoder', decoder: { device: 'WebGPU, x', warnings: [] } };
+const output = { kind: 'features', shape: [2] } as const;
+const decoder: Event = { type: 'decoder', decoder: { device: 'WebGPU, x', output, warnings: [] } };
 const responses = (voxels = 5): Event => ({
   type: 'responses',
   responses: {

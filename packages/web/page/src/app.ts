@@ -1,6 +1,7 @@
 import { F2iError, Picture, type Rows, readModel } from '@fmri2image/core';
 import { browserCodec } from './codec.ts';
 import { Engine } from './engine.ts';
+import { stagesOf } from './features.ts';
 import { fetchFiles } from './fetch.ts';
 import {
   dataFolder,
@@ -13,13 +14,14 @@ import {
   sortFiles,
   sourceOf,
   WEIGHTS,
+  weightsOf,
 } from './files.ts';
 import { checkMatch } from './match.ts';
 import { readResponses } from './matrix.ts';
 import { note, noticeOf } from './notice.ts';
+import { Outcomes } from './outcomes.ts';
 import { REFERENCE_LIMIT_BYTES } from './reference.ts';
 import { type Opened, prepare, type Responses } from './responses.ts';
-import { archive, download, pictureName } from './save.ts';
 import { rowOf, Scorer } from './scores.ts';
 import {
   type BackendChoice,
@@ -45,7 +47,7 @@ export class App {
   #opened: Opened | undefined;
   #responses: Responses | undefined;
   #engine: Engine | undefined;
-  readonly #images = new Map<number, Picture>();
+  readonly #outcomes = new Outcomes();
   #opening: AbortController | undefined;
   #running: { readonly abort: AbortController; readonly ended: Promise<void> } | undefined;
 
@@ -90,8 +92,10 @@ export class App {
   }
 
   async openAddress(address: string): Promise<void> {
-    const files = await this.#fetch({ what: 'bundle', name: address }, address, [MODEL, WEIGHTS]);
-    if (files) await this.#openBundle(files, address);
+    const opening = { what: 'bundle', name: address } as const;
+    const model = await this.#fetch(opening, address, [MODEL]);
+    const weights = model && (await this.#fetch(opening, address, await weightsOf(model[0]!)));
+    if (weights) await this.#openBundle([...model, ...weights], address);
   }
 
   async openAddressOfResponses(address: string): Promise<void> {
@@ -121,6 +125,18 @@ export class App {
     this.#dispatch({ type: 'choose', backend });
     if (this.state.phase === 'lost') await this.resume();
     else if (this.state.bundle) await this.#openDecoder();
+  }
+
+  /** How far a model of several stages goes: its decoder is opened again. */
+  async chooseStage(stage: string): Promise<void> {
+    await this.#stop();
+    this.#outcomes.clear();
+    this.#dispatch({ type: 'stage', stage });
+    // Two models at once may be more than the device holds.
+    const before = this.#engine;
+    this.#engine = undefined;
+    await before?.close();
+    await this.#openDecoder();
   }
 
   dismiss(id: number): void {
@@ -162,7 +178,9 @@ export class App {
   /** What was open is replaced while the page still says that it is opening: nothing can start in between. */
   async #openBundle(files: readonly NamedFile[], name: string): Promise<void> {
     await this.#open({ what: 'bundle', name }, async (signal) => {
-      const engine = this.#usesMissingDevice() ? undefined : await this.#openEngine(files, name, signal);
+      const engine = this.#usesMissingDevice()
+        ? undefined
+        : await this.#openEngine(files, name, undefined, signal);
       if (engine) await this.#take(engine, files, name, signal);
       else if (this.#usesMissingDevice()) await this.#takeModel(files, name, signal);
     });
@@ -184,11 +202,10 @@ export class App {
     }
     const flat = files.map(({ path, blob }) => ({ path: nameOf(path), blob }));
     const model = await readModel(folderOfFiles(flat, name), signal);
-    refuseFeatures(model.output.kind, name);
     await this.#stop();
     await this.#engine?.close();
     this.#files = files;
-    this.#dispatch({ type: 'bundle', bundle: { name, model } });
+    this.#dispatch({ type: 'bundle', bundle: { name, model }, stage: stagesOf(model)[0] });
     await this.#prepareAgain();
   }
 
@@ -196,7 +213,6 @@ export class App {
     const { model } = engine.decoder;
     try {
       signal.throwIfAborted();
-      refuseFeatures(model.output.kind, name);
     } catch (error) {
       await engine.close();
       throw error;
@@ -204,7 +220,7 @@ export class App {
     await this.#stop();
     await this.#engine?.close();
     this.#files = files;
-    this.#dispatch({ type: 'bundle', bundle: { name, model } });
+    this.#dispatch({ type: 'bundle', bundle: { name, model }, stage: stagesOf(model)[0] });
     this.#watch(engine);
     await this.#prepareAgain();
   }
@@ -213,7 +229,7 @@ export class App {
   async #openDecoder(): Promise<boolean> {
     const { name } = this.state.bundle!;
     const opened = await this.#open({ what: 'bundle', name }, async (signal) => {
-      const engine = await this.#openEngine(this.#files, name, signal);
+      const engine = await this.#openEngine(this.#files, name, this.state.stage, signal);
       if (!engine) return false;
       await this.#engine?.close();
       this.#watch(engine);
@@ -223,8 +239,13 @@ export class App {
   }
 
   /** A worker may find no device although the page did, or find none any more: then the page says so. */
-  #openEngine(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<Engine | undefined> {
-    return this.#load(files, name, signal).catch((error: unknown) => {
+  #openEngine(
+    files: readonly NamedFile[],
+    name: string,
+    stage: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Engine | undefined> {
+    return this.#load(files, name, stage, signal).catch((error: unknown) => {
       if (!(error instanceof F2iError && error.code === 'UNSUPPORTED' && error.backend === 'webgpu'))
         throw error;
       this.#dispatch({ type: 'device', device: missingFor(error) });
@@ -232,9 +253,15 @@ export class App {
     });
   }
 
-  #load(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<Engine> {
+  #load(
+    files: readonly NamedFile[],
+    name: string,
+    stage: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Engine> {
     return Engine.open(files, {
       device: this.state.backend,
+      stage,
       signal,
       onProgress: (progress) => {
         if (signal.aborted) return;
@@ -246,8 +273,8 @@ export class App {
   /** From here on this is the page's decoder; its end by itself is told. */
   #watch(engine: Engine): void {
     this.#engine = engine;
-    const { backend, warnings } = engine.decoder;
-    this.#dispatch({ type: 'decoder', decoder: { device: backend.info.description, warnings } });
+    const { backend, warnings, output } = engine.decoder;
+    this.#dispatch({ type: 'decoder', decoder: { device: backend.info.description, output, warnings } });
     void engine.decoder.lost.then((error) => {
       if (engine.closed || this.#engine !== engine) return;
       this.#engine = undefined;
@@ -290,7 +317,7 @@ export class App {
 
   #takeResponses(responses: Responses): void {
     this.#responses = responses;
-    this.#images.clear();
+    this.#outcomes.clear();
     const { name, betas, trials, labels, truth, simulated, notes } = responses;
     this.#dispatch({
       type: 'responses',
@@ -311,7 +338,7 @@ export class App {
   /** Reconstructs the first so many trials. */
   async start(count: number): Promise<void> {
     if (!canStart(this.state)) return;
-    this.#images.clear();
+    this.#outcomes.clear();
     this.#dispatch({ type: 'start', trials: this.state.responses!.trials.slice(0, count) });
     await this.#compute();
   }
@@ -357,17 +384,18 @@ export class App {
       this.#dispatch({ type: 'elapsed', run, milliseconds });
     };
     try {
-      for await (const { trial, image } of decoder.reconstruct(betas as Rows, {
+      for await (const reconstruction of decoder.reconstruct(betas as Rows, {
         trials: remaining(this.state),
         runs,
         signal,
       })) {
         lap();
-        this.#images.set(trial, image!);
+        const { trial, image } = reconstruction;
+        this.#outcomes.add(reconstruction, this.state.stage);
         this.#dispatch({
           type: 'picture',
           run,
-          picture: { trial, score: scorer?.score(trial, image!.data) },
+          picture: { trial, score: image && scorer?.score(trial, image.data) },
         });
         await nextFrame();
         since = performance.now();
@@ -395,18 +423,15 @@ export class App {
   }
 
   reconstruction(trial: number): Picture | undefined {
-    return this.#images.get(trial);
+    return this.#outcomes.picture(trial);
   }
 
   save(trial: number): void {
-    const picture = this.#images.get(trial);
-    if (!picture) return;
-    download(picture.toPng(), pictureName(trial, this.state.responses?.labels[trial] ?? ''), 'image/png');
+    this.#outcomes.save(trial, this.state.responses?.labels[trial] ?? '');
   }
 
   saveAll(): void {
-    const zip = archive(this.state, (trial) => this.#images.get(trial)!);
-    download(zip, `${this.state.responses?.name ?? 'pictures'}-fmri2image.zip`, 'application/zip');
+    this.#outcomes.saveAll(this.state);
   }
 
   /** Tensors and bytes on the device. */
@@ -427,16 +452,6 @@ export class App {
   say(title: string, message: string): void {
     this.#dispatch({ type: 'notice', notice: note(title, message) });
   }
-}
-
-function refuseFeatures(kind: string, file: string): void {
-  if (kind === 'picture') return;
-  throw new F2iError('UNSUPPORTED', 'this decoder makes features, which are no pictures to show', {
-    file: `${file}/${MODEL}`,
-    field: 'output.kind',
-    expected: 'picture',
-    found: kind,
-  });
 }
 
 /** Lets the browser paint; a hidden page has no frames to wait for. */

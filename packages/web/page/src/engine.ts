@@ -6,6 +6,8 @@ import DecoderWorker from './worker.ts?worker&inline';
 
 export interface OpenOptions {
   readonly device: BackendChoice;
+  /** Of a model of several stages. */
+  readonly stage?: string | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LoadProgress) => void;
 }

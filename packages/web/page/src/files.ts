@@ -1,4 +1,11 @@
-import { blobSource, F2iError, type Folder, memoryFolder, type Source } from '@fmri2image/core';
+import {
+  blobSource,
+  F2iError,
+  type Folder,
+  isWeightsFile,
+  memoryFolder,
+  type Source,
+} from '@fmri2image/core';
 
 /** A file with its path inside the folder that was picked or dropped (its name, if it came alone). */
 export interface NamedFile {
@@ -24,7 +31,7 @@ export interface Sorted {
 
 export function sortFiles(files: readonly NamedFile[]): Sorted {
   const visible = files.filter(({ path }) => !path.split('/').some((part) => part.startsWith('.')));
-  const bundle = visible.filter(({ path }) => [MODEL, WEIGHTS].includes(nameOf(path)));
+  const bundle = visible.filter(({ path }) => nameOf(path) === MODEL || isWeightsFile(nameOf(path)));
   const rest = visible.filter((file) => !bundle.includes(file));
   const manifest = rest.find(({ path }) => nameOf(path) === STUDY);
   if (!manifest) return { bundle, study: [], data: [], responses: rest };
@@ -35,6 +42,17 @@ export function sortFiles(files: readonly NamedFile[]): Sorted {
   const beside = root === '' ? rest : rest.filter(({ path }) => !path.startsWith(root));
   const data = beside.map(({ path, blob }) => ({ path: path.slice(path.indexOf('/') + 1), blob }));
   return { bundle, study, data, responses: [] };
+}
+
+/** Names of the files of weights that a `model.json` lists; that of a single one where it lists none. */
+export async function weightsOf({ blob }: NamedFile): Promise<string[]> {
+  // The text is checked when the bundle is opened: here it only says what to fetch.
+  const model: unknown = await blob
+    .text()
+    .then(JSON.parse, () => undefined)
+    .catch(() => undefined);
+  const names = Object.keys((model as { files?: object } | undefined)?.files ?? {}).filter(isWeightsFile);
+  return names.length > 0 ? names : [WEIGHTS];
 }
 
 export const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);

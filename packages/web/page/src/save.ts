@@ -13,18 +13,28 @@ export function download(bytes: Uint8Array, name: string, type: string): void {
 }
 
 /** `trial-0012_triangle.png`, as `fmri2image reconstruct` names them. */
-export function pictureName(trial: number, label: string): string {
+export const pictureName = (trial: number, label: string): string => fileName(trial, label, '.png');
+
+export function fileName(trial: number, label: string, ending: string): string {
   const rest = label
     .replace(/^Trial \d+( · )?/, '')
     .replace(/[^\w.-]+/g, '-')
     .slice(0, 80);
-  return `trial-${String(trial + 1).padStart(4, '0')}${rest ? `_${rest}` : ''}.png`;
+  return `trial-${String(trial + 1).padStart(4, '0')}${rest ? `_${rest}` : ''}${ending}`;
 }
 
-/** All pictures as PNGs, their scores as a table, and what made them. */
-export function archive(state: State, picture: (trial: number) => Picture): Uint8Array {
+/**
+ * All pictures as PNGs (of features what shows them), their scores as a table, and what made them.
+ *
+ * @param more other files: arrays of features
+ */
+export function archive(
+  state: State,
+  picture: (trial: number) => Picture,
+  more: Readonly<Record<string, Uint8Array>> = {},
+): Uint8Array {
   const { pictures, responses, bundle, decoder } = state;
-  const files: Record<string, Uint8Array> = {};
+  const files: Record<string, Uint8Array> = { ...more };
   const text = (value: string) => new TextEncoder().encode(value);
   const labelOf = (trial: number) => responses?.labels[trial] ?? '';
   for (const { trial } of pictures) {
@@ -47,6 +57,7 @@ export function archive(state: State, picture: (trial: number) => Picture): Uint
     madeBy: { name: 'fmri2image page', version: VERSION },
     device: decoder?.device,
     bundle: { name: bundle?.name, kind: bundle?.model.kind, contentHash: bundle?.model.contentHash },
+    stage: state.stage,
     responses: { name: responses?.name, simulated: responses?.simulated },
     pictures: pictures.length,
     of: state.wanted.length,

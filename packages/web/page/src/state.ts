@@ -1,4 +1,4 @@
-import type { BundleModel } from '@fmri2image/core';
+import type { BundleModel, DecoderOutput } from '@fmri2image/core';
 import type { Notice } from './notice.ts';
 
 /**
@@ -26,6 +26,8 @@ export interface BundleFacts {
 export interface DecoderFacts {
   /** For people: `WebGPU, SwiftShader (google, in software)`. */
   readonly device: string;
+  /** What it makes at the stage that was chosen. */
+  readonly output: DecoderOutput;
   readonly warnings: readonly string[];
 }
 
@@ -72,6 +74,8 @@ export interface State {
   readonly backend: BackendChoice;
   readonly opening: Opening | undefined;
   readonly bundle: BundleFacts | undefined;
+  /** How far a model of several stages goes; its first one by default. */
+  readonly stage: string | undefined;
   readonly decoder: DecoderFacts | undefined;
   readonly responses: ResponsesFacts | undefined;
   /** Counts runs: events of an earlier one change nothing. */
@@ -87,8 +91,9 @@ export interface State {
 export type Event =
   | { readonly type: 'device'; readonly device: Device }
   | { readonly type: 'choose'; readonly backend: BackendChoice }
+  | { readonly type: 'stage'; readonly stage: string }
   | { readonly type: 'opening'; readonly opening: Opening }
-  | { readonly type: 'bundle'; readonly bundle: BundleFacts }
+  | { readonly type: 'bundle'; readonly bundle: BundleFacts; readonly stage?: string | undefined }
   | { readonly type: 'decoder'; readonly decoder: DecoderFacts }
   /** Without responses: those that were open are not for the bundle, or not yet prepared for it. */
   | { readonly type: 'responses'; readonly responses: ResponsesFacts | undefined }
@@ -109,6 +114,7 @@ export const initialState: State = {
   backend: 'webgpu',
   opening: undefined,
   bundle: undefined,
+  stage: undefined,
   decoder: undefined,
   responses: undefined,
   run: 0,
@@ -126,13 +132,23 @@ export function reduce(state: State, event: Event): State {
       return { ...state, device: event.device };
     case 'choose':
       return { ...state, backend: event.backend, decoder: undefined };
+    case 'stage':
+      // Another stage makes something else: what was made goes.
+      return settle({ ...state, ...noRun, stage: event.stage, decoder: undefined, run: state.run + 1 });
     case 'opening':
       return { ...state, opening: event.opening };
     case 'settled':
       return { ...state, opening: undefined };
     case 'bundle':
       // Another decoder makes other pictures: those of the run before are gone with it.
-      return settle({ ...state, ...noRun, bundle: event.bundle, decoder: undefined, run: state.run + 1 });
+      return settle({
+        ...state,
+        ...noRun,
+        bundle: event.bundle,
+        stage: event.stage,
+        decoder: undefined,
+        run: state.run + 1,
+      });
     case 'decoder':
       return { ...state, decoder: event.decoder };
     case 'responses': {

@@ -1,17 +1,23 @@
 import { keepsToOwnRun, rowOfInput } from '@fmri2image/core';
+import { shownAs, stagesOf } from '../features.ts';
 import type { BundleFacts, DecoderFacts, ResponsesFacts } from '../state.ts';
 import { bytesText, counted, fact, h } from './dom.ts';
 
 const SAW = { no: 'no', yes: 'yes', unknown: 'unknown' } as const;
 
 /** What the bundle is, in the words of its `model.json`. */
-export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts | undefined): HTMLElement {
-  const { kind, contentHash, input, output, ledger, containsTrainingData, files } = model;
+export function bundleFacts(
+  { name, model }: BundleFacts,
+  decoder: DecoderFacts | undefined,
+  stages: { readonly chosen: string | undefined; choose(stage: string): void },
+): HTMLElement {
+  const { kind, contentHash, input, ledger, containsTrainingData, files } = model;
+  const output = decoder?.output ?? model.output;
   const [height, width, channels = 1] = output.shape;
   const makes =
     output.kind === 'picture'
       ? `pictures, ${height} × ${width} pixels, ${channels === 3 ? 'colour' : 'grey'}`
-      : `features [${output.shape.join(', ')}]${output.name ? ` of ${output.name}` : ''}`;
+      : `features [${output.shape.join(', ')}]${output.name ? ` of ${output.name}` : ''}, shown as ${shownAs(output.shape).what}`;
   const seen = ledger.filter((step) => step.sawTest !== 'no' && !keepsToOwnRun(step));
   return h(
     'div',
@@ -25,6 +31,7 @@ export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts 
       fact('Reads', rowText(input), input.selection ? `: ${input.selection}` : ''),
       input.repetitionTime !== undefined && fact('TR', `${input.repetitionTime} s`),
       fact('Makes', makes),
+      stageFact(model, stages),
       fact('Weights', bytesText(Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0))),
       fact('Person', model.pseudonym ?? 'not named'),
       fact('Data terms', model.dataTerms ?? 'not stated'),
@@ -72,6 +79,21 @@ export function bundleFacts({ name, model }: BundleFacts, decoder: DecoderFacts 
       ),
     ...(decoder?.warnings ?? []).map((warning) => h('p', { class: 'caution' }, warning)),
   );
+}
+
+/** Of a published model: how far it goes, to be chosen. */
+function stageFact(
+  model: BundleFacts['model'],
+  { chosen, choose }: { readonly chosen: string | undefined; choose(stage: string): void },
+) {
+  const stages = stagesOf(model);
+  if (stages.length === 0) return undefined;
+  const select = h(
+    'select',
+    { id: 'stage', 'aria-label': 'Stage', onchange: () => choose(select.value) },
+    ...stages.map((stage) => h('option', { value: stage, selected: stage === chosen }, stage)),
+  );
+  return fact('Stage', select);
 }
 
 /** What one row of betas holds. */

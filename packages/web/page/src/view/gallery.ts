@@ -1,4 +1,5 @@
 import type { Picture } from '@fmri2image/core';
+import { shownAs } from '../features.ts';
 import type { PictureFacts, State } from '../state.ts';
 import { h, percentText, rText } from './dom.ts';
 
@@ -20,6 +21,7 @@ interface Card {
 export class Gallery {
   readonly #cards = new Map<number, Card>();
   #wanted: readonly number[] = [];
+  #isPicture = true;
 
   constructor(
     private readonly list: HTMLElement,
@@ -32,7 +34,9 @@ export class Gallery {
     if (wanted !== this.#wanted || pictures.length < this.#filled()) {
       this.#wanted = wanted;
       this.#cards.clear();
-      const [height = 1, width = 1] = state.bundle?.model.output.shape ?? [];
+      const { kind = 'picture', shape = [1, 1] } = state.decoder?.output ?? {};
+      this.#isPicture = kind === 'picture';
+      const { height, width } = this.#isPicture ? { height: shape[0]!, width: shape[1]! } : shownAs(shape);
       this.list.style.setProperty('--aspect', `${width} / ${height}`);
       for (const trial of wanted) this.#cards.set(trial, this.#card(trial, responses?.labels[trial] ?? ''));
       this.list.replaceChildren(...[...this.#cards.values()].map(({ element }) => element));
@@ -58,11 +62,11 @@ export class Gallery {
       {
         type: 'button',
         class: 'save',
-        'aria-label': `Save ${label} as PNG`,
+        'aria-label': `Save ${label} as ${this.#isPicture ? 'PNG' : 'npy'}`,
         onclick: () => this.save(trial),
         hidden: true,
       },
-      'PNG',
+      this.#isPicture ? 'PNG' : 'NPY',
     );
     const score = h('span', { class: 'score' });
     const element = h(
@@ -78,7 +82,8 @@ export class Gallery {
     const image = this.images.reconstruction(trial);
     if (!image) return;
     card.filled = true;
-    const canvas = canvasOf(image, `Reconstruction of ${label}`, 'made');
+    const what = this.#isPicture ? 'Reconstruction' : 'Features';
+    const canvas = canvasOf(image, `${what} of ${label}`, 'made');
     card.slot.replaceWith(canvas);
     card.save.hidden = false;
     if (!score) return;

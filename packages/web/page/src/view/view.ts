@@ -39,7 +39,14 @@ export class View {
     if (state.bundle !== last?.bundle || state.decoder !== last?.decoder) {
       get('bundle').hidden = !state.bundle;
       get('bundle-facts').replaceChildren(
-        ...(state.bundle ? [bundleFacts(state.bundle, state.decoder)] : []),
+        ...(state.bundle
+          ? [
+              bundleFacts(state.bundle, state.decoder, {
+                chosen: state.stage,
+                choose: (stage) => void this.#app.chooseStage(stage),
+              }),
+            ]
+          : []),
       );
     }
     if (state.responses !== last?.responses) {
