@@ -93,7 +93,7 @@ function encodePass(encoder: Encoder, x: Matrix, y: Matrix, pass: Pass): void {
   }
 }
 
-/** A part of the result of a pass, without gaps: a later axis is whole, or an earlier one has one entry. */
+/** A part of the result of a pass; it lies without gaps, as the axes before one that is cut have one entry. */
 type Box = Readonly<Record<'outer' | 'along' | 'inner', Piece>>;
 
 /** Elements from the first to the last that a box takes: taps begin further on from one position to the next. */
