@@ -11,7 +11,7 @@ export interface TarEntry {
 
 const BLOCK = 512;
 /** Headers are read this many bytes at once: small files lie close together. */
-const WINDOW = 2 ** 20;
+const READ_AHEAD = 2 ** 20;
 /** Far above any name. */
 const LONGEST_NAME = 4096;
 
@@ -25,13 +25,13 @@ export async function* tarEntries(
   source: Source,
   signal?: AbortSignal,
 ): AsyncGenerator<TarEntry, void, void> {
-  let window: { at: number; bytes: Uint8Array } = { at: 0, bytes: new Uint8Array(0) };
+  let ahead: { at: number; bytes: Uint8Array } = { at: 0, bytes: new Uint8Array(0) };
   const bytesAt = async (at: number, length: number): Promise<Uint8Array> => {
-    if (at < window.at || at + length > window.at + window.bytes.length) {
-      const size = Math.max(length, Math.min(WINDOW, source.size - at));
-      window = { at, bytes: await source.read(at, size, signal) };
+    if (at < ahead.at || at + length > ahead.at + ahead.bytes.length) {
+      const size = Math.max(length, Math.min(READ_AHEAD, source.size - at));
+      ahead = { at, bytes: await source.read(at, size, signal) };
     }
-    return window.bytes.subarray(at - window.at, at - window.at + length);
+    return ahead.bytes.subarray(at - ahead.at, at - ahead.at + length);
   };
   let longName: string | undefined;
   for (let at = 0; at < source.size; ) {
