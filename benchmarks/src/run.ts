@@ -11,6 +11,7 @@ import { measureShape } from './measure.ts';
 import { type ModelRow, measureMindEye2, modelTable, STAGES, serveChild } from './mindeye2.ts';
 import { measureOverhead, type Overhead } from './overhead.ts';
 import { startPeers } from './peers.ts';
+import { measurePrior, type PriorRow, priorTable } from './prior.ts';
 import { markdown, type Row } from './row.ts';
 import { label, readShapes } from './shape.ts';
 import { openWebGpu } from './webgpu.ts';
@@ -38,7 +39,12 @@ one trial's three repeats through each stage, beside the floor that the machine 
 
   --stages LIST    of tokens, blurry, prior (default: all)
   --precision P    bf16 | f16 | f32 (default: bf16, as stored)
-  --bundle PATH    a bundle that is there already`;
+  --bundle PATH    a bundle that is there already
+
+npm run bench -- prior [options]
+
+Measures one evaluation of MindEye2's prior at its published size with random weights, bf16 and f32, beside the whole
+evaluation in PyTorch, and each of its ops by itself. --threads N, --samples, --no-peers, --json and --record as above.`;
 
 const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
 peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
@@ -89,6 +95,19 @@ async function main(): Promise<number> {
     if (values.record) record(values.record, rows);
     if (values.json) for (const row of rows) console.log(JSON.stringify(row));
     else console.log(modelTable(rows));
+    return 0;
+  }
+  if (positionals[0] === 'prior') {
+    const threads = Number(values.threads ?? os.availableParallelism());
+    const limits = measureLimits(join(here, 'peers'), cache, threads);
+    const { peers } = values.peers ? await startPeers(join(here, 'peers'), cache, threads) : { peers: [] };
+    const peer = peers.find(({ name }) => name === 'torch');
+    const samples = Math.min(Number(values.samples), 5);
+    const rows = await measurePrior({ threads, samples, limits, peer, note });
+    for (const each of peers) each.stop();
+    if (values.record) record(values.record, rows);
+    if (values.json) for (const row of rows) console.log(JSON.stringify(row));
+    else console.log(priorTable(rows));
     return 0;
   }
   const shapes = readShapes(join(here, 'shapes'), positionals).filter((shape) =>
@@ -161,7 +180,7 @@ function overheadTable(overheads: readonly Overhead[]): string {
   );
 }
 
-function record(file: string, rows: readonly (Row | ModelRow)[]): void {
+function record(file: string, rows: readonly (Row | ModelRow | PriorRow)[]): void {
   mkdirSync(dirname(file), { recursive: true });
   appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 }
