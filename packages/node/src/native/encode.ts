@@ -6,6 +6,8 @@ import {
   type FusedActivation,
   type Operand,
   type Resize2dAttributes,
+  type ResizeMode,
+  type ResizeTaps,
   resizeTaps,
   type UnaryKind,
 } from '@fmri2image/core';
@@ -213,8 +215,8 @@ export const encoders: Readonly<Record<string, Encoder>> = {
   resize2d(native, args, { inputs: [x], outputs: [y], attributes }) {
     const { height, width, mode, antialias } = attributes as Resize2dAttributes;
     const [h = 0, w = 0] = x!.shape.slice(-2);
-    const rows = resizeTaps(h, height, mode, antialias);
-    const columns = resizeTaps(w, width, mode, antialias);
+    const rows = tapsOf(h, height, mode, antialias);
+    const columns = tapsOf(w, width, mode, antialias);
     args.scalars(h).operands(x, y);
     native.resize2d(rows.first, rows.weights, columns.first, columns.weights);
   },
@@ -257,6 +259,20 @@ export const encoders: Readonly<Record<string, Encoder>> = {
     native.upsampleNearest();
   },
 };
+
+/** Taps of the sizes that were used last: making them may take as long as applying them. */
+const taps = new Map<string, ResizeTaps>();
+const MOST_TAPS = 32;
+
+function tapsOf(from: number, to: number, mode: ResizeMode, antialias: boolean): ResizeTaps {
+  const key = `${from} ${to} ${mode} ${antialias}`;
+  const known = taps.get(key);
+  if (known) return known;
+  if (taps.size === MOST_TAPS) taps.clear();
+  const made = resizeTaps(from, to, mode, antialias);
+  taps.set(key, made);
+  return made;
+}
 
 /** An operand as a matrix whose columns are its axes from `axis` on. */
 function columnsFrom(operand: Operand, axis: number): Operand {
