@@ -118,16 +118,16 @@ async function asPrimal(folder: Folder, device: Backend): Promise<Folder> {
   return memoryFolder(files, `${folder.name} as primal`);
 }
 
-function bytesOf(base64: string): Uint8Array {
+export function bytesOf(base64: string): Uint8Array {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-function floatsOf(base64: string): Float32Array {
+export function floatsOf(base64: string): Float32Array {
   const view = new DataView(bytesOf(base64).buffer);
   return Float32Array.from({ length: view.byteLength / 4 }, (_, i) => view.getFloat32(4 * i, true));
 }
 
-function deviation(values: Float32Array): number {
+export function deviation(values: Float32Array): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }

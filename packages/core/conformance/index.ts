@@ -13,6 +13,7 @@ export {
   keptPictures,
   PICTURE_TOLERANCE,
 } from './bundle.ts';
+export { EVERYWHERE } from './goldens/everywhere.ts';
 export {
   formatGolden,
   type GoldenResult,
@@ -20,6 +21,13 @@ export {
   runGoldens,
   summary,
 } from './goldens/run.ts';
+export {
+  checkKeptModel,
+  keptModel,
+  keptModelInput,
+  keptOutputs,
+  MODEL_TOLERANCE,
+} from './keptModel.ts';
 export { MINDEYE2_PUBLISHED, type RandomModelOptions, randomModel } from './models.ts';
 export {
   type CaseResult,

@@ -66,6 +66,7 @@ export default suite<Resize2dAttributes>({
       {},
       { fill: strewn(uniform(0, 1), NaN, 130) },
     ),
+    to('wide', [2, 2, 150], [3, 140], { mode: 'nearest' }),
     to('no pictures', [0, 5, 7], [4, 9]),
     bad('no picture', /x is no picture/, [9]),
     bad('no pixels', /x is no picture/, [2, 0, 9]),
