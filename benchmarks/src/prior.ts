@@ -3,13 +3,13 @@ import {
   type Attributes,
   type Backend,
   bytesPerElement,
-  createRandom,
   loadNetwork,
   matchWeights,
   mindeyePrior,
   type OpSpec,
   Prior,
   type PriorCondition,
+  randomNormal,
   sizeOf,
   type Tensor,
   type TensorSpec,
@@ -20,8 +20,9 @@ import { floorOf, type Limits } from './limits.ts';
 import type { Peer } from './peers.ts';
 import { type Timing, timing } from './statistics.ts';
 
-const WEIGHTS = ['bf16', 'f32'] as const;
-type Weights = (typeof WEIGHTS)[number];
+/** Types of weights that are measured. */
+export const PRIOR_WEIGHTS = ['bf16', 'f32'] as const;
+type Weights = (typeof PRIOR_WEIGHTS)[number];
 
 /** Ops of an evaluation that are one kind at one shape, each run by itself. */
 export interface PriorStage {
@@ -56,6 +57,7 @@ export interface PriorRow {
 }
 
 export interface PriorBenchOptions {
+  readonly weights: readonly Weights[];
   readonly threads: number;
   readonly samples: number;
   readonly limits: Limits | undefined;
@@ -88,7 +90,7 @@ export async function measurePrior(options: PriorBenchOptions): Promise<PriorRow
     ? options.peer
     : undefined;
   const ours: Evaluation[] = [];
-  for (const weights of WEIGHTS) {
+  for (const weights of options.weights) {
     note(`prior: random weights, ${weights}`);
     ours.push(await Evaluation.open(backend, weights));
   }
@@ -154,13 +156,12 @@ class Evaluation {
 
   private constructor(backend: Backend, weights: Weights, prior: Prior) {
     const { tokens, dim } = prior;
-    const random = createRandom(2);
-    const normals = () => backend.tensor(Float32Array.from(random.normals(tokens * dim)), [1, tokens, dim]);
+    const normals = (seed: number) => randomNormal(backend, [1, tokens, dim], { seed });
     this.#backend = backend;
     this.weights = weights;
     this.#prior = prior;
-    this.#condition = prior.condition(normals());
-    this.#image = normals();
+    this.#condition = prior.condition(normals(1));
+    this.#image = normals(2);
     this.#time = prior.embedTime([50]);
   }
 
@@ -194,12 +195,9 @@ class Evaluation {
     const calls = this.#calls();
     const stages = new Map<string, PriorStage>();
     for (const { op, inputs, attributes, outputs } of calls) {
-      const random = createRandom(3);
       // Weights are still there; what the evaluation made on its way is not.
       const operands = inputs.map((tensor) =>
-        tensor?.disposed
-          ? this.#backend.tensor(Float32Array.from(random.normals(sizeOf(tensor.shape))), tensor.shape)
-          : tensor,
+        tensor?.disposed ? randomNormal(this.#backend, tensor.shape, { seed: 3 }) : tensor,
       );
       let fastest = Number.POSITIVE_INFINITY;
       for (let i = 0; i < 3; i++) {

@@ -11,7 +11,7 @@ import { measureShape } from './measure.ts';
 import { type ModelRow, measureMindEye2, modelTable, STAGES, serveChild } from './mindeye2.ts';
 import { measureOverhead, type Overhead } from './overhead.ts';
 import { startPeers } from './peers.ts';
-import { measurePrior, type PriorRow, priorTable } from './prior.ts';
+import { measurePrior, PRIOR_WEIGHTS, type PriorRow, priorTable } from './prior.ts';
 import { markdown, type Row } from './row.ts';
 import { label, readShapes } from './shape.ts';
 import { openWebGpu } from './webgpu.ts';
@@ -44,7 +44,7 @@ one trial's three repeats through each stage, beside the floor that the machine 
 npm run bench -- prior [options]
 
 Measures one evaluation of MindEye2's prior at its published size with random weights, bf16 and f32, beside the whole
-evaluation in PyTorch, and each of its ops by itself. --threads N, --samples, --no-peers, --json and --record as above.`;
+evaluation in PyTorch, and each of its ops by itself. --threads N, --samples, --precision, --no-peers, --json and --record as above.`;
 
 const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
 peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
@@ -103,7 +103,8 @@ async function main(): Promise<number> {
     const { peers } = values.peers ? await startPeers(join(here, 'peers'), cache, threads) : { peers: [] };
     const peer = peers.find(({ name }) => name === 'torch');
     const samples = Math.min(Number(values.samples), 5);
-    const rows = await measurePrior({ threads, samples, limits, peer, note });
+    const weights = PRIOR_WEIGHTS.filter((each) => each === (values.precision ?? each));
+    const rows = await measurePrior({ weights, threads, samples, limits, peer, note });
     for (const each of peers) each.stop();
     if (values.record) record(values.record, rows);
     if (values.json) for (const row of rows) console.log(JSON.stringify(row));
