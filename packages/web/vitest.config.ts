@@ -10,7 +10,7 @@ const required = webIsRequired();
 const common = {
   testTimeout: 300_000,
   provide: { required, missing: missing ?? '' },
-  globalSetup: ['test/bundle_server.ts'],
+  globalSetup: ['test/bundle_server.ts', 'test/goldens_server.ts'],
 };
 const base = { ...shared, plugins: [viteWgsl] };
 // The driver in software, unless the machine names its own.
