@@ -13,7 +13,7 @@ import {
 } from '@fmri2image/core';
 import { nodeFolder } from '@fmri2image/node';
 import { describe, expect, it } from 'vitest';
-import { run, temporaryFolder } from './run.ts';
+import { run, start, temporaryFolder } from './run.ts';
 
 const folder = temporaryFolder();
 const at = (path: string) => join(folder, path);
@@ -77,6 +77,32 @@ describe('convert', { timeout: 120_000 }, () => {
     expect(readFileSync(at('out/model.json'))).toEqual(before);
     expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
     expect((await convert(at('converter.safetensors'), '-o', at('out'), '--force')).code).toBe(0);
+  });
+
+  it('leaves nothing behind when it is interrupted', async () => {
+    const large = new Map(Object.entries({ tokens: 5, tokensOut: 6, clip: 6000, clipOut: 4000 }));
+    const wide = expectedWeights(clipConverter, { extents: large, counts: new Map(), groups: new Set() });
+    writeFileSync(
+      at('large.safetensors'),
+      encodeSafetensors(
+        wide.map(({ name, shape }) => {
+          const data = new Float32Array(elementCount(shape)!).fill(0.3);
+          return { name, dtype: 'f32' as const, shape, data };
+        }),
+      ),
+    );
+    const args = ['convert', at('large.safetensors'), '-o', at('stopped'), '--model', 'clip-converter'];
+    const { child, done } = start([...args, '--dtype', 'bf16']);
+    const underWay = () => readdirSync(folder).some((name) => name.startsWith('.stopped.tmp-'));
+    while (child.exitCode === null && !underWay()) await new Promise((wake) => setTimeout(wake, 2));
+    child.kill('SIGINT');
+    const { code, stderr } = await done;
+    expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
+    // A fast machine may be through before the signal comes: then the bundle is whole.
+    if (code === 0) return expect(existsSync(at('stopped/model.json'))).toBe(true);
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/interrupted; nothing was left half-written/);
+    expect(existsSync(at('stopped'))).toBe(false);
   });
 
   it('lists every key that does not fit', async () => {
