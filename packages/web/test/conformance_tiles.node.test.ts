@@ -34,7 +34,8 @@ describeOnDevice('conformance in workgroup memory', () => {
   });
 
   it('holds for attention', async () => {
-    await conforms(TILED, [
+    // Of the head of 512, queries and keys come in pieces.
+    await conforms({ ...TILED, maxBindingBytes: 40_960 }, [
       'attention/f32/a head of this length 2x3x13x17x80',
       'attention/f32/a head of 512',
       'attention/f32/heads inside, all options',
@@ -118,10 +119,6 @@ describeOnDevice('conformance in pieces', () => {
       'attention/f32/causal, several blocks',
       'attention/f32/NaN reaches its query',
       'attention/f32/a mask before the last block',
-    ]);
-    await conforms({ ...TILED, maxBindingBytes: 2560 }, [
-      'attention/f32/causal, a null key',
-      'attention/f32/a mask with a null key',
     ]);
   });
 });
