@@ -27,6 +27,7 @@ import {
   throwIfAborted,
   type WriteFile,
 } from '@fmri2image/core';
+import { fileSyncSource } from './syncFile.ts';
 
 /** One read() of the operating system gives at most 2 GiB. */
 const largestRead = 2 ** 30;
@@ -74,6 +75,7 @@ export async function fileSource(path: string, name = path): Promise<Source> {
         return bytes;
       });
     },
+    openSync: () => fileSyncSource(path, name),
     async digest(offset, length, signal) {
       checkRange(source, offset, length);
       return withHandle(path, name, async (handle) => {

@@ -1,4 +1,5 @@
 import { F2iError, throwIfAborted } from '../error.ts';
+import { bytesSyncSource, type SyncSource } from './syncSource.ts';
 
 /**
  * Bytes at random access: a file, a Blob, a buffer, a range of a URL. Readers ask for the ranges they need, so
@@ -17,6 +18,8 @@ export interface Source {
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
   /** Where the file is on disk, if it is one: devices may map it. */
   readonly path?: string | undefined;
+  /** The same bytes, readable at once, where the platform can; the caller closes it. `syncOf` calls it. */
+  openSync?(): SyncSource;
   /** SHA-256 of a range (64 lower-case hex digits) that is never whole in memory; throws as `read` does. */
   digest?(offset: number, length: number, signal?: AbortSignal): Promise<string>;
 }
@@ -66,6 +69,7 @@ export function bytesSource(bytes: Uint8Array | ArrayBuffer, name: string): Sour
       checkRange(source, offset, length);
       return all.subarray(offset, offset + length);
     },
+    openSync: () => bytesSyncSource(all, name),
   };
   return source;
 }

@@ -1,4 +1,5 @@
-import { checkRange } from './source.ts';
+import { F2iError } from '../error.ts';
+import { checkRange, type Source } from './source.ts';
 
 /**
  * Bytes at random access that are there at once: for libraries that cannot wait (HDF5). On pages such sources exist in
@@ -26,4 +27,20 @@ export function bytesSyncSource(bytes: Uint8Array, name: string): SyncSource {
     },
   };
   return source;
+}
+
+/**
+ * A source as libraries need it that cannot wait.
+ *
+ * @throws UNSUPPORTED where the platform has none: on the main thread of a page, or for ranges of an address
+ */
+export function syncOf(source: Source): SyncSource {
+  if (source.openSync) return source.openSync();
+  throw new F2iError(
+    'UNSUPPORTED',
+    'HDF5 needs a file that can be read at once: open it in a worker, or in Node',
+    {
+      file: source.name,
+    },
+  );
 }

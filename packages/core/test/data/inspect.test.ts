@@ -59,8 +59,8 @@ describe('detectFormat and readArray', () => {
   });
 
   it('say what they read, where a file is none of it', async () => {
-    const error = await errorOf(readArray(bytesSource(new Uint8Array([1, 2, 3]), 'what.mat')));
-    expect(error.message).toMatch(/^what\.mat: .*expected npy, npz, NIfTI/);
+    const error = await errorOf(readArray(bytesSource(new Uint8Array([1, 2, 3]), 'what.dat')));
+    expect(error.message).toMatch(/^what\.dat: .*expected npy, npz, NIfTI/);
     expect((await errorOf(readArray(bytesSource(gzipSync(npy), 'x.npy.gz')))).code).toBe('UNSUPPORTED');
   });
 });

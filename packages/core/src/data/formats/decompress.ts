@@ -11,7 +11,7 @@ const pieceBytes = 1 << 16;
  */
 export async function* decompress(
   source: Source,
-  format: 'gzip' | 'deflate-raw',
+  format: 'gzip' | 'deflate' | 'deflate-raw',
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const file = source.name;

@@ -27,10 +27,15 @@ export interface Hdf5 {
   readonly datasets: ReadonlyMap<string, Hdf5Dataset>;
   /** What else is in the file, and why it is not read: texts, compounds, links out of the file. */
   readonly others: ReadonlyMap<string, string>;
+  readonly groups: readonly string[];
   /** A whole dataset. */
   read(dataset: string): NdArray;
   /** The rows [start, end) of a dataset's first axis; only they (the chunks that hold them) are read. */
   readRows(dataset: string, start: number, end: number): NdArray;
+  /** A block of a dataset: of each axis, the range [start, end); only the chunks that hold it are read. */
+  readBlock(dataset: string, ranges: readonly (readonly [start: number, end: number])[]): NdArray;
+  /** Texts and whole numbers (one each) that are attached to a dataset or a group as attributes. */
+  attributes(path: string): ReadonlyMap<string, string | number>;
   /** Frees what the library holds of the file, and closes the source. Twice is fine. */
   close(): void;
 }
@@ -96,6 +101,7 @@ const READABLE_FILTERS: readonly number[] = [1, 2, 3, 5, 6];
 interface Described {
   readonly datasets: Map<string, Hdf5Dataset & { readonly missing: readonly string[] }>;
   readonly others: Map<string, string>;
+  readonly groups: string[];
 }
 
 class OpenHdf5 implements Hdf5 {
@@ -133,6 +139,10 @@ class OpenHdf5 implements Hdf5 {
     return this.#described.others;
   }
 
+  get groups(): readonly string[] {
+    return this.#described.groups;
+  }
+
   read(dataset: string): NdArray {
     const { shape } = this.#dataset(dataset);
     return this.#read(
@@ -156,6 +166,32 @@ class OpenHdf5 implements Hdf5 {
       dataset,
       shape.map((extent, axis) => (axis === 0 ? [start, end] : [0, extent])),
     );
+  }
+
+  readBlock(dataset: string, ranges: readonly (readonly [number, number])[]): NdArray {
+    const { shape } = this.#dataset(dataset);
+    const inside = ranges.every(
+      ([start, end], axis) =>
+        Number.isInteger(start) &&
+        Number.isInteger(end) &&
+        0 <= start &&
+        start <= end &&
+        end <= (shape[axis] ?? -1),
+    );
+    if (!inside || ranges.length !== shape.length) {
+      throw new F2iError('INVALID_ARGUMENT', 'a block out of bounds', {
+        file: this.name,
+        field: dataset,
+        expected: `ranges in [${shape.join(', ')}]`,
+        found: ranges.map(([start, end]) => `[${start}, ${end})`).join(' x '),
+      });
+    }
+    return this.#read(dataset, ranges);
+  }
+
+  attributes(path: string): ReadonlyMap<string, string | number> {
+    if (this.#closed) throw new F2iError('DISPOSED', 'the file was closed', { file: this.name });
+    return this.#guarded(path, () => readAttributes(this.#library, this.#id, path));
   }
 
   close(): void {
@@ -238,12 +274,18 @@ function fail(why: string): never {
   throw new Error(why);
 }
 
+const MARK = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** Whether the first bytes have the mark of HDF5 files: at their beginning, or after 512 bytes, as far as they go. */
+export function isHdf5(start: Uint8Array): boolean {
+  return [0, 512].some((at) => MARK.every((byte, i) => start[at + i] === byte));
+}
+
 /** HDF5 files begin with their mark, or have it at 512, 1024, 2048, ... after a block of the user's. */
 function refuseOther(source: SyncSource): void {
-  const mark = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
-  for (let at = 0; at + mark.length <= source.size; at = at === 0 ? 512 : at * 2) {
-    const start = source.readSync(at, mark.length);
-    if (mark.every((byte, i) => start[i] === byte)) return;
+  for (let at = 0; at + MARK.length <= source.size; at = at === 0 ? 512 : at * 2) {
+    const start = source.readSync(at, MARK.length);
+    if (MARK.every((byte, i) => start[i] === byte)) return;
   }
   source.close?.();
   throw new F2iError('FORMAT', 'not an HDF5 file', { file: source.name });
@@ -251,10 +293,13 @@ function refuseOther(source: SyncSource): void {
 
 /** Everything in the file: arrays of numbers, and what else there is. */
 function describe(library: Hdf5Module, id: bigint): Described {
-  const found: Described = { datasets: new Map(), others: new Map() };
+  const found: Described = { datasets: new Map(), others: new Map(), groups: [] };
   for (const name of library.get_names(id, '/', true)) {
     const type = library.get_type(id, name);
-    if (type === library.H5G_GROUP) continue;
+    if (type === library.H5G_GROUP) {
+      found.groups.push(name);
+      continue;
+    }
     if (type !== library.H5G_DATASET) {
       found.others.set(name, type === library.H5G_LINK ? 'a link that leads nowhere' : 'no dataset');
       continue;
@@ -277,6 +322,39 @@ function describe(library: Hdf5Module, id: bigint): Described {
         filters: filters.map(title),
         missing: filters.filter(({ id: number }) => !READABLE_FILTERS.includes(number)).map(title),
       });
+    }
+  }
+  return found;
+}
+
+/** Longest attribute that is looked at. */
+const LONGEST_ATTRIBUTE = 4096;
+
+function readAttributes(library: Hdf5Module, id: bigint, path: string): Map<string, string | number> {
+  const found = new Map<string, string | number>();
+  const { H5T_INTEGER: integer, H5T_STRING: text } = library.H5T_class_t;
+  for (const name of library.get_attribute_names(id, path)) {
+    const {
+      type,
+      size,
+      signed,
+      shape,
+      total_size: count,
+      vlen,
+    } = library.get_attribute_metadata(id, path, name);
+    const isKnown = type === text.value || (type === integer.value && [1, 2, 4, 8].includes(size));
+    if (!isKnown || vlen || !shape || count !== 1 || size > LONGEST_ATTRIBUTE) continue;
+    const pointer = library._malloc(size);
+    try {
+      if (library.get_attribute_data(id, path, name, BigInt(pointer)) < 0) fail('the library cannot read it');
+      const bytes = library.HEAPU8.slice(pointer, pointer + size);
+      if (type === text.value) found.set(name, new TextDecoder().decode(bytes).replace(/\0.*$/s, ''));
+      else {
+        const whole = bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
+        found.set(name, Number(signed ? BigInt.asIntN(8 * size, whole) : whole));
+      }
+    } finally {
+      library._free(pointer);
     }
   }
   return found;

@@ -12,7 +12,7 @@ export interface Hdf5Metadata {
   readonly virtual_sources?: readonly unknown[];
 }
 
-type TypeClass = 'H5T_INTEGER' | 'H5T_FLOAT' | 'H5T_ENUM';
+type TypeClass = 'H5T_INTEGER' | 'H5T_FLOAT' | 'H5T_ENUM' | 'H5T_STRING';
 
 interface Operations {
   stream_ops: Record<string, unknown>;
@@ -47,6 +47,14 @@ export interface Hdf5Module {
   get_type(id: bigint, path: string): number;
   get_dataset_metadata(id: bigint, path: string): Hdf5Metadata;
   get_dataset_filters(id: bigint, path: string): { readonly id: number; readonly name: string }[];
+  get_attribute_names(id: bigint, path: string): string[];
+  get_attribute_metadata(
+    id: bigint,
+    path: string,
+    name: string,
+  ): Hdf5Metadata & { readonly total_size: number; readonly vlen: boolean };
+  /** Its bytes into memory at the pointer; negative where it fails. */
+  get_attribute_data(id: bigint, path: string, name: string, pointer: bigint): number;
   /** Little-endian elements of a block into memory at the pointer; negative where it fails. */
   get_dataset_data(
     id: bigint,

@@ -1,6 +1,10 @@
 import type { Json } from '../json.ts';
 import type { Source } from '../source.ts';
 import { bytesSource } from '../source.ts';
+import { syncOf } from '../syncSource.ts';
+import { inspectGifti, openGifti } from './gifti/index.ts';
+import { openHdf5 } from './hdf5.ts';
+import { openMatlab } from './matlab/index.ts';
 import { openNifti } from './nifti.ts';
 import { type NpyHeader, readNpyHeader } from './npy.ts';
 import { openNpz } from './npz.ts';
@@ -9,6 +13,7 @@ import { openPth } from './pth/index.ts';
 import { detectFormat, type FileFormat } from './read_array.ts';
 import { openSafetensors } from './safetensors.ts';
 import { readTable } from './table.ts';
+import { tarEntries } from './tar.ts';
 
 /** One array in a file. */
 export interface ArrayDescription {
@@ -68,6 +73,57 @@ export async function inspectFile(source: Source, signal?: AbortSignal): Promise
       const arrays = [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
       return describe(arrays, Object.fromEntries(values));
     }
+    case 'hdf5': {
+      const file = await openHdf5(syncOf(source));
+      try {
+        const arrays = [...file.datasets.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape }));
+        const filters = [...new Set([...file.datasets.values()].flatMap((dataset) => dataset.filters))];
+        return describe(arrays, { compression: filters.join(', ') || 'none', ...notRead(file.others) });
+      } finally {
+        file.close();
+      }
+    }
+    case 'matlab': {
+      const file = await openMatlab(source, signal);
+      try {
+        const listed = [...file.arrays.values()].slice(0, LISTED);
+        const arrays = listed.map(({ name, className, shape, complex, sparse }) => ({
+          name,
+          dtype: `${complex ? 'complex ' : ''}${sparse ? 'sparse ' : ''}${className}`,
+          shape,
+        }));
+        const unlisted = file.arrays.size - listed.length;
+        return describe(
+          arrays,
+          {
+            version: file.version,
+            ...(file.containers.size > 0 ? { containers: firstOf(file.containers) } : {}),
+            ...notRead(file.others),
+          },
+          unlisted > 0 ? [`${unlisted} further arrays are not listed`] : [],
+        );
+      } finally {
+        file.close();
+      }
+    }
+    case 'gifti': {
+      const { arrays, details } = inspectGifti(await openGifti(source, signal));
+      return describe(arrays, details);
+    }
+    case 'tar': {
+      // Samples of webdatasets share what stands before the first point of their files' names.
+      const kinds = new Map<string, number>();
+      const samples = new Set<string>();
+      let files = 0;
+      for await (const { name } of tarEntries(source, signal)) {
+        files++;
+        const point = name.indexOf('.', name.lastIndexOf('/') + 1);
+        samples.add(point < 0 ? name : name.slice(0, point));
+        const kind = point < 0 ? '(none)' : name.slice(point + 1);
+        if (kinds.size < LISTED || kinds.has(kind)) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+      }
+      return describe([], { files, samples: samples.size, kinds: Object.fromEntries(kinds) });
+    }
     case 'nifti': {
       const { header } = await openNifti(source, signal);
       const { dtype, shape, warnings, affine, spacing, extensions, ...rest } = header;
@@ -108,6 +164,16 @@ export async function inspectFile(source: Source, signal?: AbortSignal): Promise
     }
   }
 }
+
+/** Names that are listed of a file of very many. */
+const LISTED = 1000;
+
+const firstOf = (words: ReadonlyMap<string, string>): Record<string, Json> =>
+  Object.fromEntries([...words].slice(0, LISTED));
+
+/** What is in a file beside arrays of numbers, and why it is not read. */
+const notRead = (others: ReadonlyMap<string, string>): Record<string, Json> =>
+  others.size > 0 ? { notRead: firstOf(others) } : {};
 
 function npyDetails(header: NpyHeader): Record<string, Json> {
   return {

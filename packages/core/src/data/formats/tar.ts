@@ -65,6 +65,11 @@ export async function* tarEntries(
   }
 }
 
+/** Whether the bytes begin as the archives do that tar, GNU tar and Python write. */
+export function isTar(start: Uint8Array): boolean {
+  return start.length >= BLOCK && latin(start.subarray(257, 262)) === 'ustar';
+}
+
 /** The sum of all bytes of the header, its own field as blanks. */
 function checkSum(header: Uint8Array, place: { file: string; field: string }): void {
   const stated = octal(header.subarray(148, 156), place);
