@@ -15,7 +15,7 @@ let contentHash = '';
 
 beforeAll(async () => {
   contentHash = await writeSmallModel(at('bundle'));
-  const sizes = ['--voxels', '12', '--train-pictures', '20', '--test-pictures', '8', '--size', '16'];
+  const sizes = ['--voxels', '12', '--train-pictures', '20', '--test-pictures', '6', '--size', '16'];
   const made = await run(['simulate', '--layout', 'mindeye', '-o', at('nsd'), ...sizes]);
   expect(made.stderr).toBe('');
 }, 120_000);
@@ -32,8 +32,8 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
     expect(stderr).toBe('');
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({
-      reconstructions: 8,
-      made: 8,
+      reconstructions: 6,
+      made: 6,
       outputs: [
         { name: 'tokens', file: 'tokens.npy', shape: [3, 8] },
         { name: 'retrieval', file: 'retrieval.npy', shape: [3, 8] },
@@ -57,10 +57,10 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
 
     // The mean of what single trials give.
     const each = await reconstruct('each');
-    expect(JSON.parse(each.stdout)).toMatchObject({ reconstructions: 24 });
+    expect(JSON.parse(each.stdout)).toMatchObject({ reconstructions: 18 });
     const single = JSON.parse(readFileSync(at('each/reconstructions.json'), 'utf8')).items;
     const [mean, one] = [await npy('tokens/retrieval.npy'), await npy('each/retrieval.npy')];
-    expect(mean.shape).toEqual([8, 3, 8]);
+    expect(mean.shape).toEqual([6, 3, 8]);
     for (const [i, { trials }] of index.items.entries()) {
       for (let k = 0; k < 24; k++) {
         const values = trials.map((trial: number) => {
@@ -93,8 +93,11 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
     for (const signal of ['SIGKILL', 'SIGINT'] as const) {
       const { child, done } = start(args);
       const work = (file: string) => {
-        const path = at(`.parts.unfinished/${file}`);
-        return existsSync(path) ? readFileSync(path, 'utf8') : '';
+        try {
+          return readFileSync(at(`.parts.unfinished/${file}`), 'utf8');
+        } catch {
+          return '';
+        }
       };
       const isUnderWay = () =>
         work('lock').startsWith(`${child.pid}-`) && /"done":[1-9]/.test(work('run.json'));
@@ -140,9 +143,9 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
           { name: 'steps', ...normals(...steps) },
         ]),
       );
-    write('a.safetensors', [8, 3, 8], [18, 8, 3, 8]);
-    write('b.safetensors', [8, 3, 8], [18, 8, 3, 8]);
-    write('short.safetensors', [8, 3, 8], [4, 8, 3, 8]);
+    write('a.safetensors', [6, 3, 8], [18, 6, 3, 8]);
+    write('b.safetensors', [6, 3, 8], [18, 6, 3, 8]);
+    write('short.safetensors', [6, 3, 8], [4, 6, 3, 8]);
     const prior = ['--stage', 'prior', '--average'];
     for (const name of ['a', 'b']) {
       const made = await reconstruct(`noise-${name}`, ...prior, '--noise', at(`${name}.safetensors`));
@@ -155,7 +158,7 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
     expect(short.stderr).toMatch(/steps.*18/);
     const many = await reconstruct('noise-many', '--stage', 'prior', '--noise', at('a.safetensors'));
     expect(many.code).toBe(1);
-    expect(many.stderr).toMatch(/a\.safetensors: initial: .*\[24 items, tokens, dim\], found \[8, 3, 8\]/);
+    expect(many.stderr).toMatch(/a\.safetensors: initial: .*\[18 items, tokens, dim\], found \[6, 3, 8\]/);
     expect(existsSync(at('noise-short'))).toBe(false);
     expect(readdirSync(folder).filter((name) => name.startsWith('.'))).toEqual([]);
   });
