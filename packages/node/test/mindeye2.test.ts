@@ -4,15 +4,23 @@ import { join } from 'node:path';
 import {
   convertedModel,
   createRandom,
+  estimateMindEye2,
   type ModelSizes,
   matchWeights,
   mindeye2,
+  openBundleWeights,
   type Rows,
   writeWeights,
 } from '@fmri2image/core';
 import { checkKeptModel, MODEL_TOLERANCE, randomModel } from '@fmri2image/core/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CpuBackend, type LoadDecoderOptions, loadDecoder, writeFolderAtomic } from '../src/index.ts';
+import {
+  CpuBackend,
+  type LoadDecoderOptions,
+  loadDecoder,
+  nodeFolder,
+  writeFolderAtomic,
+} from '../src/index.ts';
 import { ISAS } from '../src/native/addon.ts';
 import { loadAddon } from '../src/native/load.ts';
 import { errorOf } from './kept.ts';
@@ -120,6 +128,25 @@ describe('weights on disk', () => {
     const error = await errorOf(loadDecoder(bundle, { memoryLimit: 100_000 }));
     expect(error).toMatchObject({ code: 'OUT_OF_MEMORY', field: 'memoryLimit' });
     expect(error.message).toMatch(/at most 100000 bytes .*found \d+ bytes needed/);
+  });
+
+  it('take what was estimated', async () => {
+    const estimates = estimateMindEye2(await openBundleWeights(await nodeFolder(bundle)));
+    expect(estimates.map(({ stage }) => stage)).toEqual(['tokens', 'blurry']);
+    const rows = 16;
+    const many = { data: Float32Array.from(createRandom(5).normals(rows * 500)), shape: [rows, 500] };
+    for (const { stage, memory } of estimates) {
+      const backend = new CpuBackend();
+      const decoder = await loadDecoder(bundle, { backend, stage });
+      const weights = backend.liveTensors().reduce((sum, { byteLength }) => sum + byteLength, 0);
+      expect(weights).toBe(memory.weights);
+      await decoder.predict(many);
+      const { peakBytes } = backend.stats();
+      expect(peakBytes).toBeLessThan(memory.activations);
+      expect(peakBytes).toBeGreaterThan(memory.activations / 8);
+      await decoder.dispose();
+      await backend.dispose();
+    }
   });
 
   it.each([1, 4, 10, 16])('leave nothing on the device when loading ends at report %i', async (at) => {

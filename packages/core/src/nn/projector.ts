@@ -14,6 +14,9 @@ export function projector(network: Network, x: Tensor, { observe, signal }: Forw
   return [0, 3, 6].reduce((tokens, i) => {
     const normed = norm(network, `${i}`, tokens, { activation: 'gelu_erf', signal });
     const y = dense(network, `${i + 2}`, normed, { signal });
+    // Tokens of many trials are large: what is not read any more goes at once.
+    normed.dispose();
+    if (tokens !== x) tokens.dispose();
     observe?.(`${i + 2}`, y);
     return y;
   }, x);

@@ -22,11 +22,18 @@ export function vaeDecoder(network: Network, x: Tensor, options: ForwardOptions 
     observe?.(name, value);
     return value;
   };
-  const unit = (name: string, value: Tensor) =>
-    seen(name, residualUnit(network.under(`${name}.`), value, options));
+  // Maps grow to the size of the picture: what a part makes for itself goes with it.
+  const unit = (name: string, value: Tensor) => {
+    const part = network.under(`${name}.`);
+    return seen(
+      name,
+      network.backend.scope(() => residualUnit(part, value, options)),
+    );
+  };
   let y = seen('conv_in', convolution(network, 'conv_in', x, { padding: 1, signal }));
   y = unit('mid_block.resnets.0', y);
-  const attended = selfAttention(network.under('mid_block.attentions.0.'), y, options);
+  const middle = network.under('mid_block.attentions.0.');
+  const attended = network.backend.scope(() => selfAttention(middle, y, options));
   y = unit('mid_block.resnets.1', seen('mid_block.attentions.0', attended));
   observe?.('mid_block', y);
   for (let block = 0; network.has(`up_blocks.${block}.resnets.0.conv1.weight`); block++) {

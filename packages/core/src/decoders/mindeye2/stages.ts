@@ -97,7 +97,7 @@ export function memoryNeeded(
   const row =
     positions * (voxels + hidden * (positions === 1 ? 3 : 4 + 6 * sizes.blocks)) +
     (stage === 'blurry' ? 0 : 8 * values) +
-    (stage !== 'tokens' && hasBlurry ? 40 * (extents.get('top') ?? 0) * 28 * 28 : 0);
+    (stage !== 'tokens' && hasBlurry ? 8 * (extents.get('top') ?? 0) * 28 * 28 : 0);
   const prior = stage === 'prior' && hasPrior ? priorActivations(extents) : 0;
   return { weights, activations: 4 * (ROWS_AT_ONCE * row + prior) };
 }
