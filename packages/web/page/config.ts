@@ -39,7 +39,9 @@ const withoutHdf5: Plugin = {
   enforce: 'pre',
   resolveId: (id) => (id === 'h5wasm' ? '\0h5wasm' : undefined),
   load: (id) =>
-    id === '\0h5wasm' ? "export const ready = Promise.reject(new Error('left out of this page'));" : undefined,
+    id === '\0h5wasm'
+      ? "export const ready = Promise.reject(new Error('left out of this page'));"
+      : undefined,
 };
 
 function withFiles(files: DemoFiles): Plugin {
