@@ -65,6 +65,13 @@ async function fitted(options: RidgeDecoderOptions = {}, extra: object = {}) {
 }
 
 describe('RidgeDecoder', () => {
+  it('refuses options of other names, which would be left out silently', async () => {
+    await expect(fitted({ alpha: 3 } as RidgeDecoderOptions)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'alpha',
+    });
+  });
+
   it('reconstructs unseen pictures, clipped to their range', async () => {
     const decoder = await fitted({}, experiment(80, 30, 0.3, 2));
     const unseen = experiment(20, 30, 0.3, 3);

@@ -326,6 +326,11 @@ describe('cancellation', () => {
     await remote.dispose();
   });
 
+  it('ends the loading with what the application’s own report of progress throws', async () => {
+    const failing = { onProgress: () => expect.unreachable('of the application') };
+    await expect(open(start(), kept, failing)).rejects.toThrow('of the application');
+  });
+
   it('frees a decoder whose loading was cancelled too late', async () => {
     const worker = start();
     const controller = new AbortController();

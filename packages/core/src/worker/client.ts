@@ -3,7 +3,7 @@ import type { Folder } from '../data/source.ts';
 import type { PredictOptions, Reconstruction, ReconstructOptions } from '../decoders/decoder.ts';
 import { fileEntries } from '../decoders/files.ts';
 import { disposed } from '../decoders/load.ts';
-import type { LoadedDecoder, LoadOptions } from '../decoders/loaded.ts';
+import type { LoadedDecoder, LoadOptions, LoadProgress } from '../decoders/loaded.ts';
 import { Picture, type WritePictureFile } from '../decoders/picture.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
 import { checkOptions, PREDICT_OPTIONS, RECONSTRUCT_OPTIONS } from '../options.ts';
@@ -214,7 +214,18 @@ function ask(
         done();
         reject(error);
       },
-      ...(progress && { progress }),
+      // The application's own error: the wait ends with it, as it does without a worker.
+      ...(progress && {
+        progress: (seen: LoadProgress) => {
+          try {
+            progress(seen);
+          } catch (error) {
+            done();
+            connection.abort(id);
+            reject(error);
+          }
+        },
+      }),
       answer,
     };
     const cancel = () => {

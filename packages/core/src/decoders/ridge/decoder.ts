@@ -4,6 +4,7 @@ import { lagVoxels } from '../../data/lags.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
 import { add, cast, gemm, type OpOptions, standardize } from '../../ops/index.ts';
+import { checkOptions } from '../../options.ts';
 import type { Rows } from '../../rows.ts';
 import type { Tensor } from '../../tensor.ts';
 import { betaExtents, chosenTrials } from '../checks.ts';
@@ -16,6 +17,7 @@ import {
   type FitContext,
   fitRidgeModel,
   isPlain,
+  RIDGE_OPTIONS,
   type RidgeDecoderOptions,
   type RidgeTrainingData,
 } from './fitDecoder.ts';
@@ -83,6 +85,7 @@ export class RidgeDecoder implements Decoder {
     options: RidgeDecoderOptions,
     context: FitContext,
   ): Promise<RidgeDecoder> {
+    checkOptions(options, RIDGE_OPTIONS);
     return new RidgeDecoder(await fitRidgeModel(data, options, context), context.backend);
   }
 

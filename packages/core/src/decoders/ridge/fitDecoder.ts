@@ -62,6 +62,21 @@ export interface RidgeDecoderOptions {
   blockBytes?: number | undefined;
 }
 
+/** Names of the options: others are refused. */
+export const RIDGE_OPTIONS: readonly (keyof RidgeDecoderOptions)[] = [
+  'alphas',
+  'folds',
+  'score',
+  'perTarget',
+  'intercept',
+  'standardize',
+  'lags',
+  'storage',
+  'form',
+  'precision',
+  'blockBytes',
+];
+
 export interface FitContext {
   backend: Backend;
   signal?: AbortSignal | undefined;
