@@ -41,6 +41,8 @@ export interface ModelRow {
   /** The first trial after loading, and the later ones. */
   readonly firstSeconds: number;
   readonly warm: ReturnType<typeof timing>;
+  /** Processor time of a later trial over the threads: what it would take at least if nobody else were there. */
+  readonly busySeconds: number;
   readonly gflop: number;
   /** What no implementation can beat: op by op, the slower of flops over peak and bytes over bandwidth. */
   readonly floorSeconds: number | undefined;
@@ -152,7 +154,9 @@ async function measureStage({
   const firstSeconds = await run();
   const work = counted.stop();
   const seconds: number[] = [];
+  const before = process.cpuUsage();
   for (let i = 0; i < samples; i++) seconds.push(await run());
+  const { user, system } = process.cpuUsage(before);
   const residentBytes = process.memoryUsage.rss();
   const { description } = backend.info;
   await decoder.dispose();
@@ -168,6 +172,7 @@ async function measureStage({
     weightBytes,
     firstSeconds,
     warm: timing(seconds),
+    busySeconds: (user + system) / 1e6 / samples / threads,
     gflop: work.flops / 1e9,
     floorSeconds: limits && work.floor,
     residentBytes,
@@ -215,6 +220,7 @@ export function modelTable(rows: readonly ModelRow[]): string {
       row.firstSeconds.toFixed(3),
       row.warm.p50.toFixed(3),
       row.warm.min.toFixed(3),
+      row.busySeconds.toFixed(3),
       row.floorSeconds?.toFixed(3) ?? '',
       row.floorSeconds ? ((100 * row.floorSeconds) / row.warm.p50).toFixed(0) : '',
       row.gflop.toFixed(1),
@@ -226,12 +232,13 @@ export function modelTable(rows: readonly ModelRow[]): string {
   return [
     `MindEye2 at its published size with random weights: one trial, ${REPEATS} repeats, outputs averaged.`,
     '',
-    '| stage | weights | threads | load s | weights GB | first s | warm p50 s | warm min s | floor s | floor % | GFLOP | RSS GB | RSS before GB |',
-    '|---|---|---|---|---|---|---|---|---|---|---|---|---|',
+    '| stage | weights | threads | load s | weights GB | first s | warm p50 s | warm min s | busy s | floor s | floor % | GFLOP | RSS GB | RSS before GB |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|',
     ...lines,
     '',
-    'first: pages of the mapped weights come into the process. floor: op by op, the slower of flops over peak and bytes over',
-    'the bandwidth of a copy, both measured in this run. The prior draws one sample: 19 evaluations.',
+    'first: pages of the mapped weights come into the process. busy: processor time over threads, where others run too. floor:',
+    'op by op, the slower of flops over peak and bytes over the bandwidth of a copy, both measured in this run. The prior draws',
+    'one sample: 19 evaluations.',
   ].join('\n');
 }
 
