@@ -37,8 +37,8 @@ Simulates subjects, trains a shared model on all but the last, aligns the last o
 trials, and identifies pictures that nobody was trained on, beside ridge regression from scratch.
 
   --seed <n>      of the simulation (default: 3)
-  --voxels <n>    of each subject (default: 400)
-  --noise <x>     of one trial, over a voxel's responses (default: 3)
+  --voxels <n>    of each subject (default: 1000)
+  --noise <x>     of one trial, over a voxel's responses (default: 5)
   --trials <list> trials of the new subject (default: 75,150,375,750)
   --threads <n>   threads of the CPU (default: all cores)
   --json          print one JSON object
@@ -46,8 +46,8 @@ trials, and identifies pictures that nobody was trained on, beside ridge regress
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '3' },
-    voxels: { type: 'string', default: '400' },
-    noise: { type: 'string', default: '3' },
+    voxels: { type: 'string', default: '1000' },
+    noise: { type: 'string', default: '5' },
     trials: { type: 'string', default: '75,150,375,750' },
     threads: { type: 'string' },
     json: { type: 'boolean', default: false },
@@ -60,7 +60,10 @@ if (values.help) {
 }
 
 const SUBJECTS = 4;
-const SEEN_BY_OTHERS = 1500;
+/** Pictures that each of the other subjects sees alone, beside those that the new subject sees too: as in NSD. */
+const SEEN_BY_ONE = 2000;
+const TEACHERS = SUBJECTS - 1;
+const SEEN_BY_OTHERS = TEACHERS * SEEN_BY_ONE;
 const TESTED = 300;
 const TOKENS = 16;
 const counts = values.trials.split(',').map(Number);
@@ -90,15 +93,17 @@ try {
   const featuresOf = (pictures) => takeRows(population.features, pictures);
 
   // The model that all share: three subjects, all pictures but the tested ones.
-  const seen = range(0, SEEN_BY_OTHERS + aligned);
-  const names = seen.map(String);
-  const teachers = range(0, SUBJECTS - 1).map((subject) => ({
-    subject,
-    betas: population.betas(subject, seen),
-    stimuli: names,
-    targets: featuresOf(seen),
-  }));
-  const model = mindeye2Checkpoint(await trainSharedModel(teachers, 64, backend), TOKENS, 1);
+  const common = range(SEEN_BY_OTHERS, SEEN_BY_OTHERS + aligned);
+  const teachers = range(0, TEACHERS).map((subject) => {
+    const seen = [...range(subject * SEEN_BY_ONE, (subject + 1) * SEEN_BY_ONE), ...common];
+    return {
+      subject,
+      betas: population.betas(subject, seen),
+      stimuli: seen.map(String),
+      targets: featuresOf(seen),
+    };
+  });
+  const model = mindeye2Checkpoint(await trainSharedModel(teachers, 128, backend), TOKENS, 1);
   const matched = matchWeights(model, convertibleSchema('mindeye2'));
   const shared = path.join(folder, 'shared.bundle');
   await writeFolderAtomic(shared, (write) =>
@@ -116,13 +121,14 @@ try {
     },
   );
   const latents = await sharedLatents(network, teachers);
-  const features = averageByStimulus(featuresOf(seen), names, 'features');
+  const seen = range(0, SEEN_BY_OTHERS + aligned);
+  const features = averageByStimulus(featuresOf(seen), seen.map(String), 'features');
   const targets = { latents, features: await latentsFromFeatures(latents, features, network) };
   network.dispose();
 
   // The new subject: three presentations of pictures that nobody was trained on.
   const tested = range(SEEN_BY_OTHERS + aligned, SEEN_BY_OTHERS + aligned + TESTED);
-  const subject = SUBJECTS - 1;
+  const subject = TEACHERS;
   const test = [0, 1, 2].map(() => population.betas(subject, tested));
   const truth = featuresOf(tested);
   const scores = async (predict) => {

@@ -53,7 +53,6 @@ export function alignCommand(program: Command): void {
       '--teacher <subject=study>',
       'a subject of the model, by its index, and its study; may be given several times',
       teacherStudy,
-      [] as TeacherStudy[],
     )
     .addOption(
       new Option('--targets <kind>', 'what places stimuli in the shared space')
@@ -67,7 +66,7 @@ export function alignCommand(program: Command): void {
   );
 }
 
-function teacherStudy(text: string, before: TeacherStudy[]): TeacherStudy[] {
+function teacherStudy(text: string, before: TeacherStudy[] = []): TeacherStudy[] {
   const [, subject, path] = /^(\d{1,3})=(.+)$/.exec(text) ?? [];
   if (subject === undefined || path === undefined) {
     throw new InvalidArgumentError('expected the index of a subject and its study: 0=subj01/study.json');
@@ -101,7 +100,7 @@ async function align(bundle: string, path: string, options: Options, context: Co
     signal,
   });
   try {
-    const features = new Map<string, Float32Array>(featuresOf(study, trials));
+    const features = new Map(featuresOf(study, trials));
     const teachers: Teacher[] = [];
     for (const teacher of options.teacher) {
       console.progress(`read ${teacher.path}`);
@@ -235,7 +234,10 @@ async function teacherOf(
       file: path,
     });
   }
-  for (const [name, values] of featuresOf(study, trials)) features.set(name, values);
+  for (const [name, values] of featuresOf(study, trials)) {
+    checkSame(name, values, features.get(name), path);
+    features.set(name, values);
+  }
   return {
     subject,
     betas: takeRows(
@@ -244,6 +246,19 @@ async function teacherOf(
     ),
     stimuli: trials.map((trial) => stimulusOf(study, trial)),
   };
+}
+
+/** Names of rows of a file are their numbers: in another file they may be those of other pictures. */
+function checkSame(name: string, values: Float32Array, known: Float32Array | undefined, path: string): void {
+  if (!known) return;
+  const same = known.length === values.length && known.every((value, i) => value === values[i]);
+  if (same) return;
+  throw new F2iError('USAGE', 'studies have different stimuli of one name', {
+    file: path,
+    field: name,
+    expected: 'the same values in all studies: stimuli are matched by name',
+    found: known.length === values.length ? 'other values' : `${values.length} values, not ${known.length}`,
+  });
 }
 
 /** Terms of the new subject's data beside those of the model. */
