@@ -49,9 +49,9 @@ export interface ReconstructOptions extends PredictOptions {
   /** Rows of the betas to reconstruct, in this order; all when absent. */
   trials?: ArrayLike<number> | undefined;
   /**
-   * Rows that are repeats of one stimulus, a list for each reconstruction, in this order: outputs (not responses) are
-   * averaged over them. A row that stands twice counts twice: published evaluations take three of each picture, of two
-   * repeats [a, b, a]. Not together with `trials`; for decoders of published models.
+   * Rows that are repeats of one stimulus, a list for each reconstruction, in this order: outputs (of MindEye1 responses,
+   * as published) are averaged over them. A row that stands twice counts twice: published evaluations take three of each
+   * picture, of two repeats [a, b, a]. Not together with `trials`; for decoders of published models.
    */
   repeats?: readonly (readonly number[])[] | undefined;
   /** For decoders that draw random numbers; ridge does not. */
