@@ -52,12 +52,10 @@ export async function mixerConstants(
 ): Promise<number[]> {
   const constants: number[] = [];
   for (let i = 0; i < blocks; i++) {
-    const [offset, weight0, bias0, weight1, bias1] = await Promise.all(
-      ['0.bias', '1.0.weight', '1.0.bias', '1.3.weight', '1.3.bias'].map((name) =>
-        read(`mixer_blocks2.${i}.${name}`),
-      ),
-    );
-    constants.push(weight1! * activate('gelu_erf', weight0! * offset! + bias0!) + bias1!);
+    // One after the other: they are neighbours in the file, and what is read first is kept for the next.
+    const of = (name: string) => read(`mixer_blocks2.${i}.${name}`);
+    const inner = (await of('1.0.weight')) * (await of('0.bias')) + (await of('1.0.bias'));
+    constants.push((await of('1.3.weight')) * activate('gelu_erf', inner) + (await of('1.3.bias')));
   }
   return constants;
 }
