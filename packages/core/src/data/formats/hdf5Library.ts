@@ -64,6 +64,7 @@ export interface Hdf5Module {
     strides: bigint[] | null,
     pointer: bigint,
   ): number;
+  create_attribute(id: bigint, path: string, name: string, pointer: bigint, metadata: object): number;
   create_dataset(id: bigint, path: string, pointer: bigint, metadata: object): number;
   _malloc(bytes: number): number;
   _free(pointer: number): void;

@@ -10,6 +10,8 @@ export interface Hdf5Content {
   readonly chunks?: readonly number[] | undefined;
   /** Level of deflate, 1 to 9; needs chunks. */
   readonly deflate?: number | undefined;
+  /** Texts and whole numbers (i32) to attach. */
+  readonly attributes?: Readonly<Record<string, string | number>> | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ export async function encodeHdf5(datasets: Readonly<Record<string, Hdf5Content>>
   const { H5F_LIBVER_EARLIEST: oldest, H5F_LIBVER_LATEST: newest } = library;
   const id = library.open(path, library.H5F_ACC_TRUNC, false, oldest, newest);
   try {
-    for (const [name, { array, chunks, deflate }] of Object.entries(datasets)) {
+    for (const [name, { array, chunks, deflate, attributes = {} }] of Object.entries(datasets)) {
       const bytes = encodeElements(array.data);
       const pointer = library._malloc(Math.max(1, bytes.length));
       try {
@@ -41,6 +43,7 @@ export async function encodeHdf5(datasets: Readonly<Record<string, Hdf5Content>>
       } finally {
         library._free(pointer);
       }
+      for (const [key, value] of Object.entries(attributes)) writeAttribute(library, id, name, key, value);
     }
     library.flush(id);
   } finally {
@@ -49,6 +52,36 @@ export async function encodeHdf5(datasets: Readonly<Record<string, Hdf5Content>>
   const made = library.FS.readFile(path).slice();
   library.FS.unlink(path);
   return made;
+}
+
+function writeAttribute(
+  library: Hdf5Module,
+  id: bigint,
+  path: string,
+  key: string,
+  value: string | number,
+): void {
+  const bytes =
+    typeof value === 'string' ? new TextEncoder().encode(value) : encodeElements(Int32Array.of(value));
+  const type =
+    typeof value === 'string'
+      ? { ...writtenType('u8', library), type: library.H5T_class_t.H5T_STRING.value, size: bytes.length }
+      : writtenType('i32', library);
+  const pointer = library._malloc(Math.max(1, bytes.length));
+  try {
+    library.HEAPU8.set(bytes, pointer);
+    library.create_attribute(id, path, key, BigInt(pointer), {
+      ...type,
+      cset: 0,
+      strpad: 1,
+      shape: [],
+      maxshape: [],
+      chunks: null,
+      track_order: false,
+    });
+  } finally {
+    library._free(pointer);
+  }
 }
 
 function writtenType(dtype: ElementType, { H5T_class_t: classes }: Hdf5Module) {

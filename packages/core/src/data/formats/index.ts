@@ -1,10 +1,12 @@
+export { gzipPieces } from './compress.ts';
 export { type Gifti, type GiftiArray, openGifti } from './gifti/index.ts';
 export * from './gzip.ts';
 export { type Hdf5, type Hdf5Dataset, openHdf5 } from './hdf5.ts';
 export { encodeHdf5, type Hdf5Content } from './hdf5Write.ts';
 export * from './inspect.ts';
 export * from './matlab/index.ts';
-export * from './nifti.ts';
+export { isNifti, type Nifti, type NiftiHeader, openNifti, scaleVolume } from './nifti.ts';
+export * from './niftiWrite.ts';
 export * from './npy.ts';
 export * from './npz.ts';
 export * from './png.ts';

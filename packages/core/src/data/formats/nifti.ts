@@ -6,7 +6,6 @@ import {
   type ElementType,
   elementBytes,
   elementCount,
-  encodeElements,
   type NdArray,
   toFloat64,
 } from '../ndarray.ts';
@@ -70,7 +69,8 @@ export interface Nifti {
   readAll(signal?: AbortSignal): Promise<NdArray>;
 }
 
-const elementTypes: Record<number, ElementType> = {
+/** Types of voxels by the numbers that headers have for them. */
+export const NIFTI_TYPES: Readonly<Record<number, ElementType>> = {
   2: 'u8',
   4: 'i16',
   8: 'i32',
@@ -322,7 +322,7 @@ function parseHeader(head: Uint8Array, layout: Layout, compressed: boolean, file
   const volumes = elementCount(shape.slice(3)) ?? fail('dim', 'too many volumes');
 
   const datatype = int16(first ? 70 : 12);
-  const dtype = Object.hasOwn(elementTypes, datatype) ? elementTypes[datatype]! : undefined;
+  const dtype = Object.hasOwn(NIFTI_TYPES, datatype) ? NIFTI_TYPES[datatype]! : undefined;
   if (!dtype) {
     const name = Object.hasOwn(unsupportedTypes, datatype) ? unsupportedTypes[datatype] : undefined;
     throw new F2iError(name ? 'UNSUPPORTED' : 'FORMAT', 'this type of voxel is not read', {
@@ -471,58 +471,4 @@ function int64(view: DataView, at: number, littleEndian: boolean): number {
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-export interface NiftiContent {
-  /** x fastest, as in the file: the transpose of a row-major array of this shape. */
-  data: ElementArray;
-  dtype: ElementType;
-  /** Extents, x first. */
-  shape: readonly number[];
-  /** Voxel indices to millimetres, rows of 4; default the identity. */
-  affine?: readonly (readonly number[])[];
-  /** Repetition time in seconds. */
-  tr?: number;
-  description?: string;
-}
-
-/** The bytes of a NIfTI-1 file, little-endian, unscaled. Throws UNSUPPORTED for extents beyond 32767 and for f16. */
-export function encodeNifti({ data, dtype, shape, affine, tr, description = '' }: NiftiContent): Uint8Array {
-  const datatype = Object.entries(elementTypes).find(([, type]) => type === dtype)?.[0];
-  if (datatype === undefined) throw new F2iError('UNSUPPORTED', `NIfTI has no type ${dtype}`);
-  if (shape.length < 1 || shape.length > 7 || shape.some((n) => n < 1 || n > 32767)) {
-    throw new F2iError('UNSUPPORTED', 'NIfTI-1 holds 1 to 7 axes of 1 to 32767', {
-      found: `[${shape.join(', ')}]`,
-    });
-  }
-  if (elementCount(shape) !== data.length) {
-    throw new F2iError('INVALID_ARGUMENT', 'shape and data disagree', {
-      expected: `${elementCount(shape)} elements for [${shape.join(', ')}]`,
-      found: `${data.length}`,
-    });
-  }
-  const rows = affine ?? [0, 1, 2].map((row) => [0, 1, 2, 3].map((k) => (k === row ? 1 : 0)));
-  const bytes = new Uint8Array(352 + data.byteLength);
-  const view = viewOf(bytes);
-  view.setInt32(0, 348, true);
-  view.setInt16(40, shape.length, true);
-  for (let k = 0; k < 7; k++) view.setInt16(42 + 2 * k, shape[k] ?? 1, true);
-  view.setInt16(70, Number(datatype), true);
-  view.setInt16(72, 8 * elementBytes(dtype), true);
-  view.setFloat32(76, 1, true);
-  for (let k = 0; k < 7; k++) {
-    const column = Math.hypot(...[0, 1, 2].map((row) => rows[row]![k] ?? 0));
-    view.setFloat32(80 + 4 * k, k < 3 ? column : k === 3 ? (tr ?? 1) : 1, true);
-  }
-  view.setFloat32(108, 352, true);
-  view.setFloat32(112, 1, true);
-  bytes[123] = 2 | (tr === undefined ? 0 : 8);
-  bytes.set(new TextEncoder().encode(description).subarray(0, 79), 148);
-  view.setInt16(254, 1, true);
-  for (let row = 0; row < 3; row++) {
-    for (let k = 0; k < 4; k++) view.setFloat32(280 + 16 * row + 4 * k, rows[row]![k]!, true);
-  }
-  bytes.set([0x6e, 0x2b, 0x31, 0], 344);
-  bytes.set(encodeElements(data), 352);
-  return bytes;
 }
