@@ -1,12 +1,12 @@
 import {
-  averageByStimulus,
+  type BundleModel,
   type ByStimulus,
   convertibleSchema,
-  F2iError,
   fitSubjectLayer,
   latentsFromFeatures,
   loadNetwork,
   matchWeights,
+  type Network,
   openBundleWeights,
   type Study,
   saveAligned,
@@ -19,10 +19,18 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, withDevice, withStudy } from '../options.ts';
 import { prepareOutput } from '../output.ts';
+import {
+  betasOf,
+  featuresOf,
+  heldOutStimuli,
+  rowsOf,
+  stimulusOf,
+  type TeacherStudy,
+  teacherOf,
+} from '../pipeline/alignment.ts';
 import { voxelInput } from '../pipeline/fit.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
-import { openStudy } from '../study.ts';
-import { termsOf, withTerms } from '../terms.ts';
+import { type Terms, termsOf, withTerms } from '../terms.ts';
 
 interface Options extends DeviceOptions {
   data?: string;
@@ -33,12 +41,6 @@ interface Options extends DeviceOptions {
   dataTerms?: string;
   consentReference?: string;
   pseudonym?: string;
-}
-
-/** A subject of the model and where its trials are. */
-interface TeacherStudy {
-  readonly subject: number;
-  readonly path: string;
 }
 
 export function alignCommand(program: Command): void {
@@ -89,7 +91,6 @@ async function align(bundle: string, path: string, options: Options, context: Co
   console.progress('read the studies');
   const study = await betasOf(path, options.data, signal);
   const trials = selectTrials(study, { split: hasSplits(study) ? 'train' : undefined });
-  const held = heldOutStimuli(study);
   const folder = await nodeFolder(bundle, { onRepair: console.warn });
   const opened = await openBundleWeights(folder, { signal });
   const matched = matchWeights(opened.weights, convertibleSchema(opened.model.kind));
@@ -100,24 +101,10 @@ async function align(bundle: string, path: string, options: Options, context: Co
     signal,
   });
   try {
-    const features = new Map(featuresOf(study, trials));
-    const teachers: Teacher[] = [];
-    for (const teacher of options.teacher) {
-      console.progress(`read ${teacher.path}`);
-      teachers.push(await teacherOf(teacher, held, features, options.data, signal));
-    }
-    console.progress('latents of the other subjects');
-    const latents = await sharedLatents(network, teachers, { signal });
-    const targets =
-      options.targets === 'latents'
-        ? latents
-        : await latentsFromFeatures(latents, features, network, { signal });
+    const targets = await placeStimuli(network, study, trials, options, context);
     const layer = await fitSubjectLayer(
       {
-        betas: takeRows(
-          study.voxels,
-          trials.map((trial) => study.trials[trial]!.row!),
-        ),
+        betas: takeRows(study.voxels, rowsOf(study, trials)),
         stimuli: trials.map((trial) => stimulusOf(study, trial)),
         runs: trials.map((trial) => study.trials[trial]!.run),
         input: await voxelInput(study),
@@ -139,7 +126,7 @@ async function align(bundle: string, path: string, options: Options, context: Co
         hash = await saveAligned(opened, layer, write, {
           signal,
           onProgress: (done, total) => console.progress('write the bundle', done / total),
-          dataTerms: combinedTerms(options, study, opened.model.dataTerms),
+          ...combinedTerms(options, study, opened.model),
         });
       },
       { ...output, signal, onRepair: console.warn },
@@ -167,102 +154,29 @@ async function align(bundle: string, path: string, options: Options, context: Co
   }
 }
 
-/** A study whose rows are trials with stimuli. */
-async function betasOf(path: string, data: string | undefined, signal: AbortSignal): Promise<Study> {
-  const study = await openStudy(path, data, signal);
-  if (study.rows !== 'trials') {
-    throw new F2iError('USAGE', 'alignment takes betas', {
-      file: path,
-      field: 'voxels',
-      expected: 'one row a trial',
-      found: 'one row a volume',
-    });
+/** Where stimuli lie in the shared space, as the teachers have it. */
+async function placeStimuli(
+  network: Network,
+  study: Study,
+  trials: readonly number[],
+  { teacher: paths, targets, data }: Options,
+  { console, signal }: Context,
+): Promise<ByStimulus> {
+  const held = heldOutStimuli(study);
+  const features = new Map(featuresOf(study, trials));
+  const teachers: Teacher[] = [];
+  for (const teacher of paths) {
+    console.progress(`read ${teacher.path}`);
+    teachers.push(await teacherOf(teacher, held, features, data, signal));
   }
-  if (!study.stimuli) {
-    throw new F2iError('USAGE', 'alignment matches trials by their stimuli', {
-      file: path,
-      field: 'stimuli',
-      expected: 'stimuli with names',
-      found: 'none',
-    });
-  }
-  return study;
+  console.progress('latents of the other subjects');
+  const latents = await sharedLatents(network, teachers, { signal });
+  return targets === 'latents' ? latents : latentsFromFeatures(latents, features, network, { signal });
 }
 
-/** Stimuli that the new subject is to be tested on: nothing is learned of them, from anyone. */
-function heldOutStimuli(study: Study): ReadonlySet<string> {
-  if (!hasSplits(study)) return new Set();
-  const kept = study.trials.flatMap((trial, i) => (trial.split === 'train' ? [] : [i]));
-  return new Set(kept.map((trial) => stimulusOf(study, trial)));
-}
-
-function stimulusOf(study: Study, trial: number): string {
-  const { stimulus } = study.trials[trial]!;
-  if (stimulus !== undefined) return study.stimuli!.names[stimulus]!;
-  throw new F2iError('USAGE', 'alignment needs the stimulus of each trial', {
-    file: study.name,
-    field: `trial ${trial + 1}`,
-    expected: 'a stimulus',
-    found: 'none',
-  });
-}
-
-/** What was shown, as features by the name of the stimulus. */
-function featuresOf(study: Study, trials: readonly number[]): ByStimulus {
-  const { values, names } = study.stimuli!;
-  const width = values.data.length / names.length;
-  const shown = [...new Set(trials.map((trial) => study.trials[trial]!.stimulus!))];
-  const rows = takeRows(values, shown);
-  return averageByStimulus(
-    { data: rows.data, shape: [shown.length, width] },
-    shown.map((stimulus) => names[stimulus]!),
-    `stimuli of ${study.name}`,
-  );
-}
-
-async function teacherOf(
-  { subject, path }: TeacherStudy,
-  held: ReadonlySet<string>,
-  features: Map<string, Float32Array>,
-  data: string | undefined,
-  signal: AbortSignal,
-): Promise<Teacher> {
-  const study = await betasOf(path, data, signal);
-  const trials = study.trials.flatMap((_, i) => (held.has(stimulusOf(study, i)) ? [] : [i]));
-  if (trials.length === 0) {
-    throw new F2iError('USAGE', 'the teacher saw nothing but stimuli that the new subject is tested on', {
-      file: path,
-    });
-  }
-  for (const [name, values] of featuresOf(study, trials)) {
-    checkSame(name, values, features.get(name), path);
-    features.set(name, values);
-  }
-  return {
-    subject,
-    betas: takeRows(
-      study.voxels,
-      trials.map((trial) => study.trials[trial]!.row!),
-    ),
-    stimuli: trials.map((trial) => stimulusOf(study, trial)),
-  };
-}
-
-/** Names of rows of a file are their numbers: in another file they may be those of other pictures. */
-function checkSame(name: string, values: Float32Array, known: Float32Array | undefined, path: string): void {
-  if (!known) return;
-  const same = known.length === values.length && known.every((value, i) => value === values[i]);
-  if (same) return;
-  throw new F2iError('USAGE', 'studies have different stimuli of one name', {
-    file: path,
-    field: name,
-    expected: 'the same values in all studies: stimuli are matched by name',
-    found: known.length === values.length ? 'other values' : `${values.length} values, not ${known.length}`,
-  });
-}
-
-/** Terms of the new subject's data beside those of the model. */
-function combinedTerms(options: Options, study: Study, model: string | undefined): string | undefined {
-  const own = termsOf(options, study).dataTerms;
-  return [own, model].filter((text) => text !== undefined).join('; ') || undefined;
+/** Terms of the new subject's data, and beside them those of the data that the model was trained on. */
+function combinedTerms(options: Options, study: Study, model: BundleModel): Terms {
+  const own = termsOf(options, study);
+  const texts = [own.dataTerms, model.dataTerms].filter((text) => text !== undefined);
+  return { ...own, dataTerms: texts.join('; ') || undefined };
 }

@@ -12,7 +12,7 @@ import { streamWeight, type WeightSource } from './source.ts';
 /** Files of a bundle stay below 1 GiB, header included. */
 const SHARD_BYTES = 2 ** 30 - 2 ** 20;
 
-export interface ConvertOptions extends Pick<SaveOptions, 'dataTerms' | 'created'> {
+export interface ConvertOptions extends SaveOptions {
   /** Type of matrices and convolutions; vectors (biases, gains) and tables stay f32: they cost nothing. */
   dtype: WeightType;
   signal?: AbortSignal | undefined;

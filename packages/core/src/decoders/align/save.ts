@@ -1,4 +1,5 @@
 import type { OpenedWeights } from '../../bundle/open.ts';
+import type { SaveOptions } from '../../bundle/save.ts';
 import type { WriteFile } from '../../data/source.ts';
 import { F2iError } from '../../error.ts';
 import { writeWeights } from '../../weights/convert.ts';
@@ -8,11 +9,10 @@ import type { WeightType } from '../../weights/round.ts';
 import { mergeWeights, type WeightSource, weightSource } from '../../weights/source.ts';
 import type { SubjectLayer } from './fitLayer.ts';
 
-export interface SaveAlignedOptions {
+export interface SaveAlignedOptions extends Omit<SaveOptions, 'created'> {
   signal?: AbortSignal | undefined;
   /** Bytes that were written, of all. */
   onProgress?: ((done: number, total: number) => void) | undefined;
-  dataTerms?: string | undefined;
 }
 
 /** Weights of the layers of all subjects. */
@@ -29,7 +29,7 @@ export async function saveAligned(
   { model: parent, weights, complete }: OpenedWeights,
   layer: SubjectLayer,
   write: WriteFile,
-  { signal, onProgress, dataTerms = parent.dataTerms }: SaveAlignedOptions = {},
+  { dataTerms = parent.dataTerms, ...options }: SaveAlignedOptions = {},
 ): Promise<string> {
   const dtype = parent.config.dtype as WeightType;
   const shared = [...weights.entries.values()].filter(({ name }) => !OF_SUBJECTS.test(name));
@@ -60,10 +60,10 @@ export async function saveAligned(
       ],
     },
     write,
-    { dtype, signal, onProgress, dataTerms },
+    { ...options, dtype, dataTerms },
   );
   // The old subjects' layers were not copied, but the bundle that was aligned must be whole.
-  await complete(signal);
+  await complete(options.signal);
   return hash;
 }
 
