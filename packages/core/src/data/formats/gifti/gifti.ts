@@ -48,7 +48,8 @@ const MAXIMUM_ARRAYS = 1 << 16;
 
 /** Whether the text begins as a GIFTI file does. */
 export function isGifti(start: Uint8Array): boolean {
-  return /^\ufeff?\s*(?:<[?!][^>]*>\s*)*<GIFTI[\s>]/.test(new TextDecoder().decode(start));
+  const text = new TextDecoder().decode(start);
+  return /^\s*</.test(text) && /<GIFTI[\s>]/.test(text);
 }
 
 /**
