@@ -247,8 +247,9 @@ describe('interruption', () => {
   const LONG = ['--voxels', '1500', '--train-pictures', '1500', '--size', '32'];
 
   it('Ctrl-C ends with 130, a message, and nothing half-written', async () => {
-    const { child, done } = start(['simulate', '-o', at('interrupted'), ...LONG]);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const { child, done } = start(['simulate', '-o', at('interrupted'), ...LONG, '--device', 'reference']);
+    // This device says that it is slow once the command listens to signals.
+    await new Promise((listens) => child.stderr!.once('data', listens));
     child.kill('SIGINT');
     const outcome = await done;
     expect(outcome).toMatchObject({ code: 130, signal: null });
