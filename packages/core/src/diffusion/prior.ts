@@ -3,7 +3,7 @@ import { F2iError } from '../error.ts';
 import { dense, throughHalf } from '../nn/layers.ts';
 import type { Network } from '../nn/network.ts';
 import type { ForwardOptions } from '../nn/observe.ts';
-import { relativePositionBuckets, rotaryTables, timestepEmbedding } from '../nn/tables.ts';
+import { timestepEmbedding } from '../nn/tables.ts';
 import { attention } from '../ops/attention.ts';
 import { concat } from '../ops/concat.ts';
 import { add } from '../ops/elementwise.ts';
@@ -11,10 +11,10 @@ import { swiglu } from '../ops/gated_activation.ts';
 import { gather } from '../ops/gather.ts';
 import { layerNorm } from '../ops/layer_norm.ts';
 import type { OpOptions } from '../ops/op.ts';
-import { relativePositionBias } from '../ops/relative_position_bias.ts';
 import { rotary } from '../ops/rotary.ts';
 import { slice } from '../ops/slice.ts';
 import type { Tensor } from '../tensor.ts';
+import { layerName, type PriorTables, priorSizes, priorTables, rotaryFrequenciesOf } from './priorTables.ts';
 
 /** Factor of the cosines between queries and keys. */
 const COSINE_SCALE = 16;
@@ -38,17 +38,6 @@ export interface PriorCondition extends Disposable {
   readonly values: Tensor;
 }
 
-/** What all evaluations share. n is the number of all tokens of an item: the brain's, one of time, the image's. */
-interface Tables {
-  /** [n, rotary / 2] */
-  readonly cos: Tensor;
-  readonly sin: Tensor;
-  /** [heads, n, n + 1]; only where there is a layer but the last. */
-  readonly bias: Tensor | undefined;
-  /** Of the queries of image tokens: [heads, tokens, n + 1]. */
-  readonly tailBias: Tensor;
-}
-
 /**
  * Transformer of the diffusion prior of MindEye1 and MindEye2 (Scotti et al. 2023, arXiv 2305.18274, and 2024, arXiv
  * 2403.11207), made of parts of DALLE2-pytorch: it predicts the clean image tokens from the brain's tokens, a token of time
@@ -63,12 +52,12 @@ export class Prior implements Disposable {
   readonly headDim: number;
   readonly #network: Network;
   readonly #causal: boolean;
-  readonly #tables: Tables;
+  readonly #tables: PriorTables;
 
-  private constructor(network: Network, { causal = false }: PriorOptions, tables: Tables) {
+  private constructor(network: Network, { causal = false }: PriorOptions, tables: PriorTables) {
     this.#network = network;
     this.#causal = causal;
-    const { tokens, dim, depth, heads, headDim } = sizesOf(network);
+    const { tokens, dim, depth, heads, headDim } = priorSizes(network);
     this.tokens = tokens;
     this.dim = dim;
     this.depth = depth;
@@ -88,7 +77,7 @@ export class Prior implements Disposable {
     return new Prior(
       network,
       options,
-      network.backend.scope(() => tablesOf(network, frequencies)),
+      network.backend.scope(() => priorTables(network, frequencies)),
     );
   }
 
@@ -340,54 +329,6 @@ export function priorActivations(extents: ReadonlyMap<string, number>): number {
   const [tokens, dim] = [of('tokens'), of('clip')];
   const all = 2 * tokens + 1;
   return 2 * of('heads') * all * (all + 1) + all * (3 * of('inner') + 12 * dim) + 8 * tokens * dim;
-}
-
-const BIAS_TABLE = 'causal_transformer.rel_pos_bias.relative_attention_bias.weight';
-const layerName = (layer: number) => `causal_transformer.layers.${layer}`;
-
-/** Sizes, read off the weights. */
-function sizesOf(network: Network) {
-  const [tokens = 0, dim = 0] = network.tensor('learned_query').shape;
-  const [, heads = 0] = network.tensor(BIAS_TABLE).shape;
-  const [, headDim = 0] = network.tensor(`${layerName(0)}.0.null_kv`).shape;
-  return { tokens, dim, depth: depthOf(network), heads, headDim };
-}
-
-/** The frequencies are those of the checkpoint: 16 in the published ones. */
-function tablesOf(network: Network, frequencies: Float32Array): Tables {
-  const { tokens, depth } = sizesOf(network);
-  const count = 2 * tokens + 1;
-  const turns = rotaryTables(count, frequencies);
-  const [cos, sin] = [turns.cos, turns.sin].map((table) =>
-    network.backend.tensor(Float32Array.from(table), [count, frequencies.length]),
-  );
-  const table = network.tensor(BIAS_TABLE);
-  const bias = (firstQuery: number) => {
-    const options = { firstQuery, buckets: table.shape[0]! };
-    return relativePositionBias(table, relativePositionBuckets(count - firstQuery, count + 1, options));
-  };
-  return { cos: cos!, sin: sin!, bias: depth > 1 ? bias(0) : undefined, tailBias: bias(count - tokens) };
-}
-
-function depthOf(network: Network): number {
-  let depth = 0;
-  while (network.has(`${layerName(depth)}.0.norm.g`)) depth++;
-  return depth;
-}
-
-/** The frequencies of the checkpoint. One module serves all layers; a checkpoint lists it once for each. */
-async function rotaryFrequenciesOf(network: Network): Promise<Float32Array> {
-  const name = (layer: number) => `${layerName(layer)}.0.rotary_emb.freqs`;
-  const layers = Array.from({ length: depthOf(network) }, (_, layer) => layer);
-  const lists = await Promise.all(layers.map((layer) => network.tensor(name(layer)).download()));
-  const [first, ...others] = lists as Float32Array[];
-  const odd = others.findIndex((list) => list.join() !== first!.join());
-  if (odd < 0) return first!;
-  throw new F2iError('FORMAT', 'layers disagree on their rotary frequencies', {
-    field: name(odd + 1),
-    expected: `those of ${name(0)}`,
-    found: 'others',
-  });
 }
 
 /** Each item of x, taken as of `shape`, as often as fits: [batch, ...]. */
