@@ -78,6 +78,32 @@ describe('HDF5', () => {
     file.close();
   });
 
+  it('does not believe a size that no file of its length can have', async () => {
+    const lying = await encodeHdf5({ a: { array: counts, chunks: [3], deflate: 1 } });
+    // The extent and the largest extent of [3], as 64-bit numbers.
+    const at = Buffer.from(lying).indexOf(Buffer.from([3, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]));
+    for (const place of [at, at + 8]) lying.set([0, 0, 0, 64], place);
+    const error = await thrown(async () => (await openHdf5(bytesSyncSource(lying, 'lie.h5'))).read('a'));
+    expect(error).toMatchObject({ code: 'FORMAT', file: 'lie.h5', field: 'a', found: `${2 ** 31} bytes` });
+  });
+
+  it('reads blocks, and what is attached to datasets', async () => {
+    const attributes = { class: 'single', count: -7 };
+    const file = await openHdf5(
+      bytesSyncSource(await encodeHdf5({ a: { array: betas, attributes } }), 'a.h5'),
+    );
+    expect(file.attributes('a')).toEqual(new Map<string, string | number>(Object.entries(attributes)));
+    const block = file.readBlock('a', [
+      [2, 4],
+      [30, 33],
+    ]);
+    const expected = [2, 3].flatMap((row) => [...rows(row, row + 1).subarray(30)]);
+    expect(block).toEqual({ dtype: 'f32', shape: [2, 3], data: Float32Array.from(expected) });
+    const beyond = () => file.readBlock('a', [[0, 1]]);
+    expect(await thrown(beyond)).toMatchObject({ code: 'INVALID_ARGUMENT', found: '[0, 1)' });
+    file.close();
+  });
+
   it('names a compression that it cannot undo', async () => {
     const foreign = bytes.slice();
     // The pipeline's message: number of the filter, length of its name, flags, count of its values, name.

@@ -98,6 +98,9 @@ const FILTERS: Readonly<Record<number, string>> = {
 /** Those that the library was built with. */
 const READABLE_FILTERS: readonly number[] = [1, 2, 3, 5, 6];
 
+/** DEFLATE's largest expansion. What is larger was never written, and the library would make it up from fill values. */
+const MAXIMUM_EXPANSION = 1032;
+
 interface Described {
   readonly datasets: Map<string, Hdf5Dataset & { readonly missing: readonly string[] }>;
   readonly others: Map<string, string>;
@@ -241,6 +244,13 @@ class OpenHdf5 implements Hdf5 {
     const bytes = (count ?? Number.NaN) * elementBytes(dtype);
     const place = { file: this.name, field: name };
     if (bytes === 0) return { dtype, shape, data: decodeElements(new Uint8Array(0), dtype, this.name) };
+    if (bytes > MAXIMUM_EXPANSION * this.#source.size) {
+      throw new F2iError('FORMAT', 'the dataset cannot be as large as stated', {
+        ...place,
+        expected: `at most ${MAXIMUM_EXPANSION} times the ${this.#source.size} bytes of the file`,
+        found: `${bytes} bytes`,
+      });
+    }
     const library = this.#library;
     const pointer = bytes <= library.MAXIMUM_MEMORY ? library._malloc(bytes) : 0;
     if (!pointer) {
