@@ -32,7 +32,7 @@ export function inspectCommand(program: Command): void {
     .command('inspect')
     .summary('say what a file, a study, a bundle or reconstructions hold')
     .description(
-      'Describes a file (npy, npz, NIfTI, safetensors, PNG, table), a study (study.json), a bundle, reconstructions, or every file of a folder. Only headers are read where the format allows it. With --diff, compares two bundles; the exit code is then as of diff: 0 identical, 1 different, 2 trouble.',
+      'Describes a file (npy, npz, NIfTI, GIFTI, HDF5, MATLAB, safetensors, checkpoint, PNG, tar, table), a study (study.json), a bundle, reconstructions, or every file of a folder. Only headers are read where the format allows it. With --diff, compares two bundles; the exit code is then as of diff: 0 identical, 1 different, 2 trouble.',
     )
     .argument('<path>', 'a file or a folder; with --diff, a bundle')
     .argument('[other]', 'with --diff alone: the bundle to compare it with')
