@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { F2iError } from '@fmri2image/core';
+import { encodeHdf5, F2iError, inspectFile, readArray } from '@fmri2image/core';
 import { build } from 'tsup';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fileSource, ioError, nodeFolder, writeFileAtomic, writeFolderAtomic } from '../src/files.ts';
@@ -42,6 +42,16 @@ describe('fileSource', () => {
     expect(source.size).toBe(11);
     expect(Buffer.from(await source.read(6, 5)).toString()).toBe('world');
     expect((await errorOf(source.read(6, 6))).message).toMatch(/^a: the file ends too early/);
+  });
+
+  it('reads files at once, for libraries that cannot wait', async () => {
+    const array = { dtype: 'f32', shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) } as const;
+    writeFileSync(at('a.h5'), await encodeHdf5({ a: { array } }));
+    const source = await fileSource(at('a.h5'), 'a.h5');
+    expect(await readArray(source)).toEqual(array);
+    expect((await inspectFile(source)).arrays).toEqual([{ name: 'a', dtype: 'f32', shape: [2, 2] }]);
+    rmSync(at('a.h5'));
+    expect(await errorOf(readArray(source))).toMatchObject({ code: 'IO', file: 'a.h5' });
   });
 
   it('rejects what is missing, a folder, or a pipe', async () => {

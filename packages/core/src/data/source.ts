@@ -80,8 +80,31 @@ export interface BlobLike {
   slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
 }
 
+/** What workers of browsers have to read a Blob at once. */
+type SyncReader = new () => { readAsArrayBuffer(blob: unknown): ArrayBuffer };
+
+function blobSyncSource(blob: BlobLike, name: string, Reader: SyncReader): SyncSource {
+  const source = {
+    name,
+    size: blob.size,
+    readSync(offset: number, length: number) {
+      checkRange(source, offset, length);
+      let bytes: Uint8Array;
+      try {
+        bytes = new Uint8Array(new Reader().readAsArrayBuffer(blob.slice(offset, offset + length)));
+      } catch (cause) {
+        throw new F2iError('IO', 'the file could not be read', { file: name, cause });
+      }
+      if (bytes.byteLength !== length) throw shortRead(name, offset, length, bytes.byteLength);
+      return bytes;
+    },
+  };
+  return source;
+}
+
 /** A source over a Blob or File; ranges are read when asked for. */
 export function blobSource(blob: BlobLike, name: string): Source {
+  const { FileReaderSync: Reader } = globalThis as { FileReaderSync?: SyncReader };
   const source = {
     name,
     size: blob.size,
@@ -98,6 +121,7 @@ export function blobSource(blob: BlobLike, name: string): Source {
       if (bytes.byteLength !== length) throw shortRead(name, offset, length, bytes.byteLength);
       return bytes;
     },
+    ...(Reader ? { openSync: () => blobSyncSource(blob, name, Reader) } : {}),
   };
   return source;
 }

@@ -1,6 +1,14 @@
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { bytesSource, encodeNpy, F2iError, type NdArray, openNpz } from '../../src/index.ts';
+import {
+  bytesSource,
+  encodeNpy,
+  F2iError,
+  type NdArray,
+  openNpz,
+  toF16Bits,
+  toFloat32,
+} from '../../src/index.ts';
 import { errorOf } from './helpers/errors.ts';
 import { itWith, sharedSource } from './helpers/shared_data.ts';
 
@@ -56,6 +64,15 @@ function asZip64(bytes: Uint8Array): Uint8Array {
 }
 
 describe('npz', () => {
+  it('holds float16, as patterns that convert exactly', async () => {
+    const halves = [0, 1, -2.5, 65_504, 2 ** -24, Number.POSITIVE_INFINITY];
+    const data = Uint16Array.from(halves, toF16Bits);
+    const bytes = zipSync({ 'a.npy': encodeNpy({ dtype: 'f16', shape: [2, 3], data }) });
+    const array = await (await open(bytes)).read('a');
+    expect(array).toEqual({ dtype: 'f16', shape: [2, 3], data });
+    expect([...toFloat32(array)]).toEqual(halves);
+  });
+
   it.each([0, 6] as const)('reads arrays (level %i)', async (level) => {
     const opened = await open(npz(level));
     expect(opened.names).toEqual(['a', 'b']);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   blobSource,
   bytesSource,
@@ -8,6 +8,7 @@ import {
   readText,
   relativePath,
   sliceSource,
+  syncOf,
 } from '../../src/index.ts';
 import { errorOf } from './helpers/errors.ts';
 
@@ -45,6 +46,29 @@ describe('sources', () => {
     expect(error.message).toMatch(/^f: short read at byte 0.*expected 20 bytes, found 11/);
     const broken = { size: 20, slice: () => ({ arrayBuffer: () => Promise.reject(new Error('gone')) }) };
     expect((await errorOf(blobSource(broken, 'f').read(0, 20))).code).toBe('IO');
+  });
+
+  it('bytes can be read at once; Blobs where the platform has a reader for it', async () => {
+    const whole = syncOf(bytesSource(bytes, 'f'));
+    expect(decode(whole.readSync(6, 5))).toBe('world');
+    expect((await errorOf((async () => whole.readSync(6, 6))())).code).toBe('FORMAT');
+    const blob = { size: 11, slice: (start: number, end: number) => ({ content: bytes.slice(start, end) }) };
+    const source = () => blobSource(blob as unknown as Blob, 'f');
+    expect(await errorOf((async () => syncOf(source()))())).toMatchObject({ code: 'UNSUPPORTED', file: 'f' });
+    vi.stubGlobal(
+      'FileReaderSync',
+      class {
+        readAsArrayBuffer = (part: { content: Uint8Array }) => part.content.slice().buffer;
+      },
+    );
+    try {
+      expect(decode(syncOf(source()).readSync(0, 5))).toBe('hello');
+      const short = { ...blob, slice: () => blob.slice(0, 3) } as unknown as Blob;
+      const error = await errorOf((async () => syncOf(blobSource(short, 'f')).readSync(0, 5))());
+      expect(error.message).toMatch(/^f: short read at byte 0.*expected 5 bytes, found 3/);
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it('text is UTF-8, without its byte order mark', async () => {
