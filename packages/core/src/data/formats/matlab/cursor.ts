@@ -19,20 +19,20 @@ const WINDOW = 1 << 14;
 
 /** A cursor over a source: what is skipped is not read. */
 export function sourceCursor(source: Source, start: number, signal?: AbortSignal): Cursor {
-  let window: Uint8Array = new Uint8Array(0);
-  let windowAt = start;
+  let held: Uint8Array = new Uint8Array(0);
+  let heldAt = start;
   const cursor = {
     at: start,
     async take(length: number) {
-      const inWindow = cursor.at - windowAt;
-      if (inWindow < 0 || inWindow + length > window.length) {
+      const inHeld = cursor.at - heldAt;
+      if (inHeld < 0 || inHeld + length > held.length) {
         const size = Math.max(length, Math.min(WINDOW, source.size - cursor.at));
-        window = await source.read(cursor.at, size, signal);
-        windowAt = cursor.at;
+        held = await source.read(cursor.at, size, signal);
+        heldAt = cursor.at;
       }
-      const from = cursor.at - windowAt;
+      const from = cursor.at - heldAt;
       cursor.at += length;
-      return window.subarray(from, from + length);
+      return held.subarray(from, from + length);
     },
     async skip(length: number) {
       cursor.at += length;
