@@ -39,6 +39,20 @@ describeOnDevice('the queue', () => {
     await backend.dispose();
   });
 
+  it('downloads after however many ops of one turn', async () => {
+    const backend = await createWebBackend();
+    const x = backend.tensor([1], [1]);
+    await x.download();
+    // A turn's first batches go out before it ends: wherever that is, a download is in one piece.
+    for (let count = 50; count < 75; count++) {
+      for (let i = 0; i < count; i++) add(x, i).dispose();
+      const last = add(x, count);
+      expect((await last.download())[0]).toBe(1 + count);
+      last.dispose();
+    }
+    await backend.dispose();
+  });
+
   it('drops what an abort finds in the queue, in the middle of an op too', async () => {
     // Dispatches of little work: the op is cut into many, most of which never run.
     const backend = await createWebBackend({ limits: { maxDispatchFlops: 1e6 } });

@@ -72,7 +72,7 @@ export class Queue {
         this.#scheduled = false;
         this.#pump();
       });
-    } else if (this.#commands.length - this.#head >= EAGER_COMMANDS) {
+    } else if (isWhole(command) && this.#commands.length - this.#head >= EAGER_COMMANDS) {
       this.#pump();
     }
   }
@@ -407,6 +407,14 @@ export class Queue {
     if (elapsed < least) this.#budget = Math.min(this.#budget * 2, 1e13);
     else if (elapsed > most) this.#budget = Math.max(this.#budget / 2, 1e6);
   }
+}
+
+/**
+ * Whether what was recorded so far ends with it. What an op copies must not be torn from its end: a download knows by the
+ * batch of its end that its copies were run.
+ */
+function isWhole({ kind }: Command): boolean {
+  return kind === 'end' || kind === 'destroy';
 }
 
 export function failureOf(code: ErrorCode, message: string, op: OpRun, cause?: unknown): F2iError {
