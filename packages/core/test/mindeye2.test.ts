@@ -112,6 +112,30 @@ describe('MindEye2', () => {
     decoder.dispose();
   });
 
+  it('averages over any number of repeats, in no more memory', async () => {
+    const decoder = await openBundle(await small, { backend, subject: 0 });
+    const betas = betasOf(120, 7);
+    const each = await all(decoder.reconstruct(betas));
+    const peak = async (count: number) => {
+      const device = createReferenceBackend();
+      const own = await openBundle(await small, { backend: device, subject: 0 });
+      const trials = Array.from({ length: count }, (_, i) => i);
+      const [mean] = await all(own.reconstruct(betas, { repeats: [trials] }));
+      const { liveTensors, peakBytes } = device.stats();
+      own.dispose();
+      expect(device.stats().liveTensors).toBe(0);
+      await device.dispose();
+      for (const [i, value] of mean!.beside!.retrieval!.data.entries()) {
+        const sum = trials.reduce((total, trial) => total + each[trial]!.beside!.retrieval!.data[i]!, 0);
+        expect(value).toBeCloseTo(sum / count, 4);
+      }
+      return { liveTensors, peakBytes };
+    };
+    const [few, many] = [await peak(32), await peak(120)];
+    expect(many).toEqual(few);
+    decoder.dispose();
+  });
+
   it('is the same in whatever batch', async () => {
     const decoder = await openBundle(await small, { backend, subject: 0 });
     const betas = betasOf(40, 7);
@@ -164,12 +188,23 @@ describe('MindEye2', () => {
     const made = await all(decoder.reconstruct(betas, { noise }));
     const swapped = await all(decoder.reconstruct(betas, { trials: [1, 0], noise }));
     expect(made[0]!.features).not.toEqual(swapped[1]!.features);
+    const refused = (options: object) => errorOf(all(decoder.reconstruct(betas, options)));
     const short = { ...noise, initial: draw([1, 3, 8], 1) };
-    expect(await errorOf(all(decoder.reconstruct(betas, { noise: short })))).toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      field: 'noise.steps',
-    });
+    for (const options of [{ noise: short }, { noise, trials: [1] }]) {
+      const [expected, found] = options.trials ? ['1 items', '2'] : ['2 items', '1'];
+      const field = 'noise.initial';
+      expect(await refused(options)).toMatchObject({ code: 'INVALID_ARGUMENT', field, expected, found });
+    }
+    expect(await refused({ noise: {} })).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'noise.initial' });
     decoder.dispose();
+    const plain = await openBundle(await small, { backend, subject: 0 });
+    expect(await errorOf(all(plain.reconstruct(betas, { noise })))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      field: 'noise',
+    });
+    await all(plain.reconstruct(betas, { seed: 3 }));
+    plain.dispose();
+    expect(backend.stats().liveTensors).toBe(0);
   });
 
   it('runs a live mixer over several positions', async () => {

@@ -35,7 +35,10 @@ export const mindeye2Backbone: Adapter = {
     }
     const ridge = concat(ridges, 0);
     results.add('mid.voxel_ridge', ridge);
-    const one = async (name: string) => Number((await source.read(`backbone.${name}`)).data[0]);
+    const one = async (name: string) => {
+      const { stored } = matched.weights.get(`backbone.${name}`)!;
+      return Number((await source.read(stored.name)).data[0]);
+    };
     const constants = extents.get('seq') === 1 ? await mixerConstants(counts.get('block')!, one) : undefined;
     const hidden = mix(backbone, ridge, constants && sum(constants), { observe });
     results.add('mid.mixer_output_flat', hidden);

@@ -2,7 +2,7 @@ import type { Backend } from '../../src/backend.ts';
 import type { Recorded } from '../../src/diffusion/noise.ts';
 import { Prior } from '../../src/diffusion/prior.ts';
 import { drawPrior } from '../../src/diffusion/sample.ts';
-import { cosineSchedule, SCHEDULE_TABLES } from '../../src/diffusion/schedule.ts';
+import { cosineSchedule, type NoiseSchedule, SCHEDULE_TABLES } from '../../src/diffusion/schedule.ts';
 import { ddimTimes } from '../../src/diffusion/steps.ts';
 import { mul } from '../../src/ops/elementwise.ts';
 import { mindeyePrior } from '../../src/weights/schemas/index.ts';
@@ -19,7 +19,7 @@ export const mindeye2PriorSampling: Adapter = {
     const schedule = await checkedSchedule(golden);
     const times = ddimTimes(schedule, timesteps);
     return new Map([
-      ...(await sampled(golden, backend, 'ddim', timesteps)),
+      ...(await sampled(golden, backend, 'ddim', schedule, timesteps)),
       ['mid.ddim.times', { shape: [times.length], data: Float64Array.from(times) }],
       ['mid.ddim.evaluated_t', { shape: [times.length - 1], data: Float64Array.from(times.slice(0, -1)) }],
     ]);
@@ -30,13 +30,19 @@ export const mindeye2PriorSampling: Adapter = {
 export const mindeye1PriorSampling: Adapter = {
   prefix: 'mindeye1_prior_sampling',
   async run(golden, backend) {
-    await checkedSchedule(golden);
-    return sampled(golden, backend, 'ddpm', hyperNumber(golden, 'num_timesteps'));
+    const schedule = await checkedSchedule(golden);
+    return sampled(golden, backend, 'ddpm', schedule, schedule.timesteps);
   },
 };
 
 /** `out.sample_<sampler>`, and the network's inputs and outputs at the evaluations that the file has. */
-async function sampled(golden: GoldenCase, backend: Backend, sampler: string, timesteps: number) {
+async function sampled(
+  golden: GoldenCase,
+  backend: Backend,
+  sampler: string,
+  schedule: NoiseSchedule,
+  timesteps: number,
+) {
   const { network } = await goldenNetwork(golden, backend, mindeyePrior);
   const prior = await Prior.open(network);
   const brain = await upload(golden, backend, 'in.brain_embed');
@@ -48,6 +54,7 @@ async function sampled(golden: GoldenCase, backend: Backend, sampler: string, ti
   const kept = golden.has(index) ? new Set((await golden.read(index)).data) : undefined;
   const seen: Promise<[input: Produced, estimate: Produced]>[] = [];
   const sample = await drawPrior(prior, brain, {
+    schedule,
     timesteps,
     noise,
     onStep: ({ done, input, estimate }) => {

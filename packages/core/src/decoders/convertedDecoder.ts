@@ -1,8 +1,9 @@
+import { arrival } from '../arrival.ts';
 import type { Backend } from '../backend.ts';
 import type { BundleContents } from '../bundle/contents.ts';
-import { type RecordedNoise, recordedItem } from '../diffusion/noise.ts';
+import { checkRecordedNoise, type RecordedNoise, recordedItem } from '../diffusion/noise.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
-import { gemm, type OpOptions, ops } from '../ops/index.ts';
+import { add, gemm, type OpOptions, ops } from '../ops/index.ts';
 import type { Rows } from '../rows.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { betaExtents, checkFiniteBetas } from './checks.ts';
@@ -120,6 +121,7 @@ export class ConvertedDecoder implements Decoder {
     throwIfAborted(signal, 'reconstruction');
     const [count] = betaExtents(betas, this.voxels);
     const chosen = chosenRepeats(options, count);
+    if (options.noise !== undefined) this.#checkNoise(options.noise, chosen.length);
     const hasRepeats = options.repeats !== undefined;
     let done = 0;
     for (const batch of batchesOf(chosen, this.#model.rowsAtOnce)) {
@@ -155,7 +157,7 @@ export class ConvertedDecoder implements Decoder {
     first: number,
   ): AsyncGenerator<[NamedFeatures[number], ...NamedFeatures], void, void> {
     const { sample } = this.#model;
-    const named = Object.entries(this.#means(betas, batch, signal));
+    const named = Object.entries(await this.#means(betas, batch, signal));
     try {
       const values = await Promise.all(named.map(([, tensor]) => tensor.download()));
       for (const [i, { trials }] of batch.entries()) {
@@ -196,30 +198,90 @@ export class ConvertedDecoder implements Decoder {
     }
   }
 
-  /** [reconstructions, ...] of each output, on the device. */
-  #means(betas: Rows, batch: readonly Repeats[], signal: AbortSignal | undefined): NamedTensors {
-    const { backend, voxels } = this;
-    const rows = batch.flatMap((one) => one.rows);
-    const data = new Float32Array(rows.length * voxels);
-    for (const [i, row] of rows.entries()) {
-      data.set(betas.data.subarray(row * voxels, (row + 1) * voxels), i * voxels);
+  /** Recorded noise is of exactly the reconstructions that were asked for, and there is something to draw. */
+  #checkNoise(noise: RecordedNoise, reconstructions: number): void {
+    const fail = (message: string, field: string, expected: string, found: string) =>
+      new F2iError('INVALID_ARGUMENT', message, { field, expected, found });
+    if (!this.#model.sample) {
+      throw fail('this stage draws no noise', 'noise', 'nothing', 'recorded noise');
     }
-    checkFiniteBetas(data, rows, voxels);
+    checkRecordedNoise(noise);
+    const [items = 0] = noise.initial.shape;
+    if (items === reconstructions) return;
+    throw fail(
+      'recorded noise has an item for each reconstruction, in their order',
+      'noise.initial',
+      `${reconstructions} items`,
+      `${items}`,
+    );
+  }
+
+  /** [reconstructions, ...] of each output, on the device; of outputs or of responses, as published. */
+  async #means(
+    betas: Rows,
+    batch: readonly Repeats[],
+    signal: AbortSignal | undefined,
+  ): Promise<NamedTensors> {
+    const model = this.#model;
+    if (model.averages === 'outputs') {
+      return this.#summed(betas, batch, (x) => model.outputs(x, { signal }), signal);
+    }
+    const { responses } = await this.#summed(betas, batch, (x) => ({ responses: x }), signal);
+    try {
+      return this.backend.scope(() => ({ ...model.outputs(responses!, { signal }) }));
+    } finally {
+      responses!.dispose();
+    }
+  }
+
+  /**
+   * What `each` makes of rows, averaged over repeats. Rows go there `rowsAtOnce` at a time: more repeats of one stimulus
+   * are a sum over pieces, so that memory does not grow with their number.
+   */
+  async #summed(
+    betas: Rows,
+    batch: readonly Repeats[],
+    each: (x: Tensor) => NamedTensors,
+    signal: AbortSignal | undefined,
+  ): Promise<NamedTensors> {
+    const { backend, voxels } = this;
+    const { rowsAtOnce } = this.#model;
+    const rows = batch.flatMap((one) => one.rows);
     const isPlain = batch.every((one) => one.rows.length === 1);
-    const isLate = this.#model.averages === 'outputs';
-    return backend.scope(() => {
-      const x = backend.tensor(data, [rows.length, voxels]);
-      if (isPlain) return { ...this.#model.outputs(x, { signal }) };
-      const shares = backend.tensor(averaging(batch), [batch.length, rows.length]);
-      const mean = (tensor: Tensor) => {
-        const [, ...own] = tensor.shape;
-        const flat = gemm(shares, tensor.reshape(rows.length, sizeOf(own)), { signal });
-        return flat.reshape(batch.length, ...own);
-      };
-      const outputs = this.#model.outputs(isLate ? x : mean(x), { signal });
-      const means = Object.entries(outputs).map(([name, y]) => [name, isLate ? mean(y) : y]);
-      return Object.fromEntries(means) as NamedTensors;
-    });
+    let sums: NamedTensors = {};
+    try {
+      for (let from = 0; from < rows.length; from += rowsAtOnce) {
+        const before = sums;
+        // The device is done with a piece before the next one takes memory.
+        for (const tensor of Object.values(before)) await arrival(tensor);
+        this.#assertAlive();
+        throwIfAborted(signal, 'reconstruction');
+        const piece = rows.slice(from, from + rowsAtOnce);
+        const data = new Float32Array(piece.length * voxels);
+        for (const [i, row] of piece.entries()) {
+          data.set(betas.data.subarray(row * voxels, (row + 1) * voxels), i * voxels);
+        }
+        checkFiniteBetas(data, piece, voxels);
+        sums = backend.scope(() => {
+          const made = { ...each(backend.tensor(data, [piece.length, voxels])) };
+          if (isPlain) return made;
+          const shares = averaging(batch, from, piece.length);
+          const weights = backend.tensor(shares, [batch.length, piece.length]);
+          const means = Object.entries(made).map(([name, y]) => {
+            const [, ...own] = y.shape;
+            const flat = gemm(weights, y.reshape(piece.length, sizeOf(own)), { signal });
+            const mean = flat.reshape(batch.length, ...own);
+            return [name, before[name] ? add(before[name], mean, { signal }) : mean];
+          });
+          return Object.fromEntries(means) as NamedTensors;
+        });
+        for (const tensor of Object.values(before)) tensor.dispose();
+      }
+    } catch (error) {
+      for (const tensor of Object.values(sums)) tensor.dispose();
+      throw error;
+    }
+    return sums;
   }
 
   #finite(data: Float32Array): Float32Array {

@@ -48,14 +48,15 @@ export function batchesOf(list: readonly Repeats[], most: number): Repeats[][] {
   return batches;
 }
 
-/** What averages the outputs of a batch: [reconstructions, rows] row-major. */
-export function averaging(batch: readonly Repeats[]): Float32Array {
-  const columns = batch.reduce((sum, { rows }) => sum + rows.length, 0);
-  const matrix = new Float32Array(batch.length * columns);
-  let at = 0;
+/** What averages rows [from, from + count) of a batch: [reconstructions, count] row-major. */
+export function averaging(batch: readonly Repeats[], from: number, count: number): Float32Array {
+  const matrix = new Float32Array(batch.length * count);
+  let row = -from;
   for (const [i, { weights }] of batch.entries()) {
-    matrix.set(weights, i * columns + at);
-    at += weights.length;
+    for (const weight of weights) {
+      if (row >= 0 && row < count) matrix[i * count + row] = weight;
+      row++;
+    }
   }
   return matrix;
 }

@@ -22,16 +22,19 @@ export interface RecordedNoise {
   readonly steps: Recorded;
 }
 
-/** One item of recorded noise by itself: a view of its start, a copy of what its steps add. */
-export function recordedItem({ initial, steps }: RecordedNoise, item: number): RecordedNoise {
+/**
+ * One item of recorded noise by itself: a view of its start, a copy of what its steps add.
+ *
+ * @throws INVALID_ARGUMENT for an item that there is not, values that do not fill their shape, NaN and infinity
+ */
+export function recordedItem(noise: RecordedNoise, item: number): RecordedNoise {
+  checkRecordedNoise(noise);
+  const { initial, steps } = noise;
   const [items = 0, ...shape] = initial.shape;
   const [evaluations = 0, same] = steps.shape;
   if (!(Number.isInteger(item) && item >= 0 && item < items)) {
-    throw new F2iError('INVALID_ARGUMENT', 'the recorded noise holds no such item', {
-      field: 'noise.initial',
-      expected: `${item + 1} items or more`,
-      found: `${items}`,
-    });
+    const message = 'the recorded noise holds no such item';
+    throw invalid(message, 'noise.initial', `${item + 1} items or more`, `${items}`);
   }
   if (same !== items) throw misfit('noise.steps', [evaluations, items, ...shape], steps.shape);
   const size = sizeOf(shape);
@@ -40,10 +43,27 @@ export function recordedItem({ initial, steps }: RecordedNoise, item: number): R
     const start = (i * items + item) * size;
     data.set(steps.data.subarray(start, start + size), i * size);
   }
-  return {
+  const own: RecordedNoise = {
     initial: { data: initial.data.subarray(item * size, (item + 1) * size), shape: [1, ...shape] },
     steps: { data, shape: [evaluations, 1, ...shape] },
   };
+  checkFinite(own, ` of item ${item}`);
+  return own;
+}
+
+/** Throws INVALID_ARGUMENT for what is not recorded noise, and for values that do not fill their shape. */
+export function checkRecordedNoise(noise: RecordedNoise): void {
+  for (const name of ['initial', 'steps'] as const) {
+    const field = `noise.${name}`;
+    const { data, shape } = (noise?.[name] ?? {}) as Partial<Recorded>;
+    if (!(data instanceof Float32Array && Array.isArray(shape))) {
+      const found = noise?.[name] === undefined ? 'nothing' : 'something else';
+      throw invalid('not recorded noise', field, '{ data: a Float32Array, shape: its extents }', found);
+    }
+    if (data.length === sizeOf(shape)) continue;
+    const expected = `${sizeOf(shape)} values, [${shape.join(', ')}]`;
+    throw invalid('the values do not fill their shape', field, expected, `${data.length}`);
+  }
 }
 
 /** Draws of a sampler, in its order: draw 0 is where it starts. Each is a new tensor, of one shape. */
@@ -71,11 +91,7 @@ export function seededNoise(
   signal?: AbortSignal,
 ): NoiseDraws {
   if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new F2iError('INVALID_ARGUMENT', 'the seed is out of range', {
-      field: 'seed',
-      expected: 'an integer from 0 to 2^53 - 1',
-      found: `${seed}`,
-    });
+    throw invalid('the seed is out of range', 'seed', 'an integer from 0 to 2^53 - 1', `${seed}`);
   }
   const words = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)] as const;
   const keys = streams.map(({ item, sample }) => philox([item, sample, 0, 1], words));
@@ -101,12 +117,15 @@ export function recordedNoise(
   backend: Backend,
   shape: readonly number[],
   draws: number,
-  { initial, steps }: RecordedNoise,
+  noise: RecordedNoise,
 ): NoiseDraws {
-  checkRecorded('noise.initial', initial, shape);
+  checkRecordedNoise(noise);
+  const { initial, steps } = noise;
+  checkShape('noise.initial', initial, shape);
   const [count = 0] = steps.shape;
   const needed = count === draws + 1 ? count : draws;
-  checkRecorded('noise.steps', steps, [needed, ...shape]);
+  checkShape('noise.steps', steps, [needed, ...shape]);
+  checkFinite(noise);
   const size = sizeOf(shape);
   return (draw) => {
     const data =
@@ -115,20 +134,26 @@ export function recordedNoise(
   };
 }
 
-function checkRecorded(field: string, { data, shape }: Recorded, expected: readonly number[]): void {
+function checkShape(field: string, { shape }: Recorded, expected: readonly number[]): void {
   if (shape.join() !== expected.join()) throw misfit(field, expected, shape);
-  if (data.length === sizeOf(shape)) return;
-  throw new F2iError('INVALID_ARGUMENT', 'the values do not fill their shape', {
-    field,
-    expected: `${sizeOf(shape)} values`,
-    found: `${data.length}`,
-  });
+}
+
+/** @param whose for people: ` of item 3` */
+function checkFinite(noise: RecordedNoise, whose = ''): void {
+  for (const name of ['initial', 'steps'] as const) {
+    const { data } = noise[name];
+    const bad = data.findIndex((value) => !Number.isFinite(value));
+    if (bad < 0) continue;
+    const found = `${data[bad]} at value ${bad}${whose}`;
+    throw invalid('the recorded noise holds NaN or infinity', `noise.${name}`, 'finite values', found);
+  }
 }
 
 function misfit(field: string, expected: readonly number[], found: readonly number[]): F2iError {
-  return new F2iError('INVALID_ARGUMENT', 'the recorded noise is not of the shape that the sampler draws', {
-    field,
-    expected: `[${expected.join(', ')}]`,
-    found: `[${found.join(', ')}]`,
-  });
+  const message = 'the recorded noise is not of the shape that the sampler draws';
+  return invalid(message, field, `[${expected.join(', ')}]`, `[${found.join(', ')}]`);
+}
+
+function invalid(message: string, field: string, expected: string, found: string): F2iError {
+  return new F2iError('INVALID_ARGUMENT', message, { field, expected, found });
 }

@@ -1,15 +1,18 @@
+import { arrival } from '../arrival.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
 import { add, mul } from '../ops/elementwise.ts';
 import type { OpOptions } from '../ops/op.ts';
 import type { Tensor } from '../tensor.ts';
 import { type NoiseDraws, type RecordedNoise, recordedNoise, seededNoise } from './noise.ts';
 import { type Prior, type PriorCondition, repeatItems } from './prior.ts';
-import { cosineSchedule } from './schedule.ts';
+import { cosineSchedule, type NoiseSchedule } from './schedule.ts';
 import { priorSteps, type SamplerStep } from './steps.ts';
 
 export interface SamplePriorOptions extends OpOptions {
   /** 20 by default: DDIM with 19 evaluations, as MindEye2 does. 100: DDPM, as MindEye1 does. */
   readonly timesteps?: number | undefined;
+  /** The noise that the prior was trained with: the cosine schedule of 100 timesteps by default. */
+  readonly schedule?: NoiseSchedule | undefined;
   /** Samples of each item; 1 by default. */
   readonly samples?: number | undefined;
   /** 0 by default. */
@@ -57,9 +60,9 @@ export async function* samplePrior(
   options: SamplePriorOptions = {},
 ): AsyncGenerator<SamplingStep, Tensor, void> {
   const { backend, tokens, dim } = prior;
-  const { signal, guidance = 1, timesteps = 20 } = options;
+  const { signal, guidance = 1, timesteps = 20, schedule = cosineSchedule() } = options;
   throwIfAborted(signal, SAMPLING);
-  const steps = priorSteps(cosineSchedule(), timesteps);
+  const steps = priorSteps(schedule, timesteps);
   const { batch, draws } = noiseOf(prior, brain, steps, options);
   const held = new Set<Disposable>();
   const hold = <T extends Disposable>(thing: T): T => {
@@ -120,10 +123,15 @@ export async function drawPrior(
   options: SamplePriorOptions & { onStep?: (step: SamplingStep) => void } = {},
 ): Promise<Tensor> {
   const sampling = samplePrior(prior, brain, options);
-  for (;;) {
-    const { done, value } = await sampling.next();
-    if (done) return value;
-    options.onStep?.(value);
+  try {
+    for (;;) {
+      const { done, value } = await sampling.next();
+      if (done) return value;
+      options.onStep?.(value);
+    }
+  } finally {
+    // Where onStep throws, sampling has not ended, and holds what it drew. (Its result is of no use then.)
+    await sampling.return(undefined as never);
   }
 }
 
@@ -179,11 +187,6 @@ function advance(
     .filter(([, factor]) => factor !== 0)
     .map(([term, factor]) => (factor === 1 ? term.reshape(...term.shape) : mul(term, factor, options)))
     .reduce((sum, term) => add(sum, term, options));
-}
-
-/** Waits until a tensor has its values, for one of them; rejects with what kept it from them. */
-async function arrival(x: Tensor): Promise<void> {
-  await x.backend.compute(() => [x.reshape(x.size).rows(0, 1)]);
 }
 
 function invalid(message: string, field: string, expected: string, found: string): F2iError {

@@ -72,6 +72,20 @@ describe('recorded noise', () => {
     expect(() => recordedItem(of(2, 4), 2)).toThrow(/noise\.initial.*expected 3 items or more, found 2/);
   });
 
+  it('is not padded, one item of it neither, and holds numbers alone', () => {
+    const noise = of(2, 4);
+    const short = { ...noise, steps: { ...noise.steps, data: new Float32Array(3) } };
+    expect(() => recordedItem(short, 0)).toThrow(/noise\.steps.*expected 120 values.*found 3/);
+    noise.steps.data[1 * 30 + 15] = Number.NaN;
+    expect(() => recordedItem(noise, 0)).not.toThrow();
+    expect(() => recordedItem(noise, 1)).toThrow(/noise\.steps.*found NaN at value 15 of item 1/);
+    expect(() => recordedNoise(backend, [2, ...SHAPE], 4, noise)).toThrow(/noise\.steps.*NaN at value 45/);
+    for (const bad of [{}, { initial: 1, steps: 2 }, 3, { initial: noise.initial, steps: { shape: [1] } }]) {
+      const attempt = () => recordedItem(bad as unknown as RecordedNoise, 0);
+      expect(attempt).toThrow(/noise\.(initial|steps): not recorded noise/);
+    }
+  });
+
   it.each<[string, RecordedNoise, RegExp]>([
     ['another number of items', of(3, 4), /noise\.initial.*expected \[2, 3, 5\], found \[3, 3, 5\]/],
     ['too few steps', of(2, 3), /noise\.steps.*expected \[4, 2, 3, 5\], found \[3, 2, 3, 5\]/],
@@ -79,7 +93,7 @@ describe('recorded noise', () => {
     [
       'too few values',
       { ...of(2, 4), initial: { data: new Float32Array(29), shape: [2, ...SHAPE] } },
-      /noise\.initial.*expected 30 values, found 29/,
+      /noise\.initial.*expected 30 values.*found 29/,
     ],
   ])('is refused with %s', (_, noise, message) => {
     expect(() => recordedNoise(backend, [2, ...SHAPE], 4, noise)).toThrow(message);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
+  cosineSchedule,
   createReferenceBackend,
   drawPrior,
   Prior,
@@ -110,6 +111,22 @@ describe('sampling the prior', () => {
 
   it('frees everything when its loop is left', async () => {
     for await (const { done } of samplePrior(prior, brain, SHORT)) if (done === 2) break;
+  });
+
+  it('frees everything when a step is not taken well', async () => {
+    const onStep = ({ done }: SamplingStep) => {
+      if (done === 2) throw new Error('enough');
+    };
+    await expect(drawPrior(prior, brain, { ...SHORT, onStep })).rejects.toThrow('enough');
+  });
+
+  it('runs through the schedule that it is given', async () => {
+    const seen: number[] = [];
+    const onStep = ({ timestep }: SamplingStep) => seen.push(timestep);
+    const schedule = cosineSchedule(5);
+    const short = await drawPrior(prior, brain, { ...SHORT, schedule, timesteps: 5, onStep });
+    short.dispose();
+    expect(seen).toEqual([4, 3, 2, 1, 0]);
   });
 
   it('ends with CANCELLED on an abort, and frees everything', async () => {
