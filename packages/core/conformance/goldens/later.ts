@@ -8,9 +8,7 @@ const later: readonly { readonly names: RegExp; readonly reason: string }[] = [
     'mindeye2_(backbone_|blurry_)?grads',
     String.raw`mindeye2_train\d+`,
   ]),
-  skippedAs('banded ridge is not implemented yet', ['ridge_banded']),
   skippedAs('the model is not implemented yet', [
-    'brain_diffuser',
     'diffusers_(unet|vae)',
     'gnet_encoder',
     'lite_mind',

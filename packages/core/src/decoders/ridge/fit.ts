@@ -129,7 +129,12 @@ export async function fitRidge(x: Tensor, targets: TargetSource, options: RidgeO
 }
 
 /** Intercepts for uncentred voxels, [t]: targetMean - voxelMean W. For primal coefficients. */
-export function interceptOf({ coefficients, values, voxelMean, targetMean }: RidgeFit): Float64Array {
+export function interceptOf({
+  coefficients,
+  values,
+  voxelMean,
+  targetMean,
+}: Pick<RidgeFit, 'coefficients' | 'values' | 'voxelMean' | 'targetMean'>): Float64Array {
   if (coefficients !== 'primal') {
     throw invalid(
       'coefficients',
@@ -146,7 +151,7 @@ export function interceptOf({ coefficients, values, voxelMean, targetMean }: Rid
   return result;
 }
 
-function checkDesign(x: Tensor, targets: TargetSource): [n: number, p: number] {
+export function checkDesign(x: Tensor, targets: TargetSource): [n: number, p: number] {
   if (x.shape.length !== 2 || (x.dtype !== 'f32' && x.dtype !== 'f64')) {
     throw invalid('voxels', 'the design must be a float matrix', 'f32 or f64 [trials, voxels]', String(x));
   }
@@ -176,10 +181,7 @@ function checkAlphas({ alpha, grid, folds }: RidgeOptions, targets: number): rea
   if (grid !== undefined) {
     if (folds === undefined)
       throw invalid('folds', 'a grid of alphas needs folds', 'folds or leave-one-out', 'none');
-    const bad = grid.find((value) => !(value > 0 && Number.isFinite(value)));
-    if (grid.length === 0 || bad !== undefined) {
-      throw invalid('grid', 'alphas of a grid are positive', 'finite numbers above 0', `${bad ?? 'none'}`);
-    }
+    checkGrid(grid);
     return grid;
   }
   const list = typeof alpha === 'number' ? [alpha] : Array.from(alpha!);
@@ -191,11 +193,18 @@ function checkAlphas({ alpha, grid, folds }: RidgeOptions, targets: number): rea
   return list;
 }
 
-function checkFinite(voxelMean: Float64Array): void {
+export function checkGrid(grid: readonly number[]): void {
+  const bad = grid.find((value) => !(value > 0 && Number.isFinite(value)));
+  if (grid.length === 0 || bad !== undefined) {
+    throw invalid('grid', 'alphas of a grid are positive', 'finite numbers above 0', `${bad ?? 'none'}`);
+  }
+}
+
+export function checkFinite(voxelMean: Float64Array): void {
   const bad = voxelMean.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0) throw invalid('voxels', 'voxels hold NaN or infinity', 'finite values', `voxel ${bad}`);
 }
 
-function invalid(field: string, message: string, expected: string, found: string): F2iError {
+export function invalid(field: string, message: string, expected: string, found: string): F2iError {
   return new F2iError('INVALID_ARGUMENT', message, { field, expected, found });
 }

@@ -58,7 +58,7 @@ export function selectAlphas(
   return { grid, table, alphas, scores, atBorder: countAtBorder(grid, alphas) };
 }
 
-function countAtBorder(grid: readonly number[], alphas: Float64Array) {
+export function countAtBorder(grid: readonly number[], alphas: Float64Array) {
   if (grid.length < 2) return { smallest: 0, largest: 0 };
   const low = Math.min(...grid);
   const high = Math.max(...grid);
@@ -73,7 +73,11 @@ function mean(values: Float64Array): number {
 }
 
 /** Sentences for the report where the grid seems too narrow. */
-export function borderWarnings({ grid, alphas, atBorder }: AlphaSelection): string[] {
+export function borderWarnings({
+  grid,
+  alphas,
+  atBorder,
+}: Pick<AlphaSelection, 'grid' | 'alphas' | 'atBorder'>): string[] {
   const sentence = (count: number, which: string, value: number) =>
     `${count} of ${alphas.length} targets chose the ${which} alpha of the grid (${value}): the best may lie beyond`;
   const warnings: string[] = [];
