@@ -5,6 +5,7 @@ import {
   convertedModel,
   createRandom,
   createReferenceBackend,
+  estimateMindEye2,
   type Folder,
   type LoadProgress,
   loadLocally,
@@ -14,8 +15,10 @@ import {
   mindeye2,
   networkBytes,
   openBundle,
+  openBundleWeights,
   type Reconstruction,
   type Rows,
+  type StageEstimate,
   type WeightType,
   writeWeights,
 } from '../src/index.ts';
@@ -223,6 +226,7 @@ describe('MindEye2', () => {
       field: 'subject',
       expected: '0 (7 voxels), 1 (9 voxels)',
       found: 'none chosen',
+      message: expect.stringContaining('choose one (subject, --subject)'),
     });
     expect(await open({ subject: 2 })).toMatchObject({ field: 'subject', found: '2' });
     expect(await open({ subject: 0, stage: 'picture' })).toMatchObject({
@@ -338,16 +342,28 @@ describe('loading', () => {
       errorOf(
         openBundle(await small, { backend: device, subject: 0, memory, onProgress: () => void reports++ }),
       );
-    for (const [memory, field] of [
-      [{ available: 1000 }, 'available memory'],
-      [{ limit: 2000 }, 'memoryLimit'],
-    ] as const) {
-      const error = await attempt(memory);
-      expect(error).toMatchObject({ code: 'OUT_OF_MEMORY', field });
-      expect(error.expected).toMatch(/^at most [12]000 bytes \(0\.00 GB\)$/);
-      expect(error.found).toMatch(/^\d{5,} bytes needed/);
+    // What refuses is what is told beforehand, to the byte, whether weights are mapped or copied.
+    const opened = await openBundleWeights(await small);
+    const [{ memory: told }] = estimateMindEye2(opened) as [StageEstimate, ...StageEstimate[]];
+    const needed = told.weights + told.activations;
+    const inWords = `${(needed / 1e6).toFixed(1)} MB`;
+    for (const mapFile of [undefined, () => backend.tensor([0], [1])]) {
+      Object.assign(device, { mapFile });
+      for (const [memory, field] of [
+        [{ available: needed - 1 }, 'available memory'],
+        [{ limit: needed - 1 }, 'memoryLimit'],
+      ] as const) {
+        const error = await attempt(memory);
+        expect(error).toMatchObject({ code: 'OUT_OF_MEMORY', field });
+        expect(error.expected).toContain(`at most ${inWords}, `);
+        expect(error.found).toMatch(/^\d+\.\d MB \(\d+\.\d MB of weights, at most \d+\.\d MB beside them\)$/);
+        expect(error.found!.startsWith(inWords)).toBe(true);
+      }
     }
     expect(reports).toBe(0);
+    Object.assign(device, { mapFile: undefined });
+    const fitting = { available: needed, limit: needed };
+    (await openBundle(await small, { backend: device, subject: 0, memory: fitting })).dispose();
     await device.dispose();
   });
 

@@ -35,7 +35,7 @@ export async function loadConverted(
   const { signal, onProgress, memory = {}, subject } = options;
   if (subject !== undefined && subject !== 0) {
     const [expected, found] = ['0, or nothing', `${subject}`];
-    throw new F2iError('INVALID_ARGUMENT', 'the model has one subject', {
+    throw new F2iError('INVALID_ARGUMENT', 'the model has one subject (subject, --subject)', {
       field: 'subject',
       expected,
       found,

@@ -18,7 +18,9 @@ export interface MemoryThere {
 }
 
 /**
- * Refuses a model that would not fit, before any of it is loaded.
+ * Refuses a model that would not fit, before any of it is loaded. What counts is what `estimateMindEye2` and `inspect` tell:
+ * weights and what a batch takes beside them. Weights that a device maps from disk count as well, although its own ceiling
+ * does not see them: running the model needs them in memory.
  *
  * @param file what errors name
  * @param remedy what takes less, in words
@@ -30,19 +32,21 @@ export function checkMemory(
   backend: Backend,
   { file, remedy }: { file: string; remedy: string },
 ): void {
-  const refuse = (field: string, there: number, needed: number) => {
+  const needed = weights + activations;
+  const refuse = (field: string, there: number, whose: string) => {
     if (needed <= there) return;
     throw new F2iError('OUT_OF_MEMORY', `the model does not fit into memory; ${remedy}`, {
       file,
       field,
-      expected: `at most ${there} bytes (${gigabytes(there)})`,
-      found: `${needed} bytes needed (${gigabytes(weights)} of weights, ${gigabytes(activations)} beside them)`,
+      expected: `at most ${bytesInWords(there)}, ${whose}`,
+      found: `${bytesInWords(needed)} (${bytesInWords(weights)} of weights, at most ${bytesInWords(activations)} beside them)`,
     });
   };
-  // Weights that a device maps or takes over do not count against its ceiling, but must be in memory.
-  if (limit) refuse('memoryLimit', limit, backend.mapFile ? activations : weights + activations);
+  if (limit) refuse('memoryLimit', limit, 'the limit that was set (memoryLimit, --memory)');
   const onHost = backend.name === 'cpu' || backend.name === 'reference';
-  if (available !== undefined && onHost) refuse('available memory', available, weights + activations);
+  if (available !== undefined && onHost) refuse('available memory', available, 'what this machine has left');
 }
 
-const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
+/** `38.6 MB`, `4.24 GB`: powers of ten, as `inspect` prints them. */
+const bytesInWords = (bytes: number) =>
+  bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;

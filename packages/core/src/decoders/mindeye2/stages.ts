@@ -39,7 +39,11 @@ export function sizesOf({ extents, counts, groups }: ModelSizes, subject: number
   const chosen = subject ?? (subjects === 1 ? 0 : undefined);
   if (chosen === undefined || !(Number.isInteger(chosen) && chosen >= 0 && chosen < subjects)) {
     const each = Array.from({ length: subjects }, (_, i) => `${i} (${of(`voxels[${i}]`)} voxels)`);
-    throw new F2iError('INVALID_ARGUMENT', 'the model has layers of other subjects', {
+    const message =
+      subject === undefined
+        ? 'the model has layers of several subjects: choose one (subject, --subject)'
+        : 'the model has no layer of this subject (subject, --subject)';
+    throw new F2iError('INVALID_ARGUMENT', message, {
       field: 'subject',
       expected: each.join(', '),
       found: subject === undefined ? 'none chosen' : `${subject}`,
