@@ -29,6 +29,13 @@ export async function withContext<T>(
   });
 }
 
+/** An interrupt that left work behind, which `message` tells of. */
+export class Interrupted extends F2iError {
+  constructor(message: string, cause: unknown) {
+    super('CANCELLED', `interrupted; ${message}`, { cause });
+  }
+}
+
 /** Aborts the body's signal on SIGINT or SIGTERM; a second SIGINT ends the process at once. */
 export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
@@ -44,7 +51,7 @@ export async function interruptible<T>(body: (signal: AbortSignal) => Promise<T>
   } catch (error) {
     // Whatever failed because of the interrupt: what the user did is the news.
     if (controller.signal.aborted) {
-      throw new F2iError('CANCELLED', 'interrupted; nothing was left half-written', { cause: error });
+      throw error instanceof Interrupted ? error : new Interrupted('nothing was left half-written', error);
     }
     throw error;
   } finally {

@@ -47,10 +47,15 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
     });
     expect(index.run).toMatchObject({
       repeats: 'published',
-      stage: 'default',
-      subject: 'default',
+      stage: 'tokens',
+      subject: 0,
+      seed: 'none',
       noise: 'none',
     });
+    // What report and evaluate say of the model: from its bundle.
+    const { ledger, report } = JSON.parse(readFileSync(at('bundle/model.json'), 'utf8'));
+    expect(ledger[0].step).toMatch(/weights of mindeye2/);
+    expect(index.folds).toMatchObject([{ decoder: 'mindeye2', voxels: 12, preprocess: [], ledger, report }]);
     const stimuli: number[] = index.items.map(({ stimulus }: { stimulus: number }) => stimulus);
     expect(stimuli).toEqual([...stimuli].sort((a, b) => a - b));
     expect(index.items[0].trials).toHaveLength(3);
@@ -109,11 +114,18 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
       if (signal === 'SIGINT') {
         expect(outcome.code).toBe(130);
         expect(outcome.stderr).toMatch(
-          /are made and kept in .*\.parts\.unfinished; the same command goes on/,
+          /^fmri2image: interrupted; \d+ of 18 are made and kept in .*\.parts\.unfinished; the same command goes on from there\n$/m,
         );
+        expect(outcome.stderr).not.toMatch(/nothing was left/);
       }
     }
     if (!existsSync(at('parts'))) {
+      const inspected = await run(['inspect', at('.parts.unfinished')]);
+      expect(inspected.stdout).toMatch(/unfinished: an unfinished run, \d+ of 18 reconstructions are made/);
+      expect(inspected.stdout).toMatch(/--restart begins anew:\n {4}fmri2image reconstruct .*--seed 3\n/);
+      const published = await run([...args, '--repeats', 'published']);
+      expect(published.code).toBe(2);
+      expect(published.stderr).toMatch(/run\.json: repeats: .*; expected each, found published$/m);
       const other = await run([...args.slice(0, -1), '4']);
       expect(other.code).toBe(2);
       expect(other.stderr).toMatch(/run\.json: seed: .*expected 3, found 4/);
@@ -170,16 +182,15 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
       /does not fit into memory.*expected at most 1048576 bytes.*found \d+ bytes/,
     );
     for (const [args, message] of [
+      [['--stage', 'pixels'], /--stage: no such stage; expected tokens, blurry, prior, found pixels/],
       [['--model', 'mindeye1'], /--model mindeye1, but the bundle holds the weights of mindeye2/],
       [['--noise', at('a.safetensors'), '--seed', '1'], /give --noise or --seed/],
+      [['--seed', '-3'], /--seed.*expected a whole number, 0 or more/],
     ] as const) {
       const refused = await reconstruct('none', ...args);
       expect(refused.code).toBe(2);
       expect(refused.stderr).toMatch(message);
     }
-    const stage = await reconstruct('none2', '--stage', 'pixels');
-    expect(stage.code).toBe(1);
-    expect(stage.stderr).toMatch(/stage: no such stage; expected tokens, blurry, prior, found pixels/);
     const wide = await run([
       'simulate',
       '--layout',
@@ -199,6 +210,6 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
     const voxels = await run(['reconstruct', at('bundle'), at('wide'), '-o', at('none3')]);
     expect(voxels.code).toBe(2);
     expect(voxels.stderr).toMatch(/mindeye2 was trained on 12 voxels.*the betas have 13/);
-    expect(['none2', 'none3'].some((name) => existsSync(at(name)))).toBe(false);
+    expect(['none', 'none3'].some((name) => existsSync(at(name)))).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type BundleModel,
   bytesSource,
   createRandom,
   encodeNpy,
@@ -15,6 +16,7 @@ import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { createConsole } from '../src/console.ts';
 import { type ConvertedRun, openWork, runConverted } from '../src/pipeline/converted.ts';
+import { chosenRun, type RunSettings } from '../src/pipeline/convertedSettings.ts';
 import { openNoise } from '../src/pipeline/noiseFile.ts';
 import { temporaryFolder } from './run.ts';
 
@@ -96,13 +98,68 @@ describe('a run that may be killed', () => {
     await expect(open('other', { seed: 2 })).rejects.toThrow(
       /run\.json: seed: .*another setting.*--restart.*expected 1, found 2/,
     );
-    await expect(open('other', { noise: 'n' })).rejects.toThrow(/noise: .*expected none, found "n"/);
+    await expect(open('other', { noise: 'n' })).rejects.toThrow(/noise: .*expected none, found n$/);
     writeFileSync(at('.other.unfinished/run.json'), '{');
     await expect(open('other')).rejects.toThrow(/not the state of an unfinished run/);
     const anew = await open('other', { seed: 2 }, true);
     expect(anew.done).toBe(0);
     await anew.leave();
     expect(existsSync(at('.other.unfinished'))).toBe(false);
+  });
+});
+
+describe('settings of a run', () => {
+  const config = { counts: { subject: 2 }, extents: { 'voxels[0]': 12, 'voxels[1]': 13 } };
+  const model = { kind: 'mindeye2', config } as unknown as BundleModel;
+  const chosen = (settings: Partial<RunSettings>, of = model) =>
+    chosenRun(of, { repeats: 'each', subject: 1, ...settings });
+
+  it('are settled from what is given, and default to the first stage and seed 0', () => {
+    const rest = { repeats: 'each', precision: 'as stored', subject: 1 };
+    expect(chosen({})).toEqual({ ...rest, stage: 'tokens', seed: undefined });
+    expect(chosen({ stage: 'prior' })).toEqual({ ...rest, stage: 'prior', seed: 0 });
+    expect(chosen({ stage: 'prior', noise: 'n.npz' }).seed).toBeUndefined();
+    const one = { kind: 'mindeye1-low-level', config: {} } as unknown as BundleModel;
+    expect(chosen({ subject: undefined }, one)).toMatchObject({ stage: 'blurry', subject: 0 });
+  });
+
+  it('that the model does not know, or that would have no effect, are wrong usage', () => {
+    for (const [settings, message] of [
+      [{ stage: 'pixels' }, '--stage: no such stage; expected tokens, blurry, prior, found pixels'],
+      [
+        { subject: 4 },
+        '--subject: the model has layers of 2 subjects; expected 0 (12 voxels), 1 (13 voxels), found 4',
+      ],
+      [
+        { subject: undefined },
+        '--subject: the model has layers of 2 subjects; expected 0 (12 voxels), 1 (13 voxels), found none chosen',
+      ],
+      [
+        { seed: 3 },
+        '--seed: stage tokens of mindeye2 draws no noise; expected --stage prior, found --stage tokens',
+      ],
+      [
+        { stage: 'blurry', noise: 'n.npz' },
+        '--noise: stage blurry of mindeye2 draws no noise; expected --stage prior, found --stage blurry',
+      ],
+    ] as const) {
+      expect(() => chosen(settings)).toThrow(expect.objectContaining({ code: 'USAGE', message }));
+    }
+  });
+});
+
+describe('a full disk', () => {
+  it('ends in the error of the disk, without the lock, and keeps what the last state knows of', async () => {
+    const work = await open('full');
+    await expect(runConverted(runOf(decoder(2)), work, { console, signal })).rejects.toThrow('killed');
+    expect([work.done, work.kept]).toEqual([2, 1]);
+    // The state cannot be written: as where a disk is full, but on any system.
+    mkdirSync(at('.full.unfinished/run.json.new'));
+    await expect(work.leave()).rejects.toMatchObject({ code: 'IO', file: work.path });
+    expect(readdirSync(at('.full.unfinished')).sort()).toEqual(['retrieval.npy', 'run.json', 'tokens.npy']);
+    const again = await open('full');
+    expect(again.done).toBe(1);
+    await again.remove();
   });
 });
 
@@ -139,6 +196,24 @@ describe('recorded noise', () => {
       expect(last.steps.shape).toEqual([5, 1, 2, 3]);
       expect(last.steps.data.subarray(12, 18)).toEqual(slice(steps, (2 * 4 + 3) * 6, 6));
     }
+  });
+
+  it('is another one where its last step differs, and names the array of a value that is no number', async () => {
+    const changed = (value: number) => {
+      const data = Float32Array.from(steps.data as Float32Array);
+      data[data.length - 1] = value;
+      const bytes = zipSync(
+        { 'initial.npy': encodeNpy(initial), 'steps.npy': encodeNpy({ ...steps, data }) },
+        { level: 0 },
+      );
+      return openNoise(bytesSource(bytes, 'n.npz'), 4, signal);
+    };
+    const [one, other, bad] = [await changed(1), await changed(2), await changed(Number.NaN)];
+    expect(one.identity).not.toBe(other.identity);
+    await bad.item(2, signal);
+    await expect(bad.item(3, signal)).rejects.toThrow(
+      /n\.npz: steps: the recorded noise of item 3 .*expected finite values, found NaN/,
+    );
   });
 
   it('that does not fit is an error that names file, array and shapes', async () => {

@@ -1,6 +1,6 @@
 import { CONVERTED_KINDS } from '@fmri2image/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { seedNumber, usage } from '../options.ts';
+import { usage } from '../options.ts';
 import { REPEATS, type Repeats } from '../pipeline/repeats.ts';
 
 /** As `Precision` of core; spelt out for the help. */
@@ -41,7 +41,7 @@ export function withRun(command: Command): Command {
     .option(
       '--subject <n>',
       'of a model of several subjects: whose layer to use, from 0 as in its file',
-      subjectNumber,
+      countFromZero,
     )
     .option('--restart', 'throw away what an unfinished run of a published model left');
 }
@@ -63,7 +63,7 @@ export function withConverted(command: Command): Command {
         'of a published model: each trial by itself, outputs averaged over all repeats of a stimulus (as --average), or as published: over three',
       ).choices([...REPEATS]),
     )
-    .option('--seed <n>', 'of the noise of a prior (default: 0)', seedNumber)
+    .option('--seed <n>', 'of the noise of a prior (default: 0)', countFromZero)
     .option('--noise <file>', 'recorded noise of a prior instead (safetensors or npz: initial, steps)');
   return withRun(command);
 }
@@ -77,9 +77,9 @@ export function refuseConvertedFlags(kind: string, options: ConvertedFlags): voi
   );
 }
 
-function subjectNumber(text: string): number {
+function countFromZero(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < 0)
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0)
     throw new InvalidArgumentError('expected a whole number, 0 or more');
   return value;
 }

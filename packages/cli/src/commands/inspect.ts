@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import {
   estimateMindEye2,
   type FileDescription,
@@ -16,10 +16,13 @@ import { usage } from '../options.ts';
 import { sawTestInWords } from '../pipeline/ledger.ts';
 import { readResults } from '../pipeline/results.ts';
 import { rowInWords } from '../pipeline/rowWidth.ts';
+import { readUnfinished } from '../pipeline/workFolder.ts';
 import { openStudy } from '../study.ts';
 import { describeTerms } from '../terms.ts';
+import { describeConverted } from './inspectConverted.ts';
 import { inspectDiff } from './inspectDiff.ts';
 import { counted, describeStudy, extent, stack } from './inspectStudy.ts';
+import { describeUnfinished } from './inspectUnfinished.ts';
 
 interface Options {
   diff?: boolean;
@@ -65,6 +68,8 @@ async function inspect(path: string, options: Options, signal: AbortSignal): Pro
     console.result(description);
     return printFile(console, description);
   }
+  const unfinished = resolve(path).endsWith('.unfinished') ? await readUnfinished(path) : undefined;
+  if (unfinished) return describeUnfinished(path, unfinished, console);
   const folder = await nodeFolder(path, { onRepair: console.warn });
   const names = await folder.list();
   if (names.includes('model.json')) return inspectBundle(path, console, signal);
@@ -124,6 +129,7 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
       ],
       ['  output', `${model.output.kind} [${model.output.shape.join(', ')}]`],
       ['  training data inside', model.containsTrainingData ? 'yes: do not share without consent' : 'no'],
+      ...describeConverted(model).map(([what, text]) => [`  ${what}`, text]),
       ...describeTerms(model).map(([what, text]) => [`  ${what}`, text]),
       ['  written by', `${model.writer.name} ${model.writer.version}`],
     ]).replace(/ {3,}/g, '  '),

@@ -3,6 +3,7 @@ import { nodeFolder } from '@fmri2image/node';
 import type { Context } from '../context.ts';
 import { backendOptions, usage } from '../options.ts';
 import { prepareOutput } from '../output.ts';
+import { chosenRun } from '../pipeline/convertedSettings.ts';
 import { produce } from '../pipeline/produce.ts';
 import { openResponses } from '../pipeline/responses.ts';
 import type { ReconstructFlags } from './reconstruct.ts';
@@ -17,7 +18,9 @@ export async function reconstructConverted(
 ): Promise<void> {
   const { console, signal, backend } = context;
   const model = await readModel(await nodeFolder(bundle, { onRepair: console.warn }), signal);
+  const repeats = options.repeats ?? (options.average ? 'all' : 'each');
   checkFlags(model, options);
+  chosenRun(model, { ...options, repeats });
   const output = await prepareOutput({
     path: options.output,
     kind: 'folder of reconstructions',
@@ -31,7 +34,6 @@ export async function reconstructConverted(
     signal,
     console,
   });
-  const repeats = options.repeats ?? (options.average ? 'all' : 'each');
   const { items, outputs, provenance, made, seconds } = await produce(
     bundle,
     responses,

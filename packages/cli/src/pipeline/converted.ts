@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import {
@@ -10,7 +11,9 @@ import {
   type Rows,
   VERSION,
 } from '@fmri2image/core';
+import { ioError } from '@fmri2image/node';
 import type { Console } from '../console.ts';
+import type { ChosenRun } from './convertedSettings.ts';
 import type { NoiseFile } from './noiseFile.ts';
 import type { Repetition } from './repeats.ts';
 import { WorkFolder } from './workFolder.ts';
@@ -19,48 +22,62 @@ import { WorkFolder } from './workFolder.ts';
 export const isConverted = (kind: string): boolean => CONVERTED_KINDS.includes(kind);
 
 /** What the main output of a stage is called: the name of its file. */
-export function mainOutput(kind: string, stage: string | undefined): string {
-  if (stage === 'blurry' || kind === 'mindeye1-low-level') return 'latent';
+export function mainOutput(stage: string): string {
+  if (stage === 'blurry') return 'latent';
   return stage === 'prior' ? 'prior' : 'tokens';
 }
 
 /** A run of a converted model over some reconstructions. */
 export interface ConvertedRun {
   readonly decoder: Pick<LoadedDecoder, 'reconstruct' | 'kind'>;
-  readonly stage: string | undefined;
+  readonly stage: string;
   /** [rows, voxels] */
   readonly betas: Rows;
   /** Rows of the betas that each reconstruction averages. */
   readonly repetitions: readonly Repetition[];
-  readonly seed: number;
+  /** None where the stage draws nothing. */
+  readonly seed: number | undefined;
   readonly noise?: NoiseFile | undefined;
 }
 
 /** What tells one run from another, so that a killed one can be taken up again. */
 export function runIdentity(
-  run: Omit<ConvertedRun, 'decoder'>,
-  settings: {
+  { stage, precision, subject, seed, repeats }: ChosenRun,
+  repetitions: readonly Repetition[],
+  {
+    bundle,
+    data,
+    noise,
+    device,
+  }: {
     readonly bundle: string;
     readonly data: string;
-    readonly precision: string | undefined;
-    readonly subject: number | undefined;
+    readonly noise: NoiseFile | undefined;
     readonly device: BackendInfo;
   },
 ): Record<string, Json> {
-  const { stage, repetitions, seed, noise } = run;
   return {
     version: VERSION,
-    bundle: settings.bundle,
-    data: settings.data,
-    stage: stage ?? 'default',
-    precision: settings.precision ?? 'as stored',
-    subject: settings.subject ?? 'default',
+    bundle,
+    data,
+    stage,
+    precision,
+    subject,
     // Numbers are the same for any number of threads, but not on any device.
-    device: settings.device.description.replace(/, \d+ threads?$/, ''),
-    seed: noise ? 'recorded noise' : seed,
+    device: device.description.replace(/, \d+ threads?$/, ''),
+    seed: noise ? 'recorded noise' : (seed ?? 'none'),
     noise: noise?.identity ?? 'none',
-    averaged: repetitions.map(({ averaged }) => averaged.join('+')).join(' '),
+    repeats,
+    trials: trialsOf(repetitions),
   };
+}
+
+/** Which trials a run takes, so short that an error can say it. */
+function trialsOf(repetitions: readonly Repetition[]): string {
+  const rows = repetitions.map(({ averaged }) => averaged.join('+')).join(' ');
+  const digest = createHash('sha256').update(rows).digest('hex').slice(0, 12);
+  const count = new Set(repetitions.flatMap(({ trials }) => trials)).size;
+  return `${count} trials (list ${digest})`;
 }
 
 /**
@@ -76,7 +93,7 @@ export async function runConverted(
   const { repetitions } = run;
   const first = work.done;
   const started = performance.now();
-  const main = mainOutput(run.decoder.kind, run.stage);
+  const main = mainOutput(run.stage);
   const report = () => {
     const made = work.done - first;
     const rate = made / ((performance.now() - started) / 1e3);
@@ -128,6 +145,9 @@ export async function openWork(
   count: number,
   options: { restart?: boolean | undefined; step?: number | undefined },
 ): Promise<WorkFolder> {
-  await mkdir(dirname(resolve(output)), { recursive: true });
+  const beside = dirname(resolve(output));
+  await mkdir(beside, { recursive: true }).catch((error) => {
+    throw ioError(error, beside, 'write');
+  });
   return WorkFolder.open(output, identity, count, options);
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   detectFormat,
   elementCount,
@@ -17,6 +18,9 @@ export interface NoiseFile {
   /** Noise of one item: [1, ...] and [evaluations, 1, ...]. */
   item(index: number, signal: AbortSignal): Promise<RecordedNoise>;
 }
+
+/** Bytes that are hashed at once. */
+const PIECE = 2 ** 22;
 
 const FIELDS = ['initial', 'steps'] as const;
 type Field = (typeof FIELDS)[number];
@@ -69,12 +73,23 @@ export async function openNoise(source: Source, items: number, signal: AbortSign
   const size = elementCount(own)!;
   const evaluations = steps[0]!;
   return {
-    identity: `${source.size} bytes, initial ${shown(initial)}, steps ${shown(steps)}, begins ${await firstBytes(source, signal)}`,
+    identity: `${source.size} bytes, initial ${shown(initial)}, steps ${shown(steps)}, sha256 ${await digest(source, signal)}`,
     async item(index, itemSignal) {
-      const start = await arrays.read('initial', index * size, size, itemSignal);
+      const finite = async (field: Field, at: number) => {
+        const values = await arrays.read(field, at, size, itemSignal);
+        const bad = values.findIndex((value) => !Number.isFinite(value));
+        if (bad < 0) return values;
+        throw new F2iError('FORMAT', `the recorded noise of item ${index} is not all numbers`, {
+          file: source.name,
+          field,
+          expected: 'finite values',
+          found: `${values[bad]}`,
+        });
+      };
+      const start = await finite('initial', index * size);
       const added = new Float32Array(evaluations * size);
       for (let e = 0; e < evaluations; e++) {
-        added.set(await arrays.read('steps', (e * items + index) * size, size, itemSignal), e * size);
+        added.set(await finite('steps', (e * items + index) * size), e * size);
       }
       return {
         initial: { data: start, shape: [1, ...own] },
@@ -84,11 +99,13 @@ export async function openNoise(source: Source, items: number, signal: AbortSign
   };
 }
 
-/** SHA-256 over the first MiB: a recording of another seed differs from its first numbers on. */
-async function firstBytes(source: Source, signal: AbortSignal): Promise<string> {
-  const bytes = await source.read(0, Math.min(source.size, 2 ** 20), signal);
-  const digest = await crypto.subtle.digest('SHA-256', bytes.slice());
-  return Buffer.from(digest).toString('hex').slice(0, 16);
+/** Of the whole file: recordings may begin alike, and differ in their later items or steps. */
+async function digest(source: Source, signal: AbortSignal): Promise<string> {
+  const hash = createHash('sha256');
+  for (let at = 0; at < source.size; at += PIECE) {
+    hash.update(await source.read(at, Math.min(PIECE, source.size - at), signal));
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 async function safetensorsArrays(source: Source, signal: AbortSignal): Promise<Arrays> {

@@ -1,27 +1,22 @@
 import { type BundleModel, type Json, type LoadedDecoder, readModel, type Study } from '@fmri2image/core';
 import { fileSource, loadDecoder, nodeFolder, writeFolderAtomic } from '@fmri2image/node';
-import type { Context } from '../context.ts';
+import { type Context, Interrupted } from '../context.ts';
 import { usage } from '../options.ts';
 import { termsOf } from '../terms.ts';
 import { openWork, runConverted, runIdentity, stepOf } from './converted.ts';
+import { chosenRun, type RunSettings } from './convertedSettings.ts';
+import type { FoldRecord } from './folds.ts';
 import { openNoise } from './noiseFile.ts';
-import { type Repeats, repetitions } from './repeats.ts';
+import { repetitions } from './repeats.ts';
 import { checksum, type Responses } from './responses.ts';
 import { type Provenance, provenanceOf, type ResultItem, writeIndex } from './results.ts';
 import { seenBy } from './training.ts';
 import type { OutputFile } from './workFolder.ts';
 
-export interface ProduceSettings {
+export interface ProduceSettings extends RunSettings {
   /** The folder to write, and whether it may replace one. */
   readonly output: string;
   readonly force: boolean;
-  readonly repeats: Repeats;
-  readonly stage?: string | undefined;
-  readonly precision?: 'f32' | 'f16' | 'bf16' | 'autocast-f16' | undefined;
-  readonly subject?: number | undefined;
-  readonly seed?: number | undefined;
-  /** A file of recorded noise. */
-  readonly noise?: string | undefined;
   readonly restart?: boolean | undefined;
   /** Ceiling of the device's memory in bytes: a model beyond it is refused before it is loaded. */
   readonly memoryLimit?: number | undefined;
@@ -48,9 +43,11 @@ export async function produce(
   context: Context,
 ): Promise<Produced> {
   const { console, signal, backend } = context;
-  const { output, repeats, stage, precision, subject, seed = 0 } = settings;
+  const { output, precision, restart } = settings;
   const folder = await nodeFolder(bundle, { onRepair: console.warn });
   const model = await readModel(folder, signal);
+  const chosen = chosenRun(model, settings);
+  const { repeats, stage, subject, seed } = chosen;
   const { betas } = responses;
   checkVoxels(model, subject, betas.shape[1]!, `${bundle}/model.json`);
   const planned = repetitions(responses.rows, responses.stimulusOf, repeats);
@@ -59,14 +56,12 @@ export async function produce(
       ? undefined
       : await openNoise(await fileSource(settings.noise), planned.length, signal);
   const run = { stage, betas, repetitions: planned, seed, noise };
-  const identity = runIdentity(run, {
+  const identity = runIdentity(chosen, planned, {
     bundle: model.contentHash,
     data: await checksum(betas, signal),
-    precision,
-    subject,
+    noise,
     device: backend.info,
   });
-  const { restart } = settings;
   const work = await openWork(output, identity, planned.length, { restart, step: stepOf(run) });
   if (work.done > 0) console.warn(`goes on after ${work.done} of ${planned.length}, made by an earlier run`);
   let decoder: LoadedDecoder | undefined;
@@ -94,7 +89,8 @@ export async function produce(
       ...produced,
       kind: 'features',
       terms: termsOf({}, model),
-      run: { ...settingsOf(identity), repeats },
+      run: settingsOf(identity),
+      folds: [recordOf(model, betas.shape[1]!)],
     } as const;
     await writeFolderAtomic(
       output,
@@ -107,35 +103,34 @@ export async function produce(
     await work.remove();
     return { ...produced, ...timed };
   } catch (error) {
-    await work.leave();
-    if (work.done > 0) {
-      console.warn(
-        `${work.done} of ${planned.length} are made and kept in ${work.path}; the same command goes on from there`,
-      );
-    }
+    // What failed first is the news; the state on the disk is the last good one whatever happens here.
+    await work.leave().catch(() => undefined);
+    if (work.kept === 0) throw error;
+    const kept = `${work.kept} of ${planned.length} are made and kept in ${work.path}; the same command goes on from there`;
+    if (signal.aborted) throw new Interrupted(kept, error);
+    console.warn(kept);
     throw error;
   } finally {
     await decoder?.dispose();
   }
 }
 
-/** What a reader of the results should know of the run; the list of rows is in the items. */
-function settingsOf({ averaged: _, ...settings }: Record<string, Json>): Record<string, Json> {
+/** How the model came about, as fitted decoders say it: a published one as converted, an aligned one with its layer. */
+function recordOf({ kind, input, config, report, ledger }: BundleModel, voxels: number): FoldRecord {
+  // Betas go in as they are: nothing is fitted here.
+  return { decoder: kind, voxels, selection: input.selection, preprocess: [], config, report, ledger };
+}
+
+/** What a reader of the results should know of the run; the list of trials is in the items. */
+function settingsOf({ trials: _, ...settings }: Record<string, Json>): Record<string, Json> {
   return settings;
 }
 
 /** Said before gigabytes of weights are read. */
-function checkVoxels(
-  { kind, config }: BundleModel,
-  subject: number | undefined,
-  found: number,
-  file: string,
-) {
+function checkVoxels({ kind, config }: BundleModel, subject: number, found: number, file: string) {
   const extents = (config.extents ?? {}) as Record<string, number>;
-  const several = extents['voxels[1]'] !== undefined;
-  const voxels = extents[`voxels[${subject ?? 0}]`] ?? extents.voxels;
-  // A subject that there is not, or none of several, is the decoder's to refuse.
-  if (voxels === undefined || (several && subject === undefined)) return;
+  const voxels = extents[`voxels[${subject}]`] ?? extents.voxels;
+  if (voxels === undefined) return;
   const expected = voxels * (extents.seq ?? 1);
   if (found === expected) return;
   throw usage(

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { encodeElements, F2iError, type Features, type Json, npyHeader } from '@fmri2image/core';
 import { type AdoptFile, hasEnded, ioError, processMark } from '@fmri2image/node';
 import { z } from 'zod';
+import { commandLine } from './results.ts';
 
 /** One output of a model, as a file of rows. */
 export interface OutputFile {
@@ -22,6 +23,8 @@ const schema = z.strictObject({
   identity: z.record(z.string(), z.json()),
   count: z.int().positive(),
   done: z.int().nonnegative(),
+  /** What was typed: the same goes on. */
+  command: z.string(),
   outputs: z.array(
     z.strictObject({ name: z.string(), file: z.string(), shape: z.array(z.int().positive()) }),
   ),
@@ -42,12 +45,15 @@ export class WorkFolder {
   readonly #state: State;
   readonly #files = new Map<string, Awaited<ReturnType<typeof open>>>();
   #flushed = Number.NEGATIVE_INFINITY;
+  /** Reconstructions that are made, and those that the state on the disk knows of. */
   #done: number;
+  #kept: number;
 
   private constructor(path: string, state: State) {
     this.path = path;
     this.#state = state;
     this.#done = state.done;
+    this.#kept = state.done;
   }
 
   /**
@@ -71,7 +77,9 @@ export class WorkFolder {
         if (restart) await clear(path);
         const found = await readState(path);
         if (found) refuseOther(path, found, identity, count);
+        const command = commandLine();
         const state: State = found ?? {
+          command,
           format: 'fmri2image-unfinished',
           version: 1,
           identity: { ...identity },
@@ -92,6 +100,11 @@ export class WorkFolder {
   /** Reconstructions that are there. */
   get done(): number {
     return this.#done;
+  }
+
+  /** Those that a later run finds, whatever happened to the last ones. */
+  get kept(): number {
+    return this.#kept;
   }
 
   get outputs(): readonly OutputFile[] {
@@ -120,10 +133,13 @@ export class WorkFolder {
 
   /** Makes sure that a power cut takes nothing of what is done. */
   async flush(): Promise<void> {
-    for (const file of this.#files.values()) await file.datasync();
-    this.#state.done = this.#done;
-    await this.#writeState();
-    this.#flushed = performance.now();
+    await guarded(this.path, async () => {
+      for (const file of this.#files.values()) await file.datasync();
+      this.#state.done = this.#done;
+      await this.#writeState();
+      this.#kept = this.#done;
+      this.#flushed = performance.now();
+    });
   }
 
   /** Gives the finished files to an output folder. */
@@ -132,21 +148,32 @@ export class WorkFolder {
     for (const { file } of this.#state.outputs) await adopt(file, join(this.path, file));
   }
 
-  /** Leaves the work to a later run; a folder without any goes. */
+  /**
+   * Leaves the work to a later run; a folder without any goes.
+   *
+   * @throws IO where the last rows do not reach the disk (it may be full): `kept` are there, and the lock is gone all the same
+   */
   async leave(): Promise<void> {
-    if (this.#files.size > 0) await this.flush();
-    await this.#close();
-    if (this.#done === 0) await this.remove();
-    else await rm(join(this.path, LOCK), { force: true });
+    try {
+      if (this.#files.size > 0) await this.flush();
+    } finally {
+      if (this.#kept === 0) await this.remove();
+      else {
+        await this.#close();
+        for (const name of [`${STATE}.new`, LOCK])
+          await rm(join(this.path, name), { force: true, recursive: true });
+      }
+    }
   }
 
   async remove(): Promise<void> {
     await this.#close();
-    await rm(this.path, { recursive: true, force: true });
+    await guarded(this.path, () => rm(this.path, { recursive: true, force: true }));
   }
 
+  /** What could not be written to a file was said when it was written. */
   async #close(): Promise<void> {
-    for (const file of this.#files.values()) await file.close();
+    await Promise.allSettled([...this.#files.values()].map((file) => file.close()));
     this.#files.clear();
   }
 
@@ -173,6 +200,7 @@ export class WorkFolder {
     );
     const whole = Math.max(0, Math.min(this.#state.done, ...extents.map(({ rows }) => rows)));
     this.#done = whole === count ? count : whole - (whole % step);
+    this.#kept = this.#done;
     for (const [i, { name, file, shape }] of outputs.entries()) {
       const path = join(this.path, file);
       const { header, row } = extents[i]!;
@@ -203,14 +231,38 @@ async function lock(path: string): Promise<void> {
   const file = join(path, LOCK);
   const holder = await readFile(file, 'utf8').catch(() => undefined);
   if (holder !== undefined && (holder === '' || hasEnded(holder))) await rm(file, { force: true });
-  await writeFile(file, processMark(), { flag: 'wx' }).catch((error) => {
-    if (error.code !== 'EEXIST') throw error;
+  await writeFile(file, processMark(), { flag: 'wx' }).catch(async (error) => {
+    if (error.code !== 'EEXIST') {
+      await rm(file, { force: true });
+      throw error;
+    }
     throw new F2iError('USAGE', 'another process is at this run; if none is, remove the file', { file });
   });
 }
 
 async function clear(path: string): Promise<void> {
   for (const name of await readdir(path)) if (name !== LOCK) await rm(join(path, name), { recursive: true });
+}
+
+/** An unfinished run, as its folder tells it. */
+export interface UnfinishedRun {
+  readonly done: number;
+  readonly count: number;
+  /** What was typed, and goes on when it is typed again. */
+  readonly command: string;
+  readonly outputs: readonly OutputFile[];
+  readonly settings: RunIdentity;
+  /** A process is at it now. */
+  readonly underWay: boolean;
+}
+
+/** Reads the state of a folder of unfinished work; undefined where it is none. */
+export async function readUnfinished(path: string): Promise<UnfinishedRun | undefined> {
+  const state = await readState(path);
+  if (!state) return undefined;
+  const { done, count, command, outputs, identity } = state;
+  const holder = await readFile(join(path, LOCK), 'utf8').catch(() => '');
+  return { done, count, command, outputs, settings: identity, underWay: holder !== '' && !hasEnded(holder) };
 }
 
 async function readState(path: string): Promise<State | undefined> {
@@ -232,6 +284,10 @@ async function readState(path: string): Promise<State | undefined> {
   });
 }
 
+/** A setting in an error: `tokens`, 3. */
+const shown = (value: Json | undefined) =>
+  typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none');
+
 function refuseOther(
   path: string,
   { identity: left, count: was }: State,
@@ -240,12 +296,12 @@ function refuseOther(
 ) {
   const fields = new Set([...Object.keys(left), ...Object.keys(identity)]);
   for (const field of fields) {
-    const [expected, found] = [JSON.stringify(left[field]), JSON.stringify(identity[field])];
+    const [expected, found] = [shown(left[field]), shown(identity[field])];
     if (expected === found) continue;
     throw new F2iError(
       'USAGE',
       'an unfinished run was started with another setting; repeat its command to go on, or --restart to begin anew',
-      { file: join(path, STATE), field, expected: expected ?? 'none', found: found ?? 'none' },
+      { file: join(path, STATE), field, expected, found },
     );
   }
   if (was === count) return;
