@@ -1,52 +1,24 @@
 import { pacer } from '../../data/pause.ts';
 import { throwIfAborted } from '../../error.ts';
-import { cast, columnStats, gather, gemm, sub } from '../../ops/index.ts';
+import { cast, columnStats, sub } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
+import { type BandSearchOptions, type BandSelection, searchBands } from './bandSearch.ts';
 import { type Band, bandGrams, checkBands, weightedGram } from './bands.ts';
-import { crossValidate } from './crossValidate.ts';
 import type { NormalEquations } from './equations.ts';
 import { checkDesign, checkFinite, checkGrid, invalid, type RidgeFit } from './fit.ts';
 import { checkGammas } from './gammas.ts';
-import { leaveOneOut } from './leaveOneOut.ts';
 import { choosePrecision, type Precision, precisionWarning } from './precision.ts';
-import { ALPHA_SCORES, type AlphaScore } from './scores.ts';
-import { borderWarnings, countAtBorder, selectAlphas } from './select.ts';
-import type { Factorisation } from './smoother.ts';
+import { ALPHA_SCORES } from './scores.ts';
+import { borderWarnings } from './select.ts';
 import { solveRidge } from './solve.ts';
 import type { TargetSource } from './targets.ts';
-import type { Fold, RidgeForm, StepOptions } from './types.ts';
+import type { RidgeForm, StepOptions } from './types.ts';
 
-export interface BandedRidgeOptions extends StepOptions {
-  /** Candidates: for each one weight a band, not negative; see `dirichletGammas`. */
-  gammas: readonly ArrayLike<number>[];
-  /** Penalties to choose from, each with each candidate. */
-  grid: readonly number[];
-  folds: readonly Fold[] | 'leave-one-out';
-  /** `negativeSquaredError` by default, as himalaya. */
-  score?: AlphaScore | undefined;
-  /** Choose weights and penalty for each target (default), or once for all by the mean score. */
-  perTarget?: boolean | undefined;
-  /** Centres voxels and targets on their training means (default). */
-  intercept?: boolean | undefined;
+export interface BandedRidgeOptions extends BandSearchOptions {
   /** Weights of voxels (primal, default), or of training trials. */
   coefficients?: RidgeForm | undefined;
   /** `f64` by default: scores of close candidates may differ by less than float32 resolves. */
   precision?: Precision | 'auto' | undefined;
-  factorisation?: Factorisation | 'auto' | undefined;
-}
-
-/** How the weights of the bands were chosen. */
-export interface BandSelection {
-  readonly gammas: readonly ArrayLike<number>[];
-  readonly grid: readonly number[];
-  /** Mean over folds of each candidate's score at its best alpha, [candidates, targets] row-major. */
-  readonly table: Float64Array;
-  /** Index of each target's candidate, [t]. */
-  readonly chosen: Int32Array;
-  /** Score of each target's candidate, [t]. */
-  readonly scores: Float64Array;
-  /** Targets whose alpha is the grid's smallest or largest value: the optimum may lie outside. */
-  readonly atBorder: { readonly smallest: number; readonly largest: number };
 }
 
 export interface BandedRidgeFit
@@ -65,9 +37,9 @@ export interface BandedRidgeFit
  * multiplied by √gamma_b. For every candidate gamma and every alpha the score of each target is the mean over folds; the
  * best pair is refitted on all trials (Dupré la Tour et al. 2022, NeuroImage 264:119728; himalaya's `GroupRidgeCV`).
  *
- * Columns are read once, for one Gram matrix a band [n, n]; these are held during the search (8 n² bytes each in
- * float64). A candidate's equations are their weighted sum, so that the search costs the same whatever the number of
- * columns. Of equal scores the first candidate and the first alpha win.
+ * The search reads columns once, for one Gram matrix a band [n, n]; these are held (8 n² bytes each in float64). A
+ * candidate's equations are their weighted sum, so that its cost does not depend on the number of columns. Only primal
+ * weights need the columns again. Of equal scores the first candidate and the first alpha win.
  *
  * With primal coefficients [p, t], predictions are (x - voxelMean) W + targetMean; columns of no band, and of bands of
  * weight 0, have weights 0. With dual ones [n, t] they are Σ_b gamma_b (x_b - mean_b) (X_b - mean_b)ᵀ C + targetMean.
@@ -131,7 +103,7 @@ export async function fitBandedRidge(
       design,
       matrix: weightedGram(grams, gammas[draw]!, ops),
     });
-    const { selection, alphas } = await search(equationsOf, targets, options);
+    const { selection, alphas } = await searchBands(equationsOf, targets, options);
     const solved = await refit(equationsOf, bands, targets, selection, alphas, {
       ...options,
       intercept,
@@ -159,50 +131,6 @@ export async function fitBandedRidge(
 function centred(x: Tensor, intercept: boolean, ops: StepOptions): [design: Tensor, mean: Tensor] {
   const { mean } = columnStats(x, ops);
   return [intercept ? sub(x, mean, ops) : x, mean];
-}
-
-/** Scores every candidate with every alpha, and keeps the best pair of each target. */
-async function search(
-  equationsOf: (draw: number) => NormalEquations,
-  targets: TargetSource,
-  options: BandedRidgeOptions,
-): Promise<{ selection: BandSelection; alphas: Float64Array }> {
-  const { gammas, grid, folds, perTarget = true, score = 'negativeSquaredError', intercept = true } = options;
-  const t = targets.count;
-  const table = new Float64Array(gammas.length * t);
-  const chosen = new Int32Array(t);
-  const alphas = new Float64Array(t);
-  const scores = new Float64Array(t).fill(Number.NEGATIVE_INFINITY);
-  for (const draw of gammas.keys()) {
-    const step = {
-      ...options,
-      score,
-      intercept,
-      onProgress: nested(options.onProgress, draw, gammas.length),
-    };
-    const equations = equationsOf(draw);
-    let found: Float64Array;
-    try {
-      found =
-        folds === 'leave-one-out'
-          ? await leaveOneOut(equations, targets, grid, step)
-          : await crossValidate(equations, targets, grid, folds, step);
-    } finally {
-      equations.matrix.dispose();
-    }
-    const best = selectAlphas(grid, found, perTarget);
-    table.set(best.scores, draw * t);
-    const better = (j: number) =>
-      perTarget ? best.scores[j]! > scores[j]! : mean(best.scores) > mean(scores);
-    const taken = Array.from(scores.keys()).filter(better);
-    for (const j of taken) {
-      chosen[j] = draw;
-      alphas[j] = best.alphas[j]!;
-      scores[j] = best.scores[j]!;
-    }
-  }
-  const atBorder = countAtBorder(grid, alphas);
-  return { selection: { gammas, grid, table, chosen, scores, atBorder }, alphas };
 }
 
 /** Coefficients of all targets: those that chose a candidate are solved together. */
@@ -281,57 +209,6 @@ function bandWeights({ gammas, chosen }: BandSelection, bands: number): Float64A
   return Float64Array.from({ length: bands * t }, (_, i) => gammas[chosen[i % t]!]![Math.floor(i / t)]!);
 }
 
-/**
- * What each band adds to the predictions: (x_b - mean_b) W_b, [m, t] for each band. Their sum and `targetMean` are the
- * predictions.
- *
- * @param fit with primal coefficients
- * @param x [m, p], in the type of the coefficients
- * @returns tensors of the caller, one a band
- */
-export function bandPredictions(
-  fit: BandedRidgeFit,
-  bands: readonly Band[],
-  x: Tensor,
-  options: StepOptions = {},
-): Tensor[] {
-  const { backend, dtype } = x;
-  const { values, voxelMean, targetMean } = fit;
-  const [p, t] = [voxelMean.length, targetMean.length];
-  if (fit.coefficients !== 'primal') {
-    throw invalid('coefficients', 'bands are told apart by weights of voxels', 'primal', fit.coefficients);
-  }
-  if (x.shape.length !== 2 || x.shape[1] !== p) {
-    throw invalid('x', 'not the columns of the fit', `[trials, ${p}]`, `[${x.shape.join(', ')}]`);
-  }
-  checkBands(bands, p);
-  return bands.map((band) =>
-    backend.scope(() => {
-      const cols = Int32Array.from(band.columns);
-      const weights = Float64Array.from({ length: cols.length * t }, (_, i) => {
-        return values[cols[Math.floor(i / t)]! * t + (i % t)]!;
-      });
-      const centre = Float64Array.from(cols, (column) => voxelMean[column]!);
-      const upload = (data: Float64Array, shape: number[]) =>
-        backend.tensor(dtype === 'f32' ? new Float32Array(data) : data, shape, dtype);
-      const columns = sub(gather(x, { ...options, cols }), upload(centre, [cols.length]), options);
-      return gemm(columns, upload(weights, [cols.length, t]), options);
-    }),
-  );
-}
-
-/** Progress of one candidate out of several. */
-function nested(
-  onProgress: StepOptions['onProgress'],
-  draw: number,
-  draws: number,
-): StepOptions['onProgress'] {
-  return (
-    onProgress &&
-    (({ phase, done, total }) => onProgress({ phase, done: draw * total + done, total: draws * total }))
-  );
-}
-
 function checkOptions({ gammas, grid, folds, score }: BandedRidgeOptions, bands: number): void {
   if (!Array.isArray(gammas)) throw invalid('gammas', 'banded ridge needs candidates', 'a list', `${gammas}`);
   checkGammas(gammas, bands);
@@ -343,8 +220,4 @@ function checkOptions({ gammas, grid, folds, score }: BandedRidgeOptions, bands:
   if (score !== undefined && !ALPHA_SCORES.includes(score)) {
     throw invalid('score', 'unknown score', ALPHA_SCORES.join(', '), String(score));
   }
-}
-
-function mean(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

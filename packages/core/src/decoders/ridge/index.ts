@@ -1,10 +1,6 @@
-export {
-  type BandedRidgeFit,
-  type BandedRidgeOptions,
-  type BandSelection,
-  bandPredictions,
-  fitBandedRidge,
-} from './banded.ts';
+export { type BandedRidgeFit, type BandedRidgeOptions, fitBandedRidge } from './banded.ts';
+export { bandPredictions } from './bandPredictions.ts';
+export type { BandSelection } from './bandSearch.ts';
 export { type Band, bandsOf } from './bands.ts';
 export { crossValidate } from './crossValidate.ts';
 export { RidgeDecoder } from './decoder.ts';
