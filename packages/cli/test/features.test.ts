@@ -149,7 +149,9 @@ describe('features', () => {
     expect(stdout).toMatch(/retrieval, brain to image +0\.\d+/);
     expect(stdout).toMatch(/the most similar of 30 candidates .* \d+ trials per second/);
     expect(stdout).toContain('the pool holds all 30 stimuli instead of 300');
-    expect(stdout).toMatch(/"fwd" or "image retrieval" \(image to brain\) 0\.\d+/);
+    expect(stdout).toMatch(
+      /mean and interval over 30 random pools: image to brain \("fwd", .* 0\.\d+ .*not MindEye’s protocol/,
+    );
     expect(stdout).not.toContain('pictures.png');
     const [header, first] = readFileSync(at('decoded/scores.tsv'), 'utf8').split('\n');
     const column = header!.split('\t').indexOf('retrieval_brain_to_image');
@@ -173,6 +175,85 @@ describe('features', () => {
     const json = JSON.parse(readFileSync(at('report/report.json'), 'utf8'));
     expect(json.retrieval).toMatchObject({ pool: 20, imageToBrain: { chance: 0.05 } });
     expect(json.retrieval.imageToBrain).not.toHaveProperty('perTrial');
+  });
+
+  it('of a model with a retrieval head are retrieved by that, and by another array where one is named', async () => {
+    // The main output is what was decoded, the head knows the truth.
+    const index = JSON.parse(readFileSync(at('decoded/reconstructions.json'), 'utf8'));
+    mkdirSync(at('several'));
+    const outputs = ['tokens', 'retrieval'].map((name) => ({ name, file: `${name}.npy`, shape: FEATURES }));
+    const settings = { stage: 'tokens', precision: 'bf16', repeats: 'each', seed: 'none' };
+    const provenance = { ...index.provenance, decoder: 'mindeye2' };
+    const { folds: _, ...rest } = index;
+    const several = { ...rest, provenance, outputs, run: settings, meanPicture: false };
+    writeFileSync(at('several/reconstructions.json'), JSON.stringify(several));
+    writeFileSync(at('several/tokens.npy'), readFileSync(at('decoded/reconstructions.npy')));
+    const tokens = await readArray(await fileSource(at('study/tokens.npy')));
+    const shown = Float32Array.from(
+      index.items.flatMap(({ stimulus }: { stimulus: number }) => [
+        ...toFloat64(tokens).subarray(24 * stimulus, 24 * stimulus + 24),
+      ]),
+    );
+    const shape = [index.items.length, ...FEATURES];
+    writeFileSync(at('several/retrieval.npy'), encodeNpy({ dtype: 'f32', data: shown, shape }));
+
+    const score = async (name: string, ...flags: string[]) =>
+      JSON.parse(
+        (await ok(['evaluate', 'study', '--reconstructions', name, '--json', '--pool', '20', ...flags]))
+          .stdout,
+      );
+    const alone = await score('decoded');
+    const both = await score('several');
+    expect(both.arrays).toEqual({
+      twoWay: 'tokens',
+      frameCorrelation: 'tokens',
+      retrieval: 'retrieval',
+      mindeyeProtocol: false,
+    });
+    expect(both.imageToBrain).toBe(1);
+    expect(both.brainToImage).toBe(1);
+    expect(alone.imageToBrain).toBeLessThan(1);
+    expect(both.twoWay).toBe(alone.twoWay);
+    const main = await score('several', '--array', 'tokens');
+    expect(main.arrays).toMatchObject({ twoWay: 'tokens', retrieval: 'tokens' });
+    expect(main.imageToBrain).toBe(alone.imageToBrain);
+    const head = await score('several', '--array', 'retrieval');
+    expect(head.twoWay).toBe(1);
+    const other = await run(
+      ['evaluate', 'study', '--reconstructions', 'several', '--array', 'prior'],
+      folder,
+    );
+    expect(other.code).toBe(2);
+    expect(other.stderr).toMatch(/no such array; expected tokens, retrieval, found prior/);
+
+    await ok(['report', 'study', '--reconstructions', 'several', '-o', 'of-several', '--pool', '20']);
+    const page = readFileSync(at('of-several/report.html'), 'utf8');
+    expect(page).toContain('identification and correlation are of tokens.npy, retrieval of retrieval.npy');
+    expect(page).toContain('converted weights of MindEye2');
+    expect(page).toContain('(stage &quot;tokens&quot;), in bf16.');
+    expect(page).toContain('Each trial was decoded by itself.');
+    expect(page).not.toMatch(/Pictures were reconstructed|mean picture|training picture/);
+    // Trials of the two test runs are 30 each; those of the four training runs take turns.
+    expect(page).toContain(
+      'train-0 (30), train-1 (30), train-2 (30), train-3 (30), test-0 (30) and test-1 (30)',
+    );
+    const readme = readFileSync(at('of-several/README'), 'utf8');
+    expect(readme).toMatch(/^Features of what was shown/);
+    expect(readme).not.toContain('pictures/');
+    expect(JSON.parse(readFileSync(at('of-several/report.json'), 'utf8')).arrays.retrieval).toBe('retrieval');
+  });
+
+  it('of NSD are scored by another command, which is said', async () => {
+    mkdirSync(at('nsd'));
+    writeFileSync(at('nsd/betas_all_subj01_fp32_renorm.hdf5'), '');
+    for (const [path, command] of [
+      ['nsd', ['report', '-o', 'of-nsd']],
+      ['nsd/betas_all_subj01_fp32_renorm.hdf5', ['evaluate']],
+    ] as const) {
+      const { code, stderr } = await run([...command, path, '--reconstructions', 'decoded'], folder);
+      expect(stderr).toContain(`fmri2image verify mindeye2 --nsd ${path} --reconstructions decoded`);
+      expect(code).toBe(2);
+    }
   });
 
   it('need a pool that can fail', async () => {

@@ -269,6 +269,7 @@ describe('plots', () => {
   const data = {
     evaluation: { twoWay: metric, frameCorrelation: metric, permutation: {} },
     made: { decoder: 'ridge' },
+    results: { kind: 'picture' },
   };
 
   it('are the same each time, each with ids of its own', async () => {

@@ -1,16 +1,22 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Evaluation } from '@fmri2image/core';
 import { writeFileAtomic, writeFolderAtomic } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
-import { evaluateResults, printEvaluation } from '../pipeline/evaluate.ts';
+import { evaluateResults, printEvaluation, type ScoredResults } from '../pipeline/evaluate.ts';
 import { sharingNotes } from '../pipeline/notes.ts';
 import { type Results, writeResults } from '../pipeline/results.ts';
 import { scoresTable } from '../pipeline/scores.ts';
 import { openStudy } from '../study.ts';
-import { checkResultsUse, obtainResults, type ResultsFlags, withResults } from './resultsOptions.ts';
+import {
+  checkResultsUse,
+  obtainResults,
+  type ResultsFlags,
+  refuseNsd,
+  withResults,
+} from './resultsOptions.ts';
 
 interface Options extends ResultsFlags {
   output?: string;
@@ -38,6 +44,7 @@ export function evaluateCommand(program: Command): void {
 
 async function run(path: string, options: Options, context: Context): Promise<void> {
   const { console, signal } = context;
+  await refuseNsd(path, options);
   const output =
     options.output === undefined
       ? { force: false }
@@ -76,17 +83,20 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   }
   for (const note of notes) console.warn(`note: ${note}`);
   console.result({ ...summary(evaluation, results), evaluation, notes, seconds });
-  printEvaluation(console, evaluation, results.provenance.decoder);
+  printEvaluation(console, evaluation, results.provenance.decoder, results.kind);
   console.print('what these figures mean: docs/scores.md');
   const where = options.reconstructions ?? options.output;
   if (where) {
     console.print(`scores of each trial: ${join(where, 'scores.tsv')}`);
-    if (results.kind === 'picture')
-      console.print(`pictures beside what was shown: ${join(where, 'pictures.png')}`);
+    const sheet = join(where, 'pictures.png');
+    if (existsSync(sheet)) console.print(`pictures beside what was shown: ${sheet}`);
   }
 }
 
-function summary({ twoWay, frameCorrelation, retrieval, trials }: Evaluation, { provenance }: Results) {
+function summary(
+  { twoWay, frameCorrelation, retrieval, trials, arrays }: ScoredResults,
+  { provenance }: Results,
+) {
   return {
     decoder: provenance.decoder,
     twoWay: twoWay.score,
@@ -97,6 +107,7 @@ function summary({ twoWay, frameCorrelation, retrieval, trials }: Evaluation, { 
       trialsPerSecond: trials / retrieval.seconds,
     }),
     permutationP: twoWay.p,
+    arrays,
     trials,
     device: provenance.device,
   };

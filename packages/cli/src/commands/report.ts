@@ -5,7 +5,7 @@ import { derivativeNameNote } from '../bids.ts';
 import { type Context, withContext } from '../context.ts';
 import { withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
-import { evaluateResults } from '../pipeline/evaluate.ts';
+import { arraysInWords, evaluateResults } from '../pipeline/evaluate.ts';
 import { sharingNotes } from '../pipeline/notes.ts';
 import { provenanceOf } from '../pipeline/results.ts';
 import { reportData } from '../report/data.ts';
@@ -14,7 +14,13 @@ import { limitNotes } from '../report/limits.ts';
 import { headline } from '../report/sections/summary.ts';
 import { reportFiles, writeReport } from '../report/write.ts';
 import { openStudy } from '../study.ts';
-import { checkResultsUse, obtainResults, type ResultsFlags, withResults } from './resultsOptions.ts';
+import {
+  checkResultsUse,
+  obtainResults,
+  type ResultsFlags,
+  refuseNsd,
+  withResults,
+} from './resultsOptions.ts';
 
 interface Options extends ResultsFlags {
   output: string;
@@ -41,6 +47,7 @@ export function reportCommand(program: Command): void {
 
 async function run(path: string, options: Options, context: Context): Promise<void> {
   const { console, signal, backend } = context;
+  await refuseNsd(path, options);
   const output = await prepareOutput({
     path: options.output,
     kind: 'report',
@@ -77,7 +84,7 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   for (const note of notes) console.warn(`note: ${note}`);
   const named = derivativeNameNote(options.output);
   if (named !== undefined) console.warn(`note: ${named}`);
-  const { twoWay, frameCorrelation, retrieval, trials } = evaluation;
+  const { twoWay, frameCorrelation, retrieval, trials, arrays } = evaluation;
   console.result({
     output: options.output,
     page,
@@ -89,12 +96,14 @@ async function run(path: string, options: Options, context: Context): Promise<vo
       brainToImage: retrieval.brainToImage.score,
     }),
     permutationP: twoWay.p,
+    arrays,
     trials,
     notes,
     runId: reported.runId,
     device: reported.device,
   });
   console.print(headline({ ...data, figures }));
+  if (results.kind === 'features') console.print(arraysInWords(arrays));
   console.print(`report: ${page}`);
   console.print(`scores of each trial: ${join(options.output, reportFiles(study).scores)}`);
 }

@@ -2,6 +2,7 @@ import { PUBLISHED_POOL, type Study } from '@fmri2image/core';
 import { nodeFolder } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
+import { holdsNsdBetas } from '../nsd/find.ts';
 import { type DeviceOptions, seedNumber, usage, wholeNumber, withStudy } from '../options.ts';
 import { heldOutResults } from '../pipeline/leaveOneOut.ts';
 import { type Results, readResults } from '../pipeline/results.ts';
@@ -13,6 +14,7 @@ import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
 export interface ResultsFlags extends DeviceOptions, FitFlags {
   data?: string;
   reconstructions?: string;
+  array?: string;
   leaveOneOut?: Grouping;
   permutations: number;
   seed: number;
@@ -24,6 +26,10 @@ export interface ResultsFlags extends DeviceOptions, FitFlags {
 export function withResults(command: Command): readonly Option[] {
   command
     .option('--reconstructions <folder>', 'written by fmri2image reconstruct or evaluate')
+    .option(
+      '--array <name>',
+      'of reconstructions with several outputs: score this one (tokens, retrieval, latent, prior); otherwise the main one, and retrieval by the retrieval head',
+    )
     .addOption(new Option('--leave-one-out <label>', 'hold out one after the other').choices([...GROUPINGS]))
     .option('--permutations <n>', 'rearrangements of the permutation test', wholeNumber, 999)
     .option('--pool <n>', 'of features: candidates of retrieval', wholeNumber, PUBLISHED_POOL.pool)
@@ -51,7 +57,10 @@ export function checkResultsUse(
       `${command.name()} needs either --reconstructions FOLDER or --leave-one-out run|session|group`,
     );
   }
-  if (options.reconstructions === undefined) return;
+  if (options.reconstructions === undefined) {
+    if (options.array === undefined) return;
+    throw usage('--array names an output of --reconstructions; a decoder that is fitted here has only one');
+  }
   const foreign = [...ofFit, ...command.options.filter(({ long }) => more.includes(long ?? ''))];
   const given = foreign.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
   if (given.length > 0) {
@@ -66,11 +75,20 @@ export function checkResultsUse(
   }
 }
 
+/** Betas of NSD come without stimuli: what `reconstruct` takes, another command scores. */
+export async function refuseNsd(path: string, { reconstructions }: ResultsFlags): Promise<void> {
+  if (!(await holdsNsdBetas(path))) return;
+  throw usage(
+    `${path} holds betas of NSD, no study with stimuli: fmri2image verify mindeye2 --nsd ${path} --reconstructions ${reconstructions ?? 'FOLDER'} --targets FILE scores reconstructions of those (or make a study of them: docs/study.md)`,
+  );
+}
+
 /** Reads the reconstructions, or makes them. */
 export async function obtainResults(study: Study, options: ResultsFlags, context: Context): Promise<Results> {
   const { console, signal } = context;
   if (options.reconstructions !== undefined) {
-    return readResults(await nodeFolder(options.reconstructions, { onRepair: console.warn }), signal);
+    const folder = await nodeFolder(options.reconstructions, { onRepair: console.warn });
+    return readResults(folder, signal, options.array);
   }
   const settings = fitSettings(options, 'no');
   if (options.leaveOneOut !== undefined) {

@@ -34,6 +34,13 @@ export async function findNsdSubject(path: string): Promise<NsdPlace | undefined
   return names[0] === undefined ? undefined : { folder: path, subject: Number(BETAS.exec(names[0])![1]) };
 }
 
+/** Whether a path is such a file of betas, or a folder with one or several. */
+export async function holdsNsdBetas(path: string): Promise<boolean> {
+  if (BETAS.test(basename(path))) return true;
+  const names = await readdir(path).catch(() => []);
+  return names.some((name) => BETAS.test(name));
+}
+
 /** As `findNsdSubject`; a path that is neither is an error that says what is looked for. */
 export async function nsdSubjectAt(path: string): Promise<NsdPlace> {
   const found = await findNsdSubject(path);

@@ -4,13 +4,16 @@ import {
   evaluate,
   F2iError,
   type MetricResult,
+  PUBLISHED_POOL,
+  type RetrievalEvaluation,
   type RetrievalMetric,
   type Study,
   takeRows,
 } from '@fmri2image/core';
 import { type Console, table } from '../console.ts';
+import { wordsOf } from '../report/words.ts';
 import { trainingControls } from './controls.ts';
-import type { Results } from './results.ts';
+import { RETRIEVAL_HEAD, type Results } from './results.ts';
 
 export interface EvaluateSettings {
   readonly permutations: number;
@@ -24,7 +27,18 @@ export interface EvaluateSettings {
 
 /** An evaluation, and which training picture was nearest to each item (not only to the scored ones). */
 export interface ScoredResults extends Evaluation {
+  /** Which array each score is of: `tokens`, `retrieval`. */
+  readonly arrays: ScoredArrays;
   readonly nearestStimulus?: readonly (number | undefined)[] | undefined;
+}
+
+export interface ScoredArrays {
+  /** Of identification and correlation. */
+  readonly twoWay: string;
+  readonly frameCorrelation: string;
+  readonly retrieval?: string;
+  /** Whether retrieval is by the protocol of MindEye's papers: see `isMindeyeProtocol`. */
+  readonly mindeyeProtocol?: boolean;
 }
 
 /** How long a response lasts, about: within it, scores of successive frames are not independent. */
@@ -55,8 +69,8 @@ export async function evaluateResults(
   const truth = takeRows(stimuli.values, shown);
   if (truth.shape.slice(1).join() !== results.values.shape.slice(1).join()) {
     throw new F2iError('FORMAT', 'reconstructions and stimuli differ in shape', {
-      file: 'reconstructions.npy',
-      expected: `[${truth.shape.slice(1)}]`,
+      file: `${results.array ?? 'reconstructions'}.npy`,
+      expected: `[${truth.shape.slice(1)}] a stimulus (${study.name})`,
       found: `[${results.values.shape.slice(1)}]`,
     });
   }
@@ -67,6 +81,7 @@ export async function evaluateResults(
     {
       truth,
       reconstructions: results.values,
+      embeddings: results.embeddings,
       runs: results.items.map((item) => item.run),
       stimuli: shown,
       scored,
@@ -89,7 +104,38 @@ export async function evaluateResults(
       signal,
     },
   );
-  return { ...evaluation, nearestStimulus: controls?.nearestStimulus };
+  const array = results.array ?? 'reconstructions';
+  const { retrieval } = evaluation;
+  return {
+    ...evaluation,
+    arrays: {
+      twoWay: array,
+      frameCorrelation: array,
+      ...(retrieval && {
+        retrieval: results.embeddings?.array ?? array,
+        mindeyeProtocol: isMindeyeProtocol(results, retrieval),
+      }),
+    },
+    nearestStimulus: controls?.nearestStimulus,
+  };
+}
+
+/**
+ * Whether retrieval is what MindEye's papers print: of the retrieval head of their models, repeats averaged as they do,
+ * the nearest of 300.
+ */
+function isMindeyeProtocol(
+  { provenance, embeddings, array, run }: Results,
+  { pool, k, draws }: RetrievalEvaluation,
+): boolean {
+  return (
+    /^mindeye\d/.test(provenance.decoder) &&
+    (embeddings?.array ?? array) === RETRIEVAL_HEAD &&
+    run?.repeats === 'published' &&
+    pool === PUBLISHED_POOL.pool &&
+    draws === PUBLISHED_POOL.draws &&
+    k === 1
+  );
 }
 
 /**
@@ -128,7 +174,12 @@ export function metricsOf(evaluation: Evaluation): { name: string; metric: Metri
 }
 
 /** The scores as people read them. */
-export function printEvaluation(console: Console, evaluation: Evaluation, label = 'score'): void {
+export function printEvaluation(
+  console: Console,
+  evaluation: ScoredResults,
+  label = 'score',
+  kind: Results['kind'] = 'picture',
+): void {
   const { permutation } = evaluation;
   const metrics = metricsOf(evaluation);
   const lookedUp = evaluation.twoWay.nearestTraining !== undefined;
@@ -138,7 +189,7 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
       label,
       '95 % interval',
       'chance',
-      'mean picture',
+      wordsOf({ kind }).mean,
       ...(lookedUp ? ['nearest training'] : []),
       'shuffled',
       'p',
@@ -168,9 +219,18 @@ export function printEvaluation(console: Console, evaluation: Evaluation, label 
       ? `p from ${permutation.exact ? `all ${permutation.permutations}` : `${permutation.permutations} random`} ${how} (seed ${permutation.seed})${widened}, the smallest possible is ${decimal(permutation.smallestP)}`
       : `no p: ${permutation.reason}`;
   console.print(`${scored}; ${test}`);
+  if (kind === 'features') console.print(arraysInWords(evaluation.arrays));
   if (evaluation.retrieval) for (const line of retrievalInWords(evaluation)) console.print(line);
   if (permutation.exchangeability === 'continuous')
     console.print('p by circular shifts is approximate in runs of fewer than 50 frames');
+}
+
+/** Of which output each score is. */
+export function arraysInWords({ twoWay, retrieval }: ScoredArrays): string {
+  const first = `identification and correlation are of ${twoWay}.npy`;
+  if (retrieval === undefined || retrieval === twoWay)
+    return `${first}${retrieval ? ', and so is retrieval' : ''}`;
+  return `${first}, retrieval of ${retrieval}.npy`;
 }
 
 /** `0.5`, `0.0`, or the share of a pool: `0.0033`. */
@@ -178,7 +238,7 @@ export const chanceInWords = (chance: number) =>
   Number.isInteger(10 * chance) ? chance.toFixed(1) : decimal(chance);
 
 /** What retrieval compared, what papers print of it, and how fast it was. */
-export function retrievalInWords({ retrieval, trials, stimuli }: Evaluation): string[] {
+export function retrievalInWords({ retrieval, arrays, trials, stimuli }: ScoredResults): string[] {
   if (!retrieval) return [];
   const { imageToBrain, brainToImage, pool, k, draws, note, seconds } = retrieval;
   const published = ({ published: { mean, interval } }: RetrievalMetric) =>
@@ -186,7 +246,7 @@ export function retrievalInWords({ retrieval, trials, stimuli }: Evaluation): st
   return [
     `retrieval: how often the right one is ${k === 1 ? 'the most similar' : `among the ${k} most similar`} of ${pool} candidates (cosine), expected over all pools of ${stimuli} stimuli; ${Math.round(trials / seconds)} trials per second`,
     ...(note === undefined ? [] : [note]),
-    `as MindEye prints it, over ${draws} random pools: "fwd" or "image retrieval" (image to brain) ${published(imageToBrain)}; "bwd" or "brain retrieval" (brain to image) ${published(brainToImage)}`,
+    `${arrays.mindeyeProtocol ? 'as MindEye prints it' : 'mean and interval'} over ${draws} random pools: image to brain ("fwd", "image retrieval" of MindEye) ${published(imageToBrain)}; brain to image ("bwd", "brain retrieval") ${published(brainToImage)}${arrays.mindeyeProtocol ? '' : '; not MindEye’s protocol, which is of its retrieval head, the nearest of 300, repeats averaged'}`,
   ];
 }
 

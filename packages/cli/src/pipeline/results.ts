@@ -42,6 +42,10 @@ export interface Results {
   readonly folds?: readonly FoldRecord[] | undefined;
   /** Of a model with several outputs: their files, the main one (`values`) first. */
   readonly outputs?: readonly OutputFile[] | undefined;
+  /** Name of the array that `values` is, where it was read from a folder: `tokens`. */
+  readonly array?: string | undefined;
+  /** What a retrieval head made of the same trials, where `values` is another output: retrieval compares these. */
+  readonly embeddings?: (Rows & { readonly data: Float32Array; readonly array: string }) | undefined;
   /** Stage, repeats, seed and the like of a model that has them. */
   readonly run?: Readonly<Record<string, Json>> | undefined;
 }
@@ -78,6 +82,9 @@ export interface Provenance {
 }
 
 const FORMAT = 'fmri2image-reconstructions';
+
+/** What the output of a retrieval head is called: the one that MindEye's published retrieval is of. */
+export const RETRIEVAL_HEAD = 'retrieval';
 
 const schema = z.strictObject({
   format: z.literal(FORMAT),
@@ -217,8 +224,16 @@ export async function readIndex(folder: Folder, signal: AbortSignal): Promise<z.
   throw schemaError(json, parsed.error.issues, schema, source.name);
 }
 
-/** Reads such a folder back, for evaluation. */
-export async function readResults(folder: Folder, signal: AbortSignal): Promise<Results> {
+/** Where a folder without several outputs keeps its values. */
+const ONLY_ARRAY = 'reconstructions';
+
+/**
+ * Reads such a folder back, for evaluation: the main output, and beside it what a retrieval head made.
+ *
+ * @param array name of the one output that is wanted instead of these
+ * @throws USAGE for an array that the folder does not have
+ */
+export async function readResults(folder: Folder, signal: AbortSignal, array?: string): Promise<Results> {
   const index = await readIndex(folder, signal);
   const { items, kind, provenance, terms, outputs, run } = index;
   const read = async (name: string) => {
@@ -226,19 +241,34 @@ export async function readResults(folder: Folder, signal: AbortSignal): Promise<
     const values = await readArray(file, { signal });
     return { data: toFloat32(values, { file: file.name }), shape: values.shape, name: file.name };
   };
-  const values = await read(outputs?.[0]?.file ?? 'reconstructions.npy');
-  const meanPicture = index.meanPicture ? await read('mean-training-picture.npy') : undefined;
-  if (values.shape[0] !== items.length) {
+  const readItems = async (name: string) => {
+    const values = await read(name);
+    if (values.shape[0] === items.length) return values;
     throw new F2iError('FORMAT', 'one row for each item of reconstructions.json', {
       file: values.name,
       expected: `${items.length}`,
       found: `${values.shape[0]}`,
     });
+  };
+  const arrays = outputs ?? [{ name: ONLY_ARRAY, file: `${ONLY_ARRAY}.npy` }];
+  const chosen = arrays.find(({ name }) => name === (array ?? arrays[0]!.name));
+  if (!chosen) {
+    throw new F2iError('USAGE', 'the reconstructions have no such array', {
+      file: 'reconstructions.json',
+      field: 'array',
+      expected: arrays.map(({ name }) => name).join(', '),
+      found: array!,
+    });
   }
+  const head = array === undefined ? retrievalHead(outputs) : undefined;
   return {
     items,
-    values,
-    meanPicture,
+    values: await readItems(chosen.file),
+    array: chosen.name,
+    embeddings: head && { ...(await readItems(head.file)), array: head.name },
+    // It is of what the decoder was trained to give.
+    meanPicture:
+      index.meanPicture && chosen === arrays[0] ? await read('mean-training-picture.npy') : undefined,
     kind,
     provenance,
     terms,
@@ -246,6 +276,13 @@ export async function readResults(folder: Folder, signal: AbortSignal): Promise<
     run,
     folds: await readFolds(folder, index.folds, signal),
   };
+}
+
+/** The output that a model was trained to be retrieved by, where it fits the same true features as the main one. */
+function retrievalHead(outputs: readonly OutputFile[] | undefined): OutputFile | undefined {
+  const head = outputs?.find(({ name }) => name === RETRIEVAL_HEAD);
+  if (!outputs || !head || head === outputs[0]) return undefined;
+  return head.shape.join() === outputs[0]!.shape.join() ? head : undefined;
 }
 
 async function readFolds(

@@ -1,4 +1,4 @@
-import type { Evaluation, MetricResult, Study } from '@fmri2image/core';
+import type { MetricResult, Study } from '@fmri2image/core';
 import type { ScoredResults } from './evaluate.ts';
 import type { Results } from './results.ts';
 
@@ -69,10 +69,10 @@ function describing(study: Study, { items }: Results, { nearestStimulus }: Score
   return columns;
 }
 
-function retrievalColumns(retrieval: Evaluation['retrieval']): Column[] {
+function retrievalColumns({ retrieval, arrays }: ScoredResults): Column[] {
   if (!retrieval) return [];
   const { imageToBrain, brainToImage, pool, k } = retrieval;
-  const among = `among the ${k} most similar of a random pool of ${pool}; chance ${k / pool}`;
+  const among = `among the ${k} most similar of a random pool of ${pool}; chance ${k / pool}; of ${arrays.retrieval}.npy`;
   return [
     {
       name: 'retrieval_image_to_brain',
@@ -87,8 +87,8 @@ function retrievalColumns(retrieval: Evaluation['retrieval']): Column[] {
   ];
 }
 
-function scoring(evaluation: Evaluation): Column[] {
-  const { twoWay, withinCategory, acrossCategories, frameCorrelation, retrieval, scored } = evaluation;
+function scoring(evaluation: ScoredResults): Column[] {
+  const { twoWay, withinCategory, acrossCategories, frameCorrelation, scored } = evaluation;
   const identification =
     'Share of the scored trials with other stimuli whose picture correlates less with the reconstruction than the one that was shown; chance 0.5';
   const correlation = 'Pearson correlation of the reconstruction with the picture that was shown; chance 0';
@@ -112,7 +112,7 @@ function scoring(evaluation: Evaluation): Column[] {
     { name: 'frame_correlation', description: correlation, value: (i) => frameCorrelation.perTrial[i] },
     ...partial('two_way_within_category', withinCategory, 'the same category'),
     ...partial('two_way_across_categories', acrossCategories, 'other categories'),
-    ...retrievalColumns(retrieval),
+    ...retrievalColumns(evaluation),
   ];
   for (const [control, whose] of [
     ['meanPicture', 'the mean training picture in its place'],

@@ -1,11 +1,14 @@
 import type { MetricResult } from '@fmri2image/core';
+import { arraysInWords } from '../pipeline/evaluate.ts';
 import type { FoldRecord } from '../pipeline/folds.ts';
 import { trainedTrials } from '../pipeline/training.ts';
 import { CRITERIA, comparedSettings, record } from './choices.ts';
 import { nearCopies } from './controls.ts';
 import { type ReportData, runsOf, scoredItems } from './data.ts';
 import { counted, listed, pValue, score, short } from './format.ts';
+import { publishedModelSentences } from './methodsOfModel.ts';
 import { Citations, type Reference } from './references.ts';
+import { wordsOf } from './words.ts';
 
 /** What was done, in sentences ready for a paper, and what they cite. */
 export interface Methods {
@@ -72,7 +75,9 @@ function decoderSentences(data: ReportData, citations: Citations): string[] {
       ? ridgeSentences(data, citations)
       : kind === 'retinotopic'
         ? retinotopicSentences(data, citations)
-        : [`Pictures were reconstructed by a decoder of the kind "${kind}".`];
+        : (publishedModelSentences(results, folds[0], citations) ?? [
+            `${results.kind === 'picture' ? 'Pictures were reconstructed' : 'Features were decoded'} by a decoder of the kind "${kind}".`,
+          ]);
   return [...how, ...split];
 }
 
@@ -86,7 +91,7 @@ function splitSentence({ study, folds, results }: ReportData): string[] {
   if (!training) return [];
   const unseen = results.items.every(({ seen }) => seen === 'no');
   return [
-    `It was fitted on ${counted(training.length, 'trial')}${unseen ? '; the trials reported here and their pictures were not among them' : ''}.`,
+    `It was fitted on ${counted(training.length, 'trial')}${unseen ? `; the trials reported here and their ${wordsOf(results).pictures} were not among them` : ''}.`,
   ];
 }
 
@@ -176,12 +181,13 @@ export const PENALTIES: Readonly<Record<string, string>> = {
 
 const stimuliOf = (count: number) => (count === 1 ? '1 stimulus' : `${count} stimuli`);
 
-function resultSentences({ evaluation }: ReportData): string[] {
+function resultSentences({ evaluation, results }: ReportData): string[] {
   const { twoWay, frameCorrelation, retrieval } = evaluation;
+  const { mean, picture } = wordsOf(results);
   const controls = ({ nearestTraining, meanPicture }: MetricResult) =>
     [
-      ...(meanPicture === undefined ? [] : [`mean picture ${score(meanPicture)}`]),
-      ...(nearestTraining === undefined ? [] : [`nearest training picture ${score(nearestTraining)}`]),
+      ...(meanPicture === undefined ? [] : [`${mean} ${score(meanPicture)}`]),
+      ...(nearestTraining === undefined ? [] : [`nearest training ${picture} ${score(nearestTraining)}`]),
     ].join(', ');
   const one = (name: string, metric: MetricResult) =>
     `${name} was ${score(metric.score)} (95 % interval ${score(metric.interval[0])} to ${score(metric.interval[1])}, p = ${pValue(metric.p)}; ${[controls(metric), `chance ${short(metric.chance)}`].filter(Boolean).join(', ')})`;
@@ -189,7 +195,7 @@ function resultSentences({ evaluation }: ReportData): string[] {
     `${one('Two-way identification', twoWay)}; ${one('frame correlation', frameCorrelation)}.`,
     ...(retrieval
       ? [
-          `Retrieval from image to brain ${one('(“image retrieval” of MindEye)', retrieval.imageToBrain)}; ${one('from brain to image (“brain retrieval”)', retrieval.brainToImage)}.`,
+          `Retrieval from image to brain ${one('(the direction of “image retrieval” in MindEye)', retrieval.imageToBrain)}; ${one('from brain to image (that of “brain retrieval”)', retrieval.brainToImage)}.`,
         ]
       : []),
   ];
@@ -208,9 +214,11 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
   const { permutation, bootstrap, trials, stimuli } = evaluation;
   const items = scoredItems(data);
   const averaged = items.some((item) => item.trials.length > 1);
+  const { picture, pictures, meanTraining } = wordsOf(data.results);
   const sentences = [
-    `Reconstructions of ${averaged ? stimuliOf(trials) : counted(trials, 'trial')}${!averaged && stimuli < trials ? ` of ${stimuli} stimuli` : ''} were scored${averaged ? ', those of repeated presentations averaged' : ''}. Two-way identification is the share of other scored pictures whose Pearson correlation with the reconstruction is strictly smaller than that of the picture shown, averaged over trials; chance is 50 % ${citations.cite('ozcelik')}.`,
-    `Frame correlation is the Pearson correlation of reconstruction and picture over all ${data.results.kind === 'picture' ? 'pixels' : 'features'}.`,
+    `Reconstructions of ${averaged ? stimuliOf(trials) : counted(trials, 'trial')}${!averaged && stimuli < trials ? ` of ${stimuli} stimuli` : ''} were scored${averaged ? ', those of repeated presentations averaged' : ''}. Two-way identification is the share of other scored ${pictures} whose Pearson correlation with the reconstruction is strictly smaller than that of the ${picture} shown, averaged over trials; chance is 50 % ${citations.cite('ozcelik')}.`,
+    `Frame correlation is the Pearson correlation of reconstruction and ${picture} over all ${data.results.kind === 'picture' ? 'pixels' : 'features'}.`,
+    ...(data.results.outputs ? [`Of the outputs, ${arraysInWords(evaluation.arrays)}.`] : []),
     ...retrievalSentences(data, citations),
     bootstrap.block > 1
       ? `Intervals are 95 % percentile intervals from ${bootstrap.resamples} circular block bootstrap samples (blocks of ${bootstrap.block} frames) ${citations.cite('politis')}.`
@@ -228,7 +236,7 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
   const { nearestTraining, meanPicture } = evaluation.twoWay;
   if (meanPicture !== undefined) {
     sentences.push(
-      `Controls scored in the same way are the mean training picture${nearestTraining === undefined ? '' : ', and for each reconstruction the training picture that correlates most with it'}.`,
+      `Controls scored in the same way are the ${meanTraining}${nearestTraining === undefined ? '' : `, and for each reconstruction the training ${picture} that correlates most with it`}.`,
     );
   }
   if (ceiling) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ReportData } from './data.ts';
+import { hasPictures, type ReportData } from './data.ts';
 import { Html, html } from './html.ts';
 import { SECTIONS } from './sections/index.ts';
 import { STYLE } from './style.ts';
@@ -30,7 +30,7 @@ ${section.body(data)}
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="fmri2image ${data.reported.version}">
-<title>${title}: reconstructed pictures</title>
+<title>${title}: ${hasPictures(data) ? 'reconstructed pictures' : 'decoded features'}</title>
 <style>${new Html(STYLE)}</style>
 </head>
 <body>

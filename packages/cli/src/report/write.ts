@@ -1,5 +1,6 @@
 import type { MetricResult, Study, WriteFile } from '@fmri2image/core';
 import { datasetDescription, label, subjectEntity } from '../bids.ts';
+import { arraysInWords } from '../pipeline/evaluate.ts';
 import { fieldsTable } from '../pipeline/receptiveFields.ts';
 import { enlarged, type ResultItem } from '../pipeline/results.ts';
 import { scoresTable } from '../pipeline/scores.ts';
@@ -51,7 +52,12 @@ export async function writeReport(data: ReportData, write: WriteFile): Promise<v
     await write(`${files.scores.replace(/scores\.tsv$/, '')}receptive-fields.tsv`, fields);
   await write(
     'dataset_description.json',
-    json(datasetDescription(study, 'Reconstructed pictures and scores')),
+    json(
+      datasetDescription(
+        study,
+        hasPictures(data) ? 'Reconstructed pictures and scores' : 'Scores of decoded features',
+      ),
+    ),
   );
   await write('README', redactHome(readme(data, files)));
   await write('report.json', json(summaryOf(data, files)));
@@ -87,6 +93,7 @@ function summaryOf(data: ReportData, files: ReportFiles) {
     headline: headline(data),
     study: study.name,
     page: files.page,
+    arrays: evaluation.arrays,
     trials: evaluation.trials,
     stimuli: evaluation.stimuli,
     twoWay: brief(evaluation.twoWay),
@@ -119,13 +126,15 @@ function summaryOf(data: ReportData, files: ReportFiles) {
   };
 }
 
-function readme({ study, reported, showStimuli }: ReportData, files: ReportFiles): string {
-  return `Pictures reconstructed from the brain responses of ${study.name}, and their scores. Written by fmri2image ${reported.version}.
+function readme(data: ReportData, files: ReportFiles): string {
+  const { study, reported, showStimuli, evaluation } = data;
+  const pictures = `${files.pictures}/: reconstructions${showStimuli ? ' and stimuli' : ' (the stimuli were left out)'}, by trial and stimulus, pixels enlarged\n`;
+  const what = hasPictures(data) ? 'Pictures' : 'Features of what was shown,';
+  return `${what} reconstructed from the brain responses of ${study.name}, and their scores${hasPictures(data) ? '' : ` (${arraysInWords(evaluation.arrays)})`}. Written by fmri2image ${reported.version}.
 
 ${files.page}: the report; open it in a browser, it is complete in itself
 ${files.scores}: scores of each trial; ${files.sidecar} says what the columns mean
-${files.pictures}/: reconstructions${showStimuli ? ' and stimuli' : ' (the stimuli were left out)'}, by trial and stimulus, pixels enlarged
-${files.figures}/: the plots
+${hasPictures(data) ? pictures : ''}${files.figures}/: the plots
 report.json: the figures for programs, and how they came about
 
 Terms of the data: ${study.dataTerms ?? 'not stated'}

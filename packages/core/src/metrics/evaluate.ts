@@ -24,6 +24,11 @@ export interface EvaluateInput {
   truth: Rows;
   /** [n, ...]; for a continuous stimulus all frames of the scored runs in order, scored or not. */
   reconstructions: Rows;
+  /**
+   * Embeddings [n, ...] that retrieval compares with the true ones, where a model has a head of its own for it; the
+   * reconstructions when absent.
+   */
+  embeddings?: Rows | undefined;
   /** Run (or sweep) of each. */
   runs?: ArrayLike<string | number> | undefined;
   /**
@@ -152,8 +157,17 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     asked: NonNullable<EvaluateOptions['retrieval']>,
   ): Promise<RetrievalEvaluation> => {
     const started = performance.now();
-    const sides = ['truth', 'reconstructions'] as const;
-    const values = await rowProducts(scoredTruth, reconstructions, 'cosine', sides, options);
+    const { embeddings = reconstructions } = input;
+    const sides = ['truth', input.embeddings ? 'embeddings' : 'reconstructions'] as const;
+    const [count] = rowExtents(embeddings, sides[1]);
+    if (count !== n) {
+      throw new F2iError('INVALID_ARGUMENT', 'one embedding for each reconstruction', {
+        field: 'embeddings',
+        expected: `${n}`,
+        found: `${count}`,
+      });
+    }
+    const values = await rowProducts(scoredTruth, embeddings, 'cosine', sides, options);
     const given: Answers = { correlations: { ...correlations, values }, own };
     const { pools, stimuli: _, chance, ...plan } = retrievalPlan(own.length, { ...asked, seed, stimuli });
     const tableOf = (direction: RetrievalDirection, answers: Answers) =>

@@ -3,15 +3,33 @@ import type { ReportData } from '../data.ts';
 import { minus, score, short } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
+import { wordsOf } from '../words.ts';
 
 /** One metric beside its controls: a row each. */
-export async function drawScores(data: Pick<ReportData, 'evaluation' | 'made'>): Promise<Figure[]> {
+export async function drawScores(
+  data: Pick<ReportData, 'evaluation' | 'made' | 'results'>,
+): Promise<Figure[]> {
   const { twoWay, frameCorrelation, retrieval, permutation } = data.evaluation;
   // Without rearrangements nothing was shuffled.
   const shuffled = permutation.reason === undefined;
+  const { mean } = wordsOf(data.results);
   return [
-    await beside('scores-identification', 'Two-way identification', twoWay, data.made.decoder, shuffled),
-    await beside('scores-correlation', 'Frame correlation', frameCorrelation, data.made.decoder, shuffled),
+    await beside(
+      'scores-identification',
+      'Two-way identification',
+      twoWay,
+      data.made.decoder,
+      mean,
+      shuffled,
+    ),
+    await beside(
+      'scores-correlation',
+      'Frame correlation',
+      frameCorrelation,
+      data.made.decoder,
+      mean,
+      shuffled,
+    ),
     ...(retrieval
       ? [
           await beside(
@@ -19,6 +37,7 @@ export async function drawScores(data: Pick<ReportData, 'evaluation' | 'made'>):
             'Retrieval, image to brain',
             retrieval.imageToBrain,
             data.made.decoder,
+            mean,
             shuffled,
           ),
           await beside(
@@ -26,6 +45,7 @@ export async function drawScores(data: Pick<ReportData, 'evaluation' | 'made'>):
             'Retrieval, brain to image',
             retrieval.brainToImage,
             data.made.decoder,
+            mean,
             shuffled,
           ),
         ]
@@ -41,14 +61,14 @@ interface Row {
   readonly role: 'ours' | 'control' | 'limit';
 }
 
-function rowsOf(metric: MetricResult, decoder: string, isShuffled: boolean): Row[] {
+function rowsOf(metric: MetricResult, decoder: string, mean: string, isShuffled: boolean): Row[] {
   const { nearestTraining, meanPicture, shuffled, bestTraining } = metric;
   const control = (name: string, value: number | undefined): Row[] =>
     value === undefined ? [] : [{ name, value, role: 'control' }];
   return [
     { name: decoder, value: metric.score, low: metric.interval[0], high: metric.interval[1], role: 'ours' },
     ...control('nearest training', nearestTraining),
-    ...control('mean picture', meanPicture),
+    ...control(mean, meanPicture),
     ...(isShuffled
       ? [
           {
@@ -73,9 +93,10 @@ function beside(
   title: string,
   metric: MetricResult,
   decoder: string,
+  mean: string,
   isShuffled: boolean,
 ): Promise<Figure> {
-  const rows = rowsOf(metric, decoder, isShuffled);
+  const rows = rowsOf(metric, decoder, mean, isShuffled);
   const spoken = rows.map((row) => `${row.name} ${score(row.value)}`).join(', ');
   const values = rows.map((row) => ({ ...row, label: minus(row.value.toFixed(3)) }));
   const lowest = Math.min(metric.chance, ...rows.map((row) => row.low ?? row.value));

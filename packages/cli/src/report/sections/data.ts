@@ -1,3 +1,4 @@
+import type { Study } from '@fmri2image/core';
 import { termsOf } from '../../terms.ts';
 import { type ReportData, scoredItems } from '../data.ts';
 import { counted, listed, short } from '../format.ts';
@@ -16,7 +17,7 @@ export const dataSection: Section = {
     const terms = termsOf(results.terms ?? {}, study);
     const [rows, voxels] = study.voxels.shape;
     const items = scoredItems(data);
-    const runs = study.runs.map(({ name, start, end }) => `${name} (${end - start})`);
+    const runs = runSizes(study).map(([name, count]) => `${name} (${count})`);
     const many = runs.length > 12 ? `${runs.length} runs` : listed(runs);
     const used = folds[0]?.maps?.fields.voxel.length;
     const shape = study.stimuli?.values.shape.slice(1).join(' × ');
@@ -56,6 +57,14 @@ export const dataSection: Section = {
     ])}`;
   },
 };
+
+/** Volumes of each run, or trials: those of several runs may take turns. */
+function runSizes({ rows, runs, trials }: Study): [run: string, count: number][] {
+  if (rows === 'volumes') return runs.map(({ name, start, end }) => [name, end - start]);
+  const counts = new Map<string, number>();
+  for (const { run } of trials) counts.set(run, (counts.get(run) ?? 0) + 1);
+  return [...counts];
+}
 
 function splits({ study, folds }: ReportData): string {
   if (folds.length > 1) return `each run tested once, ${counted(folds.length, 'fold')}`;

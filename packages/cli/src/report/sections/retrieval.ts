@@ -12,7 +12,7 @@ export const retrievalSection: Section = {
   short: 'Retrieval',
   applies: ({ evaluation }) => evaluation.retrieval !== undefined,
   body: (data) => {
-    const { retrieval, trials, stimuli } = data.evaluation;
+    const { retrieval, trials, stimuli, arrays } = data.evaluation;
     const { imageToBrain, brainToImage, pool, k, draws, note, seconds } = retrieval!;
     const place = k === 1 ? 'the most similar' : `among the ${k} most similar`;
     const chance = chanceInWords(imageToBrain.chance);
@@ -27,7 +27,7 @@ export const retrievalSection: Section = {
         interval(metric.published),
       ],
     });
-    return html`<p>One of ${pool} candidates is the right one. How often is it ${place}, by the cosine of the decoded embedding and that of the stimulus? The score is the expectation over all pools of the ${stimuli} stimuli; its interval is about other stimuli. ${note !== undefined && `Mind that ${note}.`}</p>
+    return html`<p>One of ${pool} candidates is the right one. How often is it ${place}, by the cosine of the decoded embedding (${arrays.retrieval}.npy) and that of the stimulus? The score is the expectation over all pools of the ${stimuli} stimuli; its interval is about other stimuli. ${note !== undefined && `Mind that ${note}.`}</p>
 ${table(
   'Retrieval in both directions',
   [
@@ -35,7 +35,7 @@ ${table(
     { title: 'score', number: true },
     { title: '95 % interval', number: true },
     { title: 'chance', number: true },
-    { title: 'name in MindEye’s tables' },
+    { title: 'direction in MindEye’s tables' },
     { title: `mean of ${counted(draws, 'draw')}`, number: true },
     { title: 'interval over draws', number: true },
   ],
@@ -47,8 +47,8 @@ ${table(
 <dl>
 <dt>image to brain</dt><dd>A stimulus is given; its own response is sought among the responses of the pool.</dd>
 <dt>brain to image</dt><dd>A response is given; its own stimulus is sought among the stimuli of the pool. The published names say the opposite of what one may expect, since the published code transposes its similarities.</dd>
-<dt>interval over draws</dt><dd>As papers print it: 1.96 standard errors over random pools of the same trials. It says nothing about other stimuli, and vanishes with more draws.</dd>
-<dt>mean picture</dt><dd>Of features, the mean training features as every answer: all responses alike tie, and ties count as failures, so that image to brain is 0.</dd>
+<dt>mean and interval over draws</dt><dd>${PROTOCOL[arrays.mindeyeProtocol ? 'same' : 'other']} The interval is 1.96 standard errors over random pools of the same trials. It says nothing about other stimuli, and vanishes with more draws.</dd>
+<dt>mean features</dt><dd>The mean training features as every answer: all responses alike tie, and ties count as failures, so that image to brain is 0.</dd>
 </dl>
 <div class="plots">
 ${plot(data, 'scores-image-to-brain', `Retrieval from image to brain, beside its controls; chance ${chance}.`)}
@@ -57,6 +57,12 @@ ${plot(data, 'scores-brain-to-image', 'Retrieval from brain to image, in the sam
 <p>Similarities and scores took ${seconds < 1 ? `${Math.max(1, Math.round(1e3 * seconds))} ms` : `${seconds.toFixed(1)} s`}: ${Math.round(trials / seconds)} trials per second.</p>`;
   },
 };
+
+const PROTOCOL = {
+  same: 'As MindEye’s papers print them: of the retrieval head, repeats averaged, the nearest of 300.',
+  other:
+    'Not what MindEye’s papers print, which is of their models’ retrieval head, repeats averaged, the nearest of 300.',
+} as const;
 
 const interval = ({ interval: [low, high] }: Pick<MetricResult, 'interval'>) =>
   `${score(low)} to ${score(high)}`;

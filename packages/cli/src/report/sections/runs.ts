@@ -3,6 +3,7 @@ import { score } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { plot, scrolling, table } from '../parts.ts';
 import type { Section } from '../section.ts';
+import { wordsOf } from '../words.ts';
 
 /** Longer tables open on request. */
 const MOST_ROWS = 30;
@@ -35,7 +36,7 @@ function byRun(data: ReportData): Html {
     { title: 'scored', number: true },
     { title: 'identification', number: true },
     { title: 'correlation', number: true },
-    { title: 'mean picture', number: true },
+    { title: wordsOf(data.results).mean, number: true },
     ...(frameCorrelation.controls.nearestTraining ? [{ title: 'nearest training', number: true }] : []),
   ];
   const rows = runs.map(({ run, places, items: of }) => ({

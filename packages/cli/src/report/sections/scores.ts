@@ -1,10 +1,11 @@
-import { chanceInWords, metricsOf } from '../../pipeline/evaluate.ts';
+import { arraysInWords, chanceInWords, metricsOf } from '../../pipeline/evaluate.ts';
 import { nearCopies } from '../controls.ts';
-import type { ReportData } from '../data.ts';
+import { hasPictures, type ReportData } from '../data.ts';
 import { counted, median, percent, pValue, score } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { plot, table } from '../parts.ts';
 import type { Section } from '../section.ts';
+import { wordsOf } from '../words.ts';
 
 /** Scores beside everything that they must be read beside. */
 export const scoresSection: Section = {
@@ -12,6 +13,7 @@ export const scoresSection: Section = {
   title: 'Scores beside their controls',
   short: 'Scores',
   body: (data) => html`${scoresTable(data)}
+${!hasPictures(data) && html`<p>Of several arrays that a model may give: ${arraysInWords(data.evaluation.arrays)}.</p>`}
 <div class="plots">
 ${plot(data, 'scores-identification', 'Two-way identification of the decoder (line: 95 % interval) and of its controls (shuffled: from the mean to the value that 5 % of rearrangements exceed).')}
 ${plot(data, 'scores-correlation', 'Frame correlation, in the same way.')}
@@ -19,14 +21,14 @@ ${plot(data, 'scores-correlation', 'Frame correlation, in the same way.')}
 ${explanations(data)}
 <h3>Single trials</h3>
 <div class="plots">
-${plot(data, 'distribution-identification', 'How often each reconstruction is closer to its own picture than to another.')}
-${plot(data, 'distribution-correlation', 'Correlation of each reconstruction with its picture.')}
+${plot(data, 'distribution-identification', `How often each reconstruction is closer to its own ${wordsOf(data.results).picture} than to another.`)}
+${plot(data, 'distribution-correlation', `Correlation of each reconstruction with its ${wordsOf(data.results).picture}.`)}
 </div>
 <h3>Noise ceiling</h3>
 ${noiseCeiling(data)}`,
 };
 
-function scoresTable({ evaluation, made }: ReportData): Html {
+function scoresTable({ evaluation, made, results }: ReportData): Html {
   const metrics = metricsOf(evaluation);
   const has = (name: 'meanPicture' | 'nearestTraining' | 'bestTraining') =>
     evaluation.twoWay[name] !== undefined;
@@ -35,7 +37,7 @@ function scoresTable({ evaluation, made }: ReportData): Html {
     { title: made.decoder, number: true },
     { title: '95 % interval', number: true },
     { title: 'chance', number: true },
-    { title: 'mean picture', number: true },
+    { title: wordsOf(results).mean, number: true },
     ...(has('nearestTraining') ? [{ title: 'nearest training', number: true }] : []),
     { title: 'shuffled', number: true },
     ...(has('bestTraining') ? [{ title: 'best of training', number: true }] : []),
@@ -59,14 +61,15 @@ function scoresTable({ evaluation, made }: ReportData): Html {
   return table('Mean scores over trials', columns, rows);
 }
 
-function explanations({ evaluation }: ReportData): Html {
+function explanations({ evaluation, results }: ReportData): Html {
+  const { picture, pictures, mean, meanTraining } = wordsOf(results);
   const { nearestTraining, bestTraining } = evaluation.twoWay;
   return html`<dl>
-<dt>two-way identification</dt><dd>Of the reconstruction’s correlations with the picture shown and with another scored picture, how often is that with the picture shown the larger one? Ties count as failures; presentations of the same stimulus do not compete.</dd>
-<dt>frame correlation</dt><dd>Pearson’s correlation of reconstruction and picture over all their values.</dd>
-<dt>mean picture</dt><dd>The mean training picture as the answer to every trial: what can be had without a brain.</dd>
-${nearestTraining !== undefined && html`<dt>nearest training</dt><dd>Each reconstruction replaced by the training picture (of its fold) that correlates most with it: would looking up a known picture do as well?</dd>`}
-${bestTraining !== undefined && html`<dt>best of training</dt><dd>The training picture that correlates most with the picture shown: the most that choosing among the training pictures could reach, with or without a brain. Near 1, the scored pictures are hardly new.</dd>`}
+<dt>two-way identification</dt><dd>Of the reconstruction’s correlations with the ${picture} shown and with another scored ${picture}, how often is that with the ${picture} shown the larger one? Ties count as failures; presentations of the same stimulus do not compete.</dd>
+<dt>frame correlation</dt><dd>Pearson’s correlation of reconstruction and ${picture} over all their values.</dd>
+<dt>${mean}</dt><dd>The ${meanTraining} as the answer to every trial: what can be had without a brain.</dd>
+${nearestTraining !== undefined && html`<dt>nearest training</dt><dd>Each reconstruction replaced by the training ${picture} (of its fold) that correlates most with it: would looking up a known ${picture} do as well?</dd>`}
+${bestTraining !== undefined && html`<dt>best of training</dt><dd>The training ${picture} that correlates most with the ${picture} shown: the most that choosing among the training ${pictures} could reach, with or without a brain. Near 1, the scored ${pictures} are hardly new.</dd>`}
 <dt>shuffled</dt><dd>The mean over the rearrangements of the permutation test.</dd>
 </dl>`;
 }
@@ -83,6 +86,6 @@ function noiseCeiling(data: ReportData): Html {
   }
   const { repeats, stimuli, presentations } = ceiling;
   return html`<p>From ${counted(presentations, 'presentation')} of ${stimuli} repeated stimuli: the stimulus explains ${percent(median(ceiling.singleTrial))} of the variance of the median voxel’s response to one presentation, and ${percent(median(ceiling.averaged))} of the mean over ${Number(repeats.toFixed(1))}. No decoder can read out what these responses do not hold.</p>
-${agreement && html`<p>Reconstructions of the same picture from different presentations correlate with each other by ${score(agreement.same, 2)} on average (${counted(agreement.pairs, 'pair')}), those of different pictures by ${score(agreement.different, 2)}.</p>`}
+${agreement && html`<p>Reconstructions of the same ${wordsOf(results).picture} from different presentations correlate with each other by ${score(agreement.same, 2)} on average (${counted(agreement.pairs, 'pair')}), those of different ${wordsOf(results).pictures} by ${score(agreement.different, 2)}.</p>`}
 <div class="plots">${plot(data, 'noise-ceiling', 'Noise ceiling of single voxels, for single presentations.')}</div>`;
 }

@@ -4,6 +4,7 @@ import { type ReportData, scoredItems } from '../data.ts';
 import { percent, pValue, score } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import type { Section } from '../section.ts';
+import { wordsOf } from '../words.ts';
 
 /** The sentence that a reader needs, and the figures beside it. */
 export const summarySection: Section = {
@@ -23,14 +24,14 @@ ${control(data)}
 };
 
 /** What the scores stand beside, where it is known what the decoder was trained on. */
-function control({ evaluation: { twoWay } }: ReportData): Html | undefined {
+function control({ evaluation: { twoWay }, results }: ReportData): Html | undefined {
   const { nearestTraining, meanPicture } = twoWay;
   if (nearestTraining !== undefined) {
-    return html`<li><b>${percent(nearestTraining)}</b><span>if a training picture is looked up instead: the one nearest to each reconstruction</span></li>`;
+    return html`<li><b>${percent(nearestTraining)}</b><span>if a training ${wordsOf(results).picture} is looked up instead: the one nearest to each reconstruction</span></li>`;
   }
   return meanPicture === undefined
     ? undefined
-    : html`<li><b>${percent(meanPicture)}</b><span>with the mean training picture as every answer</span></li>`;
+    : html`<li><b>${percent(meanPicture)}</b><span>with the ${wordsOf(results).meanTraining} as every answer</span></li>`;
 }
 
 function interval({ interval: [low, high] }: MetricResult, share: boolean): string {
@@ -59,12 +60,13 @@ export function headline(data: ReportData): string {
 }
 
 /** How the score stands to its controls, in words: no more than holds of each metric by itself. */
-function verdict({ evaluation }: ReportData): string {
+function verdict({ evaluation, results }: ReportData): string {
+  const { picture, pictures, meanTraining } = wordsOf(results);
   const { twoWay, frameCorrelation } = evaluation;
   const [low] = twoWay.interval;
   const sentences: string[] = [];
   if (low <= twoWay.chance) {
-    sentences.push('The interval includes chance: these reconstructions do not tell pictures apart.');
+    sentences.push(`The interval includes chance: these reconstructions do not tell ${pictures} apart.`);
   }
   const identification = advantageOver('nearestTraining', twoWay, evaluation);
   const correlation = advantageOver('nearestTraining', frameCorrelation, evaluation);
@@ -73,28 +75,28 @@ function verdict({ evaluation }: ReportData): string {
   const { bestTraining, meanPicture } = frameCorrelation;
   if (identification && correlation) {
     sentences.push(
-      `With the most similar training picture looked up in place of each reconstruction, identification would be ${identification.control} (${percent(twoWay.nearestTraining!)}; the decoder ${more(identification)}) and correlation ${correlation.control} (${score(frameCorrelation.nearestTraining)}; the decoder ${more(correlation)}).`,
+      `With the most similar training ${picture} looked up in place of each reconstruction, identification would be ${identification.control} (${percent(twoWay.nearestTraining!)}; the decoder ${more(identification)}) and correlation ${correlation.control} (${score(frameCorrelation.nearestTraining)}; the decoder ${more(correlation)}).`,
     );
     if (best?.control === 'lower') {
       sentences.push(
-        `Even the best choice among the training pictures, which no decoder can know, would correlate less (${score(bestTraining)}; the decoder ${more(best)}): the reconstructions show more than a choice among known pictures.`,
+        `Even the best choice among the training ${pictures}, which no decoder can know, would correlate less (${score(bestTraining)}; the decoder ${more(best)}): the reconstructions show more than a choice among known ${pictures}.`,
       );
     } else if (identification.control === 'higher' && correlation.control === 'higher') {
-      sentences.push('By neither score do the reconstructions go beyond choosing among known pictures.');
+      sentences.push(`By neither score do the reconstructions go beyond choosing among known ${pictures}.`);
     } else if (best && copies === undefined) {
       sentences.push(
-        `The best choice among the training pictures, which no decoder can know, would correlate ${best.control === 'higher' ? 'more' : 'about as much'} (${score(bestTraining)}).`,
+        `The best choice among the training ${pictures}, which no decoder can know, would correlate ${best.control === 'higher' ? 'more' : 'about as much'} (${score(bestTraining)}).`,
       );
     }
   }
   if (copies !== undefined) {
     sentences.push(
-      `Mind that the training pictures hold near copies of the scored ones (the best choice among them correlates ${score(copies)} with what was shown): whether the decoder would do as well for new pictures, these data do not say.`,
+      `Mind that the training ${pictures} hold near copies of the scored ones (the best choice among them correlates ${score(copies)} with what was shown): whether the decoder would do as well for new ${pictures}, these data do not say.`,
     );
   }
   if (meanPicture !== undefined) {
     sentences.push(
-      `Without a brain, the mean training picture as every answer reaches a correlation of ${score(meanPicture)}.`,
+      `Without a brain, the ${meanTraining} as every answer reaches a correlation of ${score(meanPicture)}.`,
     );
   }
   return sentences.join(' ');

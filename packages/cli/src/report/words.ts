@@ -1,0 +1,28 @@
+import type { Results } from '../pipeline/results.ts';
+
+/** What reconstructions stand beside: pictures, or stimuli of which there are features. */
+export interface Words {
+  readonly picture: 'picture' | 'stimulus';
+  readonly pictures: 'pictures' | 'stimuli';
+  /** The control that answers every trial alike. */
+  readonly mean: 'mean picture' | 'mean features';
+  readonly meanTraining: 'mean training picture' | 'mean training features';
+}
+
+const OF_PICTURES: Words = {
+  picture: 'picture',
+  pictures: 'pictures',
+  mean: 'mean picture',
+  meanTraining: 'mean training picture',
+};
+
+const OF_FEATURES: Words = {
+  picture: 'stimulus',
+  pictures: 'stimuli',
+  mean: 'mean features',
+  meanTraining: 'mean training features',
+};
+
+/** The nouns of a report: one about features does not speak of pictures that nobody reconstructed. */
+export const wordsOf = ({ kind }: Pick<Results, 'kind'>): Words =>
+  kind === 'picture' ? OF_PICTURES : OF_FEATURES;
