@@ -292,6 +292,18 @@ describe('bootstrapInterval', () => {
     );
   });
 
+  it.each([
+    ['block', 0],
+    ['block', Number.NaN],
+    ['block', 1.5],
+    ['resamples', 0],
+    ['level', 1],
+  ])('refuses %s %d at once', (option, value) => {
+    expect(() => bootstrapInterval([1, 2, 3], { [option]: value })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', field: option }),
+    );
+  });
+
   it('interpolates quantiles as numpy', () => {
     expect(quantile([1, 2, 4, 8], 0.5)).toBe(3);
     expect(quantile([1, 2, 4, 8], 1)).toBe(8);

@@ -1,3 +1,4 @@
+import { F2iError } from '../error.ts';
 import { createRandom } from '../random.ts';
 import { mean } from './pairing.ts';
 
@@ -13,11 +14,18 @@ export interface BootstrapOptions {
   seed?: number | undefined;
 }
 
-/** Percentile bootstrap interval of the mean of per-trial scores. */
+/**
+ * Percentile bootstrap interval of the mean of per-trial scores.
+ *
+ * @throws INVALID_ARGUMENT for a block or a number of resamples that is no whole number above 0, or a level out of (0, 1)
+ */
 export function bootstrapInterval(
   scores: ArrayLike<number>,
   { level = 0.95, resamples = 2000, block = 1, seed = 0 }: BootstrapOptions = {},
 ): [low: number, high: number] {
+  checkCount('block', block);
+  checkCount('resamples', resamples);
+  if (!(level > 0 && level < 1)) throw invalid('level', 'between 0 and 1', `${level}`);
   const n = scores.length;
   const random = createRandom(seed);
   const means = new Float64Array(resamples);
@@ -32,6 +40,15 @@ export function bootstrapInterval(
   means.sort();
   const tail = (1 - level) / 2;
   return [quantile(means, tail), quantile(means, 1 - tail)];
+}
+
+function checkCount(field: string, value: number): void {
+  if (!(Number.isSafeInteger(value) && value >= 1))
+    throw invalid(field, 'a whole number, 1 or more', `${value}`);
+}
+
+function invalid(field: string, expected: string, found: string): F2iError {
+  return new F2iError('INVALID_ARGUMENT', 'not an option of a bootstrap', { field, expected, found });
 }
 
 /** Quantile of ascending values, linearly interpolated (type 7, as numpy). */
