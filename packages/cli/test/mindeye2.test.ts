@@ -179,7 +179,7 @@ describe('reconstruct with a published model', { timeout: 120_000 }, () => {
     const memory = await reconstruct('none', '--stage', 'prior', '--memory', '1');
     expect(memory.code).toBe(1);
     expect(memory.stderr).toMatch(
-      /does not fit into memory.*expected at most 1048576 bytes.*found \d+ bytes/,
+      /does not fit into memory.*expected at most 1\.0 MB, .*--memory.*found [\d.]+ MB \(/,
     );
     for (const [args, message] of [
       [['--stage', 'pixels'], /--stage: no such stage; expected tokens, blurry, prior, found pixels/],
