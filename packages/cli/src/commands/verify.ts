@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readModel } from '@fmri2image/core';
-import { nodeFolder, writeFileAtomic } from '@fmri2image/node';
+import { PUBLISHED_POOL, type Retrieval, readModel, readText } from '@fmri2image/core';
+import { fileSource, nodeFolder, writeFileAtomic } from '@fmri2image/node';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Console, table } from '../console.ts';
 import { type Context, withContext } from '../context.ts';
@@ -11,11 +12,18 @@ import { publishedSubject } from '../nsd/published.ts';
 import { openTargets } from '../nsd/targets.ts';
 import { backendOptions, type DeviceOptions, usage, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
-import { three } from '../pipeline/evaluate.ts';
+import { chanceInWords, decimal, three } from '../pipeline/evaluate.ts';
 import { produce } from '../pipeline/produce.ts';
 import { openResponses } from '../pipeline/responses.ts';
-import { type ResultItem, readIndex } from '../pipeline/results.ts';
-import { type Comparison, type Count, compare, countsOf, scoreRetrieval } from '../pipeline/verify.ts';
+import { RETRIEVAL_HEAD, type ResultItem, readIndex } from '../pipeline/results.ts';
+import {
+  type Comparison,
+  type Count,
+  checkFolder,
+  compare,
+  countsOf,
+  scoreRetrieval,
+} from '../pipeline/verify.ts';
 import { type ConvertedFlags, withRun } from './convertedOptions.ts';
 
 interface Options extends DeviceOptions, Pick<ConvertedFlags, 'precision' | 'subject' | 'restart'> {
@@ -26,6 +34,8 @@ interface Options extends DeviceOptions, Pick<ConvertedFlags, 'precision' | 'sub
   targets?: string;
   force?: boolean;
 }
+
+const VERIFICATION = 'verification.json';
 
 /** Said with every result. */
 const NOT_VERIFIED =
@@ -47,7 +57,7 @@ export function verifyCommand(program: Command): void {
       '--targets <file>',
       'tokens of the test pictures (npy, HDF5, safetensors): [1000, 256, 1664] in ascending order of the picture, or [73000, 256, 1664]',
     )
-    .option('-f, --force', 'replace an existing folder');
+    .option('-f, --force', 'replace an existing folder, or the scores of an earlier verify in it');
   withDevice(withRun(command)).action((_model: string, options: Options) => {
     if ((options.bundle === undefined) === (options.reconstructions === undefined)) {
       throw usage('give --bundle (and --output), or --reconstructions of an earlier verify');
@@ -74,7 +84,13 @@ async function verify(options: Options, context: Context): Promise<void> {
   const others = await otherSubjects(place.folder, place.subject);
   const targets = options.targets === undefined ? undefined : await openTargets(options.targets, signal);
   try {
-    const { folder, items, speed } = await featuresOf(options, context);
+    const test = {
+      of: `nsd-${nsd.name}`,
+      images: new Set(nsd.test.map(({ image }) => image)).size,
+    };
+    const { folder, items, speed, notes } = await featuresOf(options, test, context);
+    const path = join(folder, VERIFICATION);
+    const replaced = await checkEarlier(path, options.force ?? false, signal);
     const measured = targets && (await scoreRetrieval(folder, items, targets, context));
     const comparisons = compare(measured);
     const result = {
@@ -82,35 +98,57 @@ async function verify(options: Options, context: Context): Promise<void> {
       counts,
       otherSubjects: others,
       images: items.length,
-      retrieval: measured && { ...measured, targets: options.targets },
+      retrieval: measured && { ...measured, array: RETRIEVAL_HEAD, targets: options.targets },
       comparisons,
       reconstructionsPerSecond: speed,
+      notes,
       note: NOT_VERIFIED,
     };
-    const path = join(folder, 'verification.json');
     await writeFileAtomic(path, `${JSON.stringify(result, undefined, 2)}\n`, { force: true, signal });
     console.result({ output: folder, ...result });
+    for (const note of notes) console.warn(`note: ${note}`);
     printCounts(console, nsd.name, counts, others);
-    printComparisons(console, comparisons, measured?.note);
-    if (speed !== undefined) console.print(`${speed.toFixed(2)} pictures a second (three repeats each)`);
-    console.print(`written: ${path}`);
+    printComparisons(console, comparisons, measured);
+    if (speed !== undefined)
+      console.print(`${Number(speed.toPrecision(3))} pictures a second (three repeats each)`);
+    console.print(`written: ${path}${replaced ? ', in place of an earlier one' : ''}`);
     console.print(NOT_VERIFIED);
   } finally {
     targets?.close();
   }
 }
 
+/**
+ * Scores that somebody has computed are replaced only where that is asked for.
+ *
+ * @returns whether an earlier verification is replaced
+ */
+async function checkEarlier(path: string, force: boolean, signal: AbortSignal): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  const text = await readText(await fileSource(path), signal);
+  if (!force && /"measured":/.test(text)) {
+    throw usage(`${path} holds the scores of an earlier verify; --force replaces it`);
+  }
+  return true;
+}
+
 /** Features of the test pictures: made now, or by an earlier run. */
 async function featuresOf(
   options: Options,
+  test: { readonly of: string; readonly images: number },
   context: Context,
-): Promise<{ folder: string; items: readonly ResultItem[]; speed: number | undefined }> {
+): Promise<{
+  folder: string;
+  items: readonly ResultItem[];
+  speed: number | undefined;
+  notes: readonly string[];
+}> {
   const { console, signal } = context;
   const { reconstructions, bundle, output, nsd } = options;
   if (reconstructions !== undefined) {
-    const { items, run } = await readIndex(await nodeFolder(reconstructions), signal);
-    if (run?.repeats === 'published') return { folder: reconstructions, items, speed: undefined };
-    throw usage(`${reconstructions} was not made with --repeats published, as the published figures are`);
+    const index = await readIndex(await nodeFolder(reconstructions), signal);
+    const notes = checkFolder(reconstructions, index, test);
+    return { folder: reconstructions, items: index.items, speed: undefined, notes };
   }
   const model = await readModel(await nodeFolder(bundle!, { onRepair: console.warn }), signal);
   if (model.kind !== 'mindeye2') throw usage(`${bundle} holds the weights of ${model.kind}, not of mindeye2`);
@@ -136,7 +174,7 @@ async function featuresOf(
     context,
   );
   for (const warning of provenance.warnings) console.warn(`note: ${warning}`);
-  return { folder: output!, items, speed: made > 0 ? made / seconds : undefined };
+  return { folder: output!, items, speed: made > 0 ? made / seconds : undefined, notes: [] };
 }
 
 /** Subjects whose betas lie beside those that are verified, and what was published of each. */
@@ -177,24 +215,54 @@ function printCounts(
   }
 }
 
-function printComparisons(console: Console, comparisons: readonly Comparison[], note?: string): void {
+/** Measured, interval, mean over draws, chance. */
+function measuredCells({ measured, interval, asPublished, chance }: Comparison): string[] {
+  if (measured === undefined || !interval || !asPublished || chance === undefined) return ['n/a', '', '', ''];
+  const [low, high] = interval;
+  // Where all pictures score alike, a bootstrap of them has nothing to vary.
+  const width = low === high ? 'none: all alike' : `${small(low)} to ${small(high)}`;
+  return [small(measured), width, small(asPublished.mean), chanceInWords(chance)];
+}
+
+/** Three digits after the point; of little more than nothing the first two that count. */
+const small = (value: number) => (value > 0 && value < 0.01 ? decimal(value) : three(value));
+
+function printComparisons(
+  console: Console,
+  comparisons: readonly Comparison[],
+  measured: Retrieval | undefined,
+): void {
   // As they were published: no digit more, none less.
   const share = (value: number | undefined) => (value === undefined ? '' : String(value));
   console.print();
   console.print(
     table([
-      ['score', 'measured', '95 % interval', 'published: subj01, 40 h', 'mean of 4, 40 h', 'mean of 4, 1 h'],
-      ...comparisons.map(({ name, measured, interval, subject1, average, averageHour }) => [
-        name,
-        measured === undefined ? 'n/a' : three(measured),
-        interval ? `${three(interval[0])} to ${three(interval[1])}` : '',
-        share(subject1),
-        share(average),
-        share(averageHour),
+      [
+        'score',
+        'measured',
+        '95 % interval',
+        'over draws',
+        'chance',
+        'published: subj01, 40 h',
+        'mean of 4, 40 h',
+        'mean of 4, 1 h',
+      ],
+      ...comparisons.map((comparison) => [
+        comparison.name,
+        ...measuredCells(comparison),
+        share(comparison.subject1),
+        share(comparison.average),
+        share(comparison.averageHour),
       ]),
     ]),
   );
-  if (note) console.print(`note: ${note}`);
+  if (measured) {
+    const { pool, chance, stimuli, draws, note } = measured;
+    console.print(
+      `retrieval of ${RETRIEVAL_HEAD}.npy: the nearest of a pool of ${pool} of ${stimuli} pictures, chance ${chanceInWords(chance)}; measured is expected over all pools, its interval is about other pictures; over draws is the mean of ${draws} random pools, as the published figures are${pool === PUBLISHED_POOL.pool ? '' : ` (of ${PUBLISHED_POOL.pool}: these pools are smaller, so these figures do not compare)`}`,
+    );
+    if (note) console.print(`note: ${note}`);
+  }
   for (const reason of new Set(comparisons.flatMap(({ missing }) => missing ?? []))) {
     const names = comparisons.filter(({ missing }) => missing === reason).map(({ name }) => name);
     console.print(`n/a: ${names.join(', ')}: ${reason}`);

@@ -20,7 +20,7 @@ import {
   TRIALS_A_SESSION,
 } from '../nsd/published.ts';
 import { openTargets, type Targets } from '../nsd/targets.ts';
-import type { ResultItem } from './results.ts';
+import { RETRIEVAL_HEAD, type ResultItem, type Results } from './results.ts';
 
 /** A count of the data beside the published one. */
 export interface Count {
@@ -34,6 +34,8 @@ export interface Comparison extends Omit<PublishedScore, 'needs'> {
   readonly measured?: number | undefined;
   /** 95 %, of the measured score. */
   readonly interval?: readonly [number, number] | undefined;
+  /** What guessing gives: one of the pool. */
+  readonly chance?: number | undefined;
   /** As MindEye computes its interval: over pools, mean and 95 %. */
   readonly asPublished?: DirectionResult['published'] | undefined;
   readonly missing?: string | undefined;
@@ -78,7 +80,8 @@ export async function scoreRetrieval(
   { backend, console, signal }: { backend: Backend; console: Console; signal: AbortSignal },
 ): Promise<Retrieval> {
   const rows = targetRows(targets, items);
-  const embeddings = await openTargets(join(folder, 'retrieval.npy'), signal);
+  const embeddings = await openTargets(join(folder, `${RETRIEVAL_HEAD}.npy`), signal);
+  checkShapes(embeddings, targets, items.length);
   const read = (from: Targets, wanted: readonly number[], what: string): Promise<Rows> =>
     from.read(wanted, { signal, onProgress: (share) => console.progress(`read ${what}`, share) });
   const brain = await read(
@@ -98,6 +101,67 @@ export async function scoreRetrieval(
   });
 }
 
+/** Said before gigabytes are read. */
+function checkShapes(embeddings: Targets, targets: Targets, items: number): void {
+  const size = ({ shape }: Targets) => shape.reduce((product, extent) => product * extent, 1);
+  const words = ({ rows, shape }: Targets) => `[${[rows, ...shape].join(', ')}]`;
+  if (embeddings.rows !== items) {
+    throw new F2iError('FORMAT', 'one row for each item of reconstructions.json', {
+      file: embeddings.name,
+      expected: `[${[items, ...embeddings.shape].join(', ')}]`,
+      found: words(embeddings),
+    });
+  }
+  if (size(embeddings) === size(targets)) return;
+  throw new F2iError('FORMAT', 'targets and retrieval embeddings differ in shape', {
+    file: targets.name,
+    expected: `[pictures, ${embeddings.shape.join(', ')}] (${embeddings.name} is ${words(embeddings)})`,
+    found: words(targets),
+  });
+}
+
+/**
+ * Refuses a folder of reconstructions that published figures cannot stand beside.
+ *
+ * @param of what `reconstruct` calls the data: `nsd-subj01`
+ * @returns what limits the comparison
+ * @throws USAGE for other models, data or repeats, and for a stage without retrieval embeddings
+ */
+export function checkFolder(
+  folder: string,
+  { provenance, outputs, run, items }: Pick<Results, 'provenance' | 'outputs' | 'run' | 'items'>,
+  { of, images }: { of: string; images: number },
+): string[] {
+  const file = `${folder}/reconstructions.json`;
+  const refuse = (field: string, message: string, expected: string, found: unknown) => {
+    throw new F2iError('USAGE', message, { file, field, expected, found: `${found ?? 'none'}` });
+  };
+  const { decoder, study } = provenance;
+  if (decoder !== 'mindeye2') refuse('provenance.decoder', 'of another model', 'mindeye2', decoder);
+  if (study !== of) refuse('provenance.study', 'of other data', of, study);
+  if (run?.repeats !== 'published') {
+    refuse(
+      'run.repeats',
+      'not made with --repeats published, as the published figures are',
+      'published',
+      run?.repeats,
+    );
+  }
+  if (!outputs?.some(({ name }) => name === RETRIEVAL_HEAD)) {
+    const found = outputs?.map(({ name }) => name).join(', ');
+    refuse(
+      'outputs',
+      `stage ${run?.stage ?? 'unknown'} gives no embeddings for retrieval`,
+      RETRIEVAL_HEAD,
+      found,
+    );
+  }
+  if (items.length === images) return [];
+  return [
+    `${folder} holds ${items.length} of the ${images} test pictures: figures of some are not those of all`,
+  ];
+}
+
 /** Each published score, with what was measured of it. */
 export function compare(measured: Retrieval | undefined): Comparison[] {
   const own: Record<string, DirectionResult | undefined> = {
@@ -108,7 +172,7 @@ export function compare(measured: Retrieval | undefined): Comparison[] {
     const result = own[published.name];
     if (result) {
       const { score, interval, published: asPublished } = result;
-      return { ...published, measured: score, interval, asPublished };
+      return { ...published, measured: score, interval, chance: measured!.chance, asPublished };
     }
     const missing =
       needs === 'targets'
