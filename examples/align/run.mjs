@@ -34,7 +34,7 @@ import {
 const HELP = `Usage: npm run example:align -- [options]
 
 Simulates subjects, trains a shared model on all but the last, aligns the last one with 75, 150, 375 and 750 of its
-trials, and identifies pictures that nobody was trained on, beside ridge regression from scratch.
+trials, and identifies pictures that nobody was trained on, beside ridge regression from scratch. A minute or two.
 
   --seed <n>      of the simulation (default: 3)
   --voxels <n>    of each subject (default: 1000)
@@ -76,6 +76,7 @@ const folder = await mkdtemp(path.join(tmpdir(), 'f2i-align-'));
 const range = (from, to) => Array.from({ length: to - from }, (_, i) => from + i);
 const say = (text) => !values.json && console.log(text);
 try {
+  say('simulating four people and their responses ...');
   const population = await simulatePopulation(
     {
       seed: Number(values.seed),
@@ -92,6 +93,7 @@ try {
   );
   const featuresOf = (pictures) => takeRows(population.features, pictures);
 
+  say('training the model that three of them share ...');
   // The model that all share: three subjects, all pictures but the tested ones.
   const common = range(SEEN_BY_OTHERS, SEEN_BY_OTHERS + aligned);
   const teachers = range(0, TEACHERS).map((subject) => {
