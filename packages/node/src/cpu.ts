@@ -33,7 +33,10 @@ export interface CpuOptions {
   threads?: number | undefined;
   /** `auto` (the default) takes the best one, or what the environment variable F2I_ISA says. */
   isa?: Isa | undefined;
-  /** Ceiling of tensors and workspace in bytes; adopted and mapped memory does not count. None by default. */
+  /**
+   * Ceiling of tensors and workspace in bytes; adopted and mapped memory does not count. None by default. `loadDecoder` counts
+   * the weights of a published model against it as well, before it loads them.
+   */
   memoryLimit?: number | undefined;
   /** What `device: 'auto'` tried before. */
   rejected?: readonly RejectedDevice[] | undefined;

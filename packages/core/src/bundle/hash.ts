@@ -42,10 +42,16 @@ export interface VerifiedSource extends Source {
 /** Bytes that are asked for at once: often enough to show that something happens. */
 const PIECE_BYTES = 8 * 2 ** 20;
 
+/** Ranges of fewer bytes are not worth a chunk in memory. */
+const SMALL_BYTES = 2 ** 20;
+
 /**
- * The file behind `source`, each byte of which is read once and handed out only when the checksum of its chunk holds:
- * what is used is what was checked, even if the file changes meanwhile. The chunk that was read last is kept, for files
- * are read from front to back.
+ * The file behind `source`, whose bytes are handed out only when the checksum of their chunk holds. The chunk that was read
+ * last is kept, for files are read from front to back: what is used is what was checked, even if the file changes meanwhile.
+ *
+ * Of a file of several chunks, a small range that is in no kept chunk is read by itself after `source` has digested its
+ * chunk, so that a model whose large matrices are mapped never takes 64 MiB for a bias. As with what is mapped, the file must
+ * not change then: a source on disk notices a changed file by its identity (size and times), not by its bytes.
  *
  * @throws FORMAT, naming the chunk, unless the file has exactly the announced bytes
  */
@@ -76,13 +82,13 @@ export function verifiedSource(
     const start = index * CHUNK_BYTES;
     const end = Math.min(start + CHUNK_BYTES, size);
     const first = !seen.has(index);
-    const pieces: Uint8Array[] = [];
+    let bytes: Uint8Array = new Uint8Array(0);
     for (let at = start; at === start || at < end; at += PIECE_BYTES) {
       const piece = await source.read(at, Math.min(PIECE_BYTES, end - at), signal);
       if (first) advance('read', piece.length);
-      pieces.push(piece);
+      if (at === start) bytes = piece.length === end - start ? piece : new Uint8Array(end - start);
+      if (bytes !== piece) bytes.set(piece, at - start);
     }
-    const bytes = pieces.length === 1 ? pieces[0]! : joinBytes(pieces);
     check(index, await sha256(bytes));
     kept = { index, bytes };
     return bytes;
@@ -115,6 +121,18 @@ export function verifiedSource(
     check(index, found);
   }
 
+  /** A range within a chunk. */
+  async function part(offset: number, length: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const index = Math.floor(offset / CHUNK_BYTES);
+    const isKept = kept?.index === index;
+    if (!isKept && source.digest && length < SMALL_BYTES && size > CHUNK_BYTES) {
+      await verifyChunk(index, signal);
+      return source.read(offset, length, signal);
+    }
+    const within = offset - index * CHUNK_BYTES;
+    return (await chunk(index, signal)).subarray(within, within + length);
+  }
+
   return {
     name,
     size,
@@ -127,19 +145,13 @@ export function verifiedSource(
     async read(offset, length, signal) {
       checkRange(source, offset, length);
       if (length === 0) return new Uint8Array(0);
-      const from = Math.floor(offset / CHUNK_BYTES);
-      const within = offset - from * CHUNK_BYTES;
-      if (within + length <= CHUNK_BYTES)
-        return (await chunk(from, signal)).subarray(within, within + length);
-      const all = new Uint8Array(length);
-      for (let at = 0; at < length; ) {
-        const index = Math.floor((offset + at) / CHUNK_BYTES);
-        const skipped = offset + at - index * CHUNK_BYTES;
-        const part = (await chunk(index, signal)).subarray(skipped, skipped + length - at);
-        all.set(part, at);
-        at += part.length;
+      const all: Uint8Array[] = [];
+      for (let at = offset; at < offset + length; ) {
+        const end = Math.min(offset + length, (Math.floor(at / CHUNK_BYTES) + 1) * CHUNK_BYTES);
+        all.push(await part(at, end - at, signal));
+        at = end;
       }
-      return all;
+      return all.length === 1 ? all[0]! : joinBytes(all);
     },
     async complete(signal) {
       for (const index of declared.sha256.keys()) await verifyChunk(index, signal);
