@@ -167,7 +167,7 @@ describe('fitBandedRidge', () => {
   });
 
   it('chooses for each target the candidate of the best score, and with it the best alpha', async () => {
-    const { selection, alphas, values } = await banded();
+    const { selection, alphas, values, targetMean } = await banded();
     const alone = await Promise.all(gammas.map((weights) => banded({ gammas: [weights] })));
     for (let t = 0; t < T; t++) {
       const scores = alone.map(({ selection }) => selection.scores[t]!);
@@ -178,6 +178,7 @@ describe('fitBandedRidge', () => {
       const best = scores.indexOf(Math.max(...scores));
       expect(selection.chosen[t]).toBe(best);
       expect(alphas[t]).toBe(alone[best]!.alphas[t]);
+      expect(targetMean[t]).toBeCloseTo(alone[best]!.targetMean[t]!, 12);
       for (let k = 0; k < P; k++) {
         expect(values[k * T + t]).toBeCloseTo(alone[best]!.values[k * T + t]!, 9);
       }
