@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { VERSION } from '@fmri2image/core';
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 import { alignCommand } from './commands/align.ts';
 import { benchCommand } from './commands/bench.ts';
 import { convertCommand } from './commands/convert.ts';
@@ -24,6 +24,12 @@ async function main(): Promise<number> {
     .version(VERSION)
     .option('--verbose', 'say more about errors')
     .showHelpAfterError('(fmri2image --help lists the commands)')
+    .configureHelp({
+      optionDescription(option) {
+        const text = Help.prototype.optionDescription.call(this, option);
+        return option.mandatory && option.defaultValue === undefined ? `${text} (required)` : text;
+      },
+    })
     .exitOverride();
   for (const add of [
     demoCommand,
@@ -42,6 +48,9 @@ async function main(): Promise<number> {
     benchCommand,
   ]) {
     add(program);
+  }
+  for (const command of program.commands) {
+    command.showHelpAfterError(`(fmri2image ${command.name()} --help lists its options)`);
   }
   // A command without arguments shows what there is, and says that nothing was done.
   if (process.argv.length <= 2) {

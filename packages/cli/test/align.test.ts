@@ -102,7 +102,26 @@ describe('align', () => {
     expect(result).toMatchObject({ voxels: VOXELS, targets, trials: { used: COMMON, all: COMMON } });
     const model = JSON.parse(readFileSync(at(targets, 'model.json'), 'utf8')) as BundleModel;
     expect(model.contentHash).toBe(result.contentHash);
-    expect(model.report.alignment).toMatchObject({ parent: result.parent });
+    const lineage = {
+      targets,
+      teachers: [0, 1].map((subject) => ({
+        subject,
+        study: `teacher-${subject}`,
+        stimuli: OWN + COMMON,
+        matched: COMMON,
+      })),
+    };
+    expect(result).toMatchObject(lineage);
+    expect(model.report.alignment).toMatchObject({ parent: result.parent, ...lineage });
+    const { alpha, explained } = model.report.alignment as { alpha: { smallest: number }; explained: number };
+    expect(explained).toBeGreaterThan(0.2);
+    expect(explained).toBeLessThan(1);
+    const { stdout: said } = await run(['inspect', targets], folder);
+    expect(said).toMatch(new RegExp(`aligned from +bundle ${result.parent}`));
+    expect(said).toMatch(/teacher 1 \(teacher-1\) +300 stimuli, 150 of them seen by the new subject/);
+    expect(said).toMatch(new RegExp(`targets +${targets}`));
+    expect(said).toContain(`penalty  ${Number(alpha.smallest.toPrecision(4))}`);
+    expect(said).toMatch(/subjects +0 \(90 voxels\)/);
     expect(model.ledger.at(-1)).toMatchObject({ sawTest: 'no' });
     expect(Object.keys(model.tensors).filter((name) => name.startsWith('ridge.'))).toEqual([
       'ridge.linears.0.weight',
@@ -136,6 +155,30 @@ describe('align', () => {
     for (const [i, value] of tokens.entries()) expect(Math.abs(value - expected[i]!)).toBeLessThan(1e-4);
   });
 
+  it('is compared with its parent, and exported without names of studies', async () => {
+    const made = await align(...teachers, '-o', 'whole');
+    expect(made.code, made.stderr).toBe(0);
+    const parent = JSON.parse(made.stdout).contentHash;
+    const differs = await run(['inspect', '--diff', 'shared.bundle', 'whole', '--json'], folder);
+    expect(differs.code, differs.stderr).toBe(1);
+    const names = JSON.parse(differs.stdout).tensors.map(({ name }: { name: string }) => name);
+    expect(names.sort()).toEqual(
+      [0, 1].flatMap((s) => [`ridge.linears.${s}.bias`, `ridge.linears.${s}.weight`]),
+    );
+    const args = ['export', 'whole', '-o', 'given', '--shareable', '--data-terms', 'CC0', '--json'];
+    const given = await run(args, folder);
+    expect(given.code, given.stderr).toBe(0);
+    expect(JSON.parse(given.stdout).holds.join()).toMatch(/fitted to one person/);
+    const model = JSON.parse(readFileSync(at('given', 'model.json'), 'utf8')) as BundleModel;
+    expect(JSON.stringify(model)).not.toMatch(/teacher-\d/);
+    expect(model.report.export).toMatchObject([{ parent }]);
+    expect(model.report.alignment).toMatchObject({
+      teachers: [{ subject: 0, matched: COMMON }, { subject: 1 }],
+    });
+    const same = await run(['inspect', '--diff', 'whole', 'given'], folder);
+    expect(same.stdout).toMatch(/same numbers, different metadata/);
+  });
+
   it('takes nothing of the stimuli that the new subject is tested on', async () => {
     const path = at('teacher-0', 'betas.npy');
     const before = readFileSync(path);
@@ -152,8 +195,8 @@ describe('align', () => {
 
   it('says what does not fit', async () => {
     const wrong = await align('--teacher', '7=teacher-0', '-o', 'wrong');
-    expect(wrong.code).toBe(1);
-    expect(wrong.stderr).toMatch(/ridge\.linears\.7/);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toMatch(/--teacher: .*no layer of this subject; expected 0 or 1, found 7/);
     const none = await align('-o', 'wrong');
     expect(none.code).toBe(2);
     expect(none.stderr).toMatch(/--teacher/);

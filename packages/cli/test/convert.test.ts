@@ -34,7 +34,7 @@ const python = ['python3', '/usr/bin/python3'].find(
 const convert = (...args: string[]) => run(['convert', ...args, '--model', 'clip-converter']);
 
 describe('convert', { timeout: 120_000 }, () => {
-  it('writes a bundle that inspect verifies, and export refuses', async () => {
+  it('writes a bundle that inspect verifies and describes', async () => {
     const made = await convert(at('converter.safetensors'), '-o', at('out'), '--dtype', 'f16', '--json');
     expect(made.stderr).toBe('');
     expect(made.code).toBe(0);
@@ -55,13 +55,59 @@ describe('convert', { timeout: 120_000 }, () => {
     const inspected = await run(['inspect', at('out')]);
     expect(inspected.stdout).toMatch(/bundle of a clip-converter decoder, verified/);
     expect(inspected.stdout).toMatch(/trained elsewhere.*saw test data: unknown/);
-    writeFileSync(at('study.json'), '{}');
-    const refused = await run(['export', at('out'), '-o', at('copy')]);
-    expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(
-      /converted weights of the model clip-converter, which are read part by part/,
-    );
-    expect(existsSync(at('copy'))).toBe(false);
+    expect(inspected.stdout).toMatch(/matrices +f16/);
+    expect(inspected.stdout).toMatch(/converted from +converter\.safetensors \(safetensors\)/);
+  });
+
+  it('writes bundles that are compared and copied whatever their type', async () => {
+    for (const dtype of ['f32', 'bf16']) {
+      const made = await convert(at('converter.safetensors'), '-o', at(dtype), '--dtype', dtype);
+      expect(made.code, made.stderr).toBe(0);
+    }
+    const found = await run(['inspect', '--diff', at('f32'), at('bf16'), '--json']);
+    expect(found.code, found.stderr).toBe(1);
+    const { verdict, tensors: differing } = JSON.parse(found.stdout);
+    expect(verdict).toBe('different');
+    // Vectors stay f32, and equal.
+    expect(differing).toHaveLength(2);
+    for (const { before, after, values } of differing) {
+      expect([before, after].map((spec) => spec.split(' ')[0])).toEqual(['f32', 'bf16']);
+      expect(values.differing).toBeGreaterThan(0.9 * values.of);
+      // Half a step of 8 bits of mantissa.
+      expect(values.maxRelative).toBeGreaterThan(2 ** -10);
+      expect(values.maxRelative).toBeLessThanOrEqual(2 ** -8);
+    }
+
+    const copied = await run(['export', at('bf16'), '-o', at('same')]);
+    expect(copied.stdout).toMatch(/nothing to change/);
+    for (const name of readdirSync(at('bf16')))
+      expect(readFileSync(at(`same/${name}`)).equals(readFileSync(at(`bf16/${name}`)))).toBe(true);
+    const stated = await run([
+      'export',
+      at('bf16'),
+      '-o',
+      at('stated'),
+      '--data-terms',
+      'CC0',
+      '--shareable',
+    ]);
+    expect(stated.code, stated.stderr).toBe(0);
+    const diff = await run(['inspect', '--diff', at('bf16'), at('stated')]);
+    expect(diff.code).toBe(1);
+    expect(diff.stdout).toMatch(/same numbers, different metadata/);
+    expect(diff.stdout).toMatch(/dataTerms: ".*" -> "CC0"/);
+    expect((await run(['inspect', '--diff', at('bf16'), at('same')])).code).toBe(0);
+
+    const primal = await run(['export', at('bf16'), '-o', at('never'), '--primal']);
+    expect(primal.code).toBe(1);
+    expect(primal.stderr).toMatch(/no responses of training trials.*expected a bundle of kind ridge/);
+    expect(existsSync(at('never'))).toBe(false);
+    const file = readFileSync(at('same/weights.safetensors'));
+    file[file.length - 1]! ^= 1;
+    writeFileSync(at('same/weights.safetensors'), file);
+    expect((await run(['inspect', '--diff', at('bf16'), at('same')])).code).toBe(2);
+    expect((await run(['export', at('same'), '-o', at('never')])).code).toBe(1);
+    expect(existsSync(at('never'))).toBe(false);
   });
 
   it('replaces a bundle only when asked, and leaves nothing half-written', async () => {
@@ -113,6 +159,24 @@ describe('convert', { timeout: 120_000 }, () => {
     expect(stderr).toMatch(/extra linear0\.weight \[6, 5\]/);
     expect(stderr).toMatch(/missing linear1\.weight \(expected \[tokensOut, tokens\]/);
     expect(existsSync(at('odd'))).toBe(false);
+  });
+
+  it('says which model a file looks like', async () => {
+    const { code, stderr } = await run([
+      ...['convert', at('converter.safetensors'), '-o', at('wrong'), '--model', 'mindeye2'],
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/this is no mindeye2; it looks like clip-converter/);
+  });
+
+  it('points at its own help, where required options are marked', async () => {
+    const { code, stderr } = await run(['convert', at('converter.safetensors')]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/fmri2image convert --help/);
+    const { stdout } = await run(['convert', '--help']);
+    for (const option of ['--output', '--model'])
+      expect(stdout).toMatch(new RegExp(`${option} <[^(]*(\\(choices[^)]*\\))?\\s+\\(required\\)`));
+    expect(stdout.match(/\(required\)/g)).toHaveLength(2);
   });
 
   it('says where the file of the model is to be had if it is missing', async () => {

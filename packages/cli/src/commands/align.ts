@@ -3,6 +3,7 @@ import {
   type ByStimulus,
   convertibleSchema,
   fitSubjectLayer,
+  type Lineage,
   latentsFromFeatures,
   loadNetwork,
   matchWeights,
@@ -11,7 +12,6 @@ import {
   type Study,
   saveAligned,
   sharedLatents,
-  type Teacher,
   takeRows,
 } from '@fmri2image/core';
 import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
@@ -21,14 +21,17 @@ import { type DeviceOptions, withDevice, withStudy } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import {
   betasOf,
+  checkTeachers,
   featuresOf,
   heldOutStimuli,
+  lineageOf,
   rowsOf,
   stimulusOf,
   type TeacherStudy,
   teacherOf,
 } from '../pipeline/alignment.ts';
 import { voxelInput } from '../pipeline/fit.ts';
+import { describeAlignment } from '../pipeline/lineage.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
 import { type Terms, termsOf, withTerms } from '../terms.ts';
 
@@ -89,10 +92,11 @@ async function align(bundle: string, path: string, options: Options, context: Co
     inputs: [bundle, path, options.data, ...options.teacher.map((teacher) => teacher.path)],
   });
   console.progress('read the studies');
-  const study = await betasOf(path, options.data, signal);
-  const trials = selectTrials(study, { split: hasSplits(study) ? 'train' : undefined });
   const folder = await nodeFolder(bundle, { onRepair: console.warn });
   const opened = await openBundleWeights(folder, { signal });
+  checkTeachers(opened.model, options.teacher, bundle);
+  const study = await betasOf(path, options.data, signal);
+  const trials = selectTrials(study, { split: hasSplits(study) ? 'train' : undefined });
   const matched = matchWeights(opened.weights, convertibleSchema(opened.model.kind));
   const learned = new Set(options.teacher.map(({ subject }) => `ridge.linears.${subject}.`));
   const network = await loadNetwork(opened.weights, matched, backend, {
@@ -101,7 +105,7 @@ async function align(bundle: string, path: string, options: Options, context: Co
     signal,
   });
   try {
-    const targets = await placeStimuli(network, study, trials, options, context);
+    const { places, lineage } = await placeStimuli(network, study, trials, options, context);
     const layer = await fitSubjectLayer(
       {
         betas: takeRows(study.voxels, rowsOf(study, trials)),
@@ -110,7 +114,7 @@ async function align(bundle: string, path: string, options: Options, context: Co
         input: await voxelInput(study),
         sawTest: hasSplits(study) ? 'no' : 'unknown',
       },
-      targets,
+      places,
       {},
       {
         backend,
@@ -125,6 +129,7 @@ async function align(bundle: string, path: string, options: Options, context: Co
       async (write) => {
         hash = await saveAligned(opened, layer, write, {
           signal,
+          lineage,
           onProgress: (done, total) => console.progress('write the bundle', done / total),
           ...combinedTerms(options, study, opened.model),
         });
@@ -137,8 +142,7 @@ async function align(bundle: string, path: string, options: Options, context: Co
       bundle: options.output,
       contentHash: hash,
       parent: opened.model.contentHash,
-      targets: options.targets,
-      teachers: options.teacher.map(({ subject }) => subject),
+      ...lineage,
       trials: layer.trials,
       voxels: layer.voxels,
       report: layer.report,
@@ -148,6 +152,7 @@ async function align(bundle: string, path: string, options: Options, context: Co
     console.print(
       `fitted the layer of the new subject on ${used} of ${all} trials (${stimuli} stimuli), ${layer.voxels} voxels, in ${seconds.fit.toFixed(2)} s (${backend.info.description})`,
     );
+    for (const line of describeAlignment({ ...layer.report, ...lineage })) console.print(`  ${line}`);
     console.print(`bundle ${options.output} (${hash.slice(0, 12)}), aligned from ${bundle}`);
   } finally {
     network.dispose();
@@ -161,17 +166,22 @@ async function placeStimuli(
   trials: readonly number[],
   { teacher: paths, targets, data }: Options,
   { console, signal }: Context,
-): Promise<ByStimulus> {
+): Promise<{ places: ByStimulus; lineage: Lineage }> {
   const held = heldOutStimuli(study);
   const features = new Map(featuresOf(study, trials));
-  const teachers: Teacher[] = [];
+  const teachers: Awaited<ReturnType<typeof teacherOf>>[] = [];
   for (const teacher of paths) {
     console.progress(`read ${teacher.path}`);
     teachers.push(await teacherOf(teacher, held, features, data, signal));
   }
   console.progress('latents of the other subjects');
   const latents = await sharedLatents(network, teachers, { signal });
-  return targets === 'latents' ? latents : latentsFromFeatures(latents, features, network, { signal });
+  const shown = new Set(trials.map((trial) => stimulusOf(study, trial)));
+  const isDirect = targets === 'latents';
+  return {
+    places: isDirect ? latents : await latentsFromFeatures(latents, features, network, { signal }),
+    lineage: lineageOf(targets, teachers, shown),
+  };
 }
 
 /** Terms of the new subject's data, and beside them those of the data that the model was trained on. */

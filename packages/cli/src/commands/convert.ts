@@ -3,10 +3,9 @@ import { basename, dirname, join } from 'node:path';
 import {
   CONVERTED_KINDS,
   convertedModel,
-  convertibleSchema,
   countParameters,
   F2iError,
-  matchWeights,
+  matchModel,
   openShardedWeights,
   openWeights,
   publishedModel,
@@ -69,7 +68,7 @@ async function convert(file: string, options: Options, signal: AbortSignal): Pro
   });
   console.progress('read the description of the checkpoint');
   const source = await open(file, model, signal);
-  const matched = matchWeights(source, convertibleSchema(model));
+  const matched = matchModel(source, model);
   let contentHash = '';
   let bytes = 0;
   await writeFolderAtomic(
@@ -140,7 +139,7 @@ async function indexOf(path: string): Promise<string | undefined> {
   if (!entry?.isDirectory()) return undefined;
   const names = (await (await nodeFolder(path)).list()).filter((name) => /^[^/]*\.index\.json$/.test(name));
   if (names.length === 1) return join(path, names[0]!);
-  throw new F2iError('USAGE', 'not one index of safetensors in the folder; name the checkpoint itself', {
+  throw new F2iError('FORMAT', 'not one index of safetensors in the folder; name the checkpoint itself', {
     file: path,
     expected: 'one *.index.json',
     found: names.length === 0 ? 'none' : names.join(', '),

@@ -1,12 +1,16 @@
 import {
   CHUNK_BYTES,
+  CONVERTED_KINDS,
   type ExportOptions,
   type Folder,
   MODEL_FILE,
+  openBundleWeights,
   PRIMAL_LIMIT_BYTES,
-  type PreparedExport,
+  type PreparedCopy,
+  prepareCopy,
   prepareExport,
   readBundle,
+  readModel,
   saveBundle,
   WEIGHTS_FILE,
   type WriteFile,
@@ -65,7 +69,7 @@ export function exportCommand(program: Command): void {
 }
 
 async function exportBundle(path: string, options: Options, context: Context): Promise<void> {
-  const { console, signal, backend } = context;
+  const { console, signal } = context;
   const output = await prepareOutput({
     path: options.output,
     kind: 'bundle',
@@ -74,26 +78,23 @@ async function exportBundle(path: string, options: Options, context: Context): P
   });
   console.progress('read the bundle');
   const folder = await nodeFolder(path, { onRepair: console.warn });
-  const opened = await readBundle(folder, signal);
-  for (const warning of opened.warnings) console.warn(`note: ${warning}`);
-  console.progress('prepare the copy');
-  const prepared = await prepareExport(opened, folder, exportOptions(options), { backend, signal });
-  const { changes, holds } = prepared;
-  let { contentHash } = opened.model;
+  const { kind, contentHash: parent } = await readModel(folder, signal);
+  const isConverted = CONVERTED_KINDS.includes(kind);
+  const prepared = await (isConverted ? convertedCopy : fittedCopy)(folder, options, context);
+  let contentHash = '';
   await writeFolderAtomic(
     options.output,
     async (write) => {
-      if (changes.length === 0) await copyBundle(folder, write, signal);
-      else contentHash = await saveBundle({ toBundle: () => prepared.contents }, write, prepared.options);
+      contentHash = await prepared.write(write, signal);
     },
     { ...output, signal, onRepair: console.warn },
   );
+  const { changes, holds, containsTrainingData } = prepared;
   const { dataTerms, consentReference, pseudonym } = prepared.options;
-  const containsTrainingData = prepared.contents.containsTrainingData;
   console.result({
     bundle: options.output,
     contentHash,
-    parent: opened.model.contentHash,
+    parent,
     shareable: options.shareable ?? false,
     containsTrainingData,
     changes,
@@ -101,6 +102,42 @@ async function exportBundle(path: string, options: Options, context: Context): P
     terms: { dataTerms, consentReference, pseudonym },
   });
   describe(options.output, contentHash, prepared, console);
+}
+
+/** Of weights of any size: their files stay as they are. */
+async function convertedCopy(
+  folder: Folder,
+  options: Options,
+  { console, signal }: Context,
+): Promise<PreparedCopy> {
+  const opened = await openBundleWeights(folder, {
+    signal,
+    onProgress: ({ phase, done, total }) => console.progress(`${phase} the bundle`, done / total),
+  });
+  for (const warning of opened.warnings) console.warn(`note: ${warning}`);
+  return prepareCopy(opened, folder, exportOptions(options), { signal });
+}
+
+/** Of a decoder that was fitted here, which may be converted on the way. */
+async function fittedCopy(
+  folder: Folder,
+  options: Options,
+  { console, signal, backend }: Context,
+): Promise<PreparedCopy> {
+  const opened = await readBundle(folder, signal);
+  for (const warning of opened.warnings) console.warn(`note: ${warning}`);
+  console.progress('prepare the copy');
+  const prepared = await prepareExport(opened, folder, exportOptions(options), { backend, signal });
+  const { contents, changes } = prepared;
+  return {
+    ...prepared,
+    containsTrainingData: contents.containsTrainingData,
+    async write(write, writeSignal) {
+      if (changes.length > 0) return saveBundle({ toBundle: () => contents }, write, prepared.options);
+      await copyBundle(folder, write, writeSignal);
+      return opened.model.contentHash;
+    },
+  };
 }
 
 /** Of an option that was given as --no-..., nothing is stated. */
@@ -119,7 +156,7 @@ function exportOptions(options: Options): ExportOptions {
 }
 
 /** The two files as they are, piece by piece: they were verified. */
-async function copyBundle(folder: Folder, write: WriteFile, signal: AbortSignal): Promise<void> {
+async function copyBundle(folder: Folder, write: WriteFile, signal?: AbortSignal): Promise<void> {
   for (const name of [WEIGHTS_FILE, MODEL_FILE]) {
     const source = await folder.open(name);
     async function* pieces() {
@@ -134,7 +171,7 @@ async function copyBundle(folder: Folder, write: WriteFile, signal: AbortSignal)
 function describe(
   output: string,
   contentHash: string,
-  { changes, holds, options }: PreparedExport,
+  { changes, holds, options }: PreparedCopy,
   { print }: Context['console'],
 ): void {
   print(`bundle ${output} (${contentHash.slice(0, 12)})`);

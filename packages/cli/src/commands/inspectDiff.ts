@@ -1,4 +1,10 @@
-import { type BundleDifference, type Change, diffBundles, F2iError, readBundle } from '@fmri2image/core';
+import {
+  type BundleDifference,
+  type Change,
+  diffWeights,
+  F2iError,
+  openBundleWeights,
+} from '@fmri2image/core';
 import { nodeFolder } from '@fmri2image/node';
 import type { Console } from '../console.ts';
 import { EXIT, ExitError } from '../exit.ts';
@@ -23,8 +29,11 @@ export async function inspectDiff(
   let difference: BundleDifference;
   try {
     const read = async (path: string) =>
-      readBundle(await nodeFolder(path, { onRepair: console.warn }), signal);
-    difference = diffBundles(await read(before), await read(after));
+      openBundleWeights(await nodeFolder(path, { onRepair: console.warn }), { signal });
+    difference = await diffWeights(await read(before), await read(after), {
+      signal,
+      onProgress: (done, total) => console.progress('compare', done / total),
+    });
   } catch (error) {
     const trouble = error instanceof F2iError && !['CANCELLED', 'INTERNAL'].includes(error.code);
     throw trouble && !signal.aborted ? new ExitError(DIFF_EXIT.trouble, error) : error;

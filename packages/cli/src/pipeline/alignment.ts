@@ -1,7 +1,9 @@
 import {
   averageByStimulus,
+  type BundleModel,
   type ByStimulus,
   F2iError,
+  type Lineage,
   type Study,
   type Teacher,
   takeRows,
@@ -78,7 +80,7 @@ export async function teacherOf(
   features: Map<string, Float32Array>,
   data: string | undefined,
   signal: AbortSignal,
-): Promise<Teacher> {
+): Promise<Teacher & { readonly study: string }> {
   const study = await betasOf(path, data, signal);
   const trials = study.trials.flatMap((_, i) => (held.has(stimulusOf(study, i)) ? [] : [i]));
   if (trials.length === 0) {
@@ -92,8 +94,43 @@ export async function teacherOf(
   }
   return {
     subject,
+    study: study.name,
     betas: takeRows(study.voxels, rowsOf(study, trials)),
     stimuli: trials.map((trial) => stimulusOf(study, trial)),
+  };
+}
+
+/** @throws USAGE for a model without layers of subjects, and for a teacher that has none there, listing those that do */
+export function checkTeachers(model: BundleModel, teachers: readonly TeacherStudy[], file: string): void {
+  const { counts } = model.config as { counts?: { readonly subject?: number } };
+  const subjects = Array.from({ length: counts?.subject ?? 0 }, (_, subject) => subject);
+  if (subjects.length === 0) {
+    const message = 'the model has no layers of subjects to put another beside';
+    throw new F2iError('USAGE', message, { file, field: 'kind', expected: 'mindeye2', found: model.kind });
+  }
+  const unknown = teachers.find(({ subject }) => !subjects.includes(subject));
+  if (!unknown) return;
+  throw new F2iError('USAGE', 'the model has no layer of this subject', {
+    file,
+    field: '--teacher',
+    expected: subjects.length > 3 ? `0 to ${subjects.length - 1}` : subjects.join(' or '),
+    found: `${unknown.subject}`,
+  });
+}
+
+/** What each teacher knew, and how much of it the new subject saw, too. */
+export function lineageOf(
+  targets: Lineage['targets'],
+  teachers: readonly (Teacher & { readonly study: string })[],
+  shown: ReadonlySet<string>,
+): Lineage {
+  return {
+    targets,
+    teachers: teachers.map(({ subject, study, stimuli }) => {
+      const seen = [...new Set(stimuli)];
+      const matched = seen.filter((name) => shown.has(name)).length;
+      return { subject, study, stimuli: seen.length, matched };
+    }),
   };
 }
 

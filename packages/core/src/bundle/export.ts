@@ -5,8 +5,8 @@ import { F2iError } from '../error.ts';
 import type { BundleContents, FittedStep } from './contents.ts';
 import { decoderOf, type OpenedBundle } from './open.ts';
 import type { SaveOptions } from './save.ts';
-import { FORMAT_VERSION, MODEL_FILE } from './schema.ts';
-import { refuseIdentifying, type Statements, withoutLabels } from './shareable.ts';
+import { type BundleModel, FORMAT_VERSION, MODEL_FILE } from './schema.ts';
+import { type Described, refuseIdentifying, type Statements, withoutLabels } from './shareable.ts';
 
 /** A text to state, `null` to state none, undefined to leave what the bundle states. */
 type Statement = string | null | undefined;
@@ -53,18 +53,7 @@ export async function prepareExport(
 ): Promise<PreparedExport> {
   const { model } = opened;
   const file = `${folder.name}/${MODEL_FILE}`;
-  if (model.formatVersion > FORMAT_VERSION) {
-    throw new F2iError(
-      'UNSUPPORTED',
-      'a copy of a bundle of a newer version would lose what is not understood',
-      {
-        file,
-        field: 'formatVersion',
-        expected: `at most ${FORMAT_VERSION}`,
-        found: `${model.formatVersion}`,
-      },
-    );
-  }
+  refuseNewer(model, file);
   // The kind's own checks: that containsTrainingData is the truth, among others.
   decoderOf(opened, folder, backend).dispose();
   const changes: string[] = [];
@@ -78,7 +67,31 @@ export async function prepareExport(
       contents = { ...converted, ledger: [...converted.ledger, conversionStep(model)] };
     }
   }
-  const input = { ...contents.input, selection: stated(options.selection, contents.input.selection) };
+  const restated = restate(contents, model, options, file);
+  changes.push(...restated.changes);
+  contents = changes.length > 0 ? withOrigin(restated.contents, model.contentHash, changes) : contents;
+  return { contents, options: restated.options, changes, holds: holdings(contents) };
+}
+
+/** A copy of a bundle of a newer version would lose fields. */
+export function refuseNewer({ formatVersion }: Pick<BundleModel, 'formatVersion'>, file: string): void {
+  if (formatVersion <= FORMAT_VERSION) return;
+  throw new F2iError(
+    'UNSUPPORTED',
+    'a copy of a bundle of a newer version would lose what is not understood',
+    { file, field: 'formatVersion', expected: `at most ${FORMAT_VERSION}`, found: `${formatVersion}` },
+  );
+}
+
+/** A bundle's description with other statements, and fit to be shared where that is asked for. */
+export function restate<T extends Described>(
+  before: T,
+  model: BundleModel,
+  options: ExportOptions,
+  file: string,
+): { contents: T; options: SaveOptions; changes: string[] } {
+  const changes: string[] = [];
+  const input = { ...before.input, selection: stated(options.selection, before.input.selection) };
   const statements: Statements = {
     dataTerms: stated(options.dataTerms, model.dataTerms),
     consentReference: stated(options.consentReference, model.consentReference),
@@ -88,11 +101,11 @@ export async function prepareExport(
     if (statements[name] !== model[name])
       changes.push(`${name} ${statements[name] === undefined ? 'removed' : 'stated'}`);
   }
-  if (input.selection !== contents.input.selection) {
+  if (input.selection !== before.input.selection) {
     changes.push(`input.selection ${input.selection === undefined ? 'removed' : 'stated'}`);
   }
   let created = model.created;
-  contents = { ...contents, input };
+  let contents: T = { ...before, input };
   if (options.shareable) {
     refusePrivate(contents, statements, file);
     const labels = contents.ledger.flatMap(({ runs }) => runs);
@@ -107,13 +120,10 @@ export async function prepareExport(
     created = undefined;
     refuseIdentifying(contents, statements, file, labels);
   }
-  if (changes.length > 0)
-    contents = { ...contents, report: withOrigin(contents.report, model.contentHash, changes) };
   return {
     contents,
     options: { ...statements, created: created === undefined ? undefined : new Date(created) },
     changes,
-    holds: holdings(contents),
   };
 }
 
@@ -131,18 +141,15 @@ function conversionStep({ contentHash, ledger }: OpenedBundle['model']): FittedS
   };
 }
 
-/** Bundles that this one was made from, the first one first. */
-function withOrigin(
-  report: BundleContents['report'],
-  parent: string,
-  changes: readonly string[],
-): BundleContents['report'] {
-  const before = Array.isArray(report.export) ? report.export : [];
-  return { ...report, export: [...before, { parent, changes: [...changes] }] };
+/** Contents with the bundles that they were made from in their report, the first one first. */
+export function withOrigin<T extends Described>(contents: T, parent: string, changes: readonly string[]): T {
+  const before = Array.isArray(contents.report.export) ? contents.report.export : [];
+  const origin = [...before, { parent, changes: [...changes] }];
+  return { ...contents, report: { ...contents.report, export: origin } };
 }
 
 function refusePrivate(
-  { containsTrainingData, kind, tensors }: BundleContents,
+  { containsTrainingData, kind, tensors }: Described,
   { dataTerms }: Statements,
   file: string,
 ): void {
@@ -178,12 +185,15 @@ const TELLING: readonly (readonly [tensor: string, what: string])[] = [
   ['fields', 'the receptive field of each used voxel: a map of visual cortex (fields)'],
 ];
 
-function holdings({ containsTrainingData, tensors, report }: BundleContents): string[] {
+export function holdings({ containsTrainingData, tensors, report }: Described): string[] {
   const holds = [
     containsTrainingData ? 'responses of training trials' : 'no response and no stimulus of a single trial',
     ...TELLING.filter(([name]) => tensors.some((tensor) => tensor.name === name)).map(([, what]) => what),
     'weights or parameters that were computed from the training trials',
   ];
+  if (report.alignment !== undefined) {
+    holds.push('a layer that was fitted to one person: which of their voxels tell what');
+  }
   const { trials } = report;
   if (typeof trials === 'number' && trials < FEW_TRIALS) {
     holds.push(

@@ -3,10 +3,12 @@ export {
   type BundleDifference,
   type Change,
   diffBundles,
+  diffWeights,
   type TensorDifference,
   type Verdict,
 } from './diff.ts';
 export { type ExportOptions, type PreparedExport, prepareExport } from './export.ts';
+export { type PreparedCopy, prepareCopy } from './exportWeights.ts';
 export { CHUNK_BYTES } from './hash.ts';
 export {
   decoderOf,

@@ -1,6 +1,6 @@
 import type { Json } from '../data/json.ts';
 import { F2iError } from '../error.ts';
-import type { BundleContents, FittedStep } from './contents.ts';
+import type { BundleContents, BundleTensor, FittedStep } from './contents.ts';
 
 /** Labels that name nobody and no day. */
 const PLAIN_LABEL = /^(?:run|sweep|block|fold|scan)?[-_ ]?\d{1,3}$/i;
@@ -20,8 +20,13 @@ const IDENTIFYING: readonly (readonly [pattern: RegExp, what: string])[] = [
 /** Of statements that a person made for others to read: an address may stand in them. */
 const IN_STATEMENTS = ['an absolute path', 'a home folder'];
 
-export interface Sanitised {
-  readonly contents: BundleContents;
+/** A bundle's contents, or what describes them where the numbers are not in memory. */
+export type Described = Omit<BundleContents, 'tensors'> & {
+  readonly tensors: readonly Pick<BundleTensor, 'name' | 'meaning' | 'shape'>[];
+};
+
+export interface Sanitised<T extends Described> {
+  readonly contents: T;
   /** What was taken out, in words. */
   readonly removed: readonly string[];
 }
@@ -31,12 +36,13 @@ export interface Sanitised {
  * of which study were seen (the study's name), and runs' own labels, which become run-1, run-2, ... throughout, unless
  * all are plain: a number, or `run`, `sweep`, `block`, `fold`, `scan` with one.
  */
-export function withoutLabels(contents: BundleContents): Sanitised {
+export function withoutLabels<T extends Described>(contents: T): Sanitised<T> {
   const removed: string[] = [];
   const { selection, ...input } = contents.input;
   if (selection !== undefined) removed.push('input.selection');
-  const { training, ...report } = contents.report;
+  const { training, ...rest } = contents.report;
   if (training !== undefined) removed.push('report.training');
+  const report = withoutStudies(rest, removed);
   const labels = runLabels(contents.ledger);
   const plain = labels.every((label) => PLAIN_LABEL.test(label));
   const renamed = new Map(labels.map((label, i) => [label, plain ? label : `run-${i + 1}`]));
@@ -46,6 +52,18 @@ export function withoutLabels(contents: BundleContents): Sanitised {
     runs: step.runs.map((run) => renamed.get(run)!),
   }));
   return { contents: { ...contents, input, report, ledger }, removed };
+}
+
+/** Of an aligned model: the lineage without the names of the teachers' studies. */
+function withoutStudies(report: Described['report'], removed: string[]): Described['report'] {
+  const alignment = report.alignment as { readonly teachers?: Json } | undefined;
+  if (!Array.isArray(alignment?.teachers)) return report;
+  removed.push('names of studies in report.alignment.teachers');
+  const teachers = alignment.teachers.map((teacher) => {
+    const { study: _, ...rest } = teacher as { readonly [key: string]: Json };
+    return rest;
+  });
+  return { ...report, alignment: { ...(alignment as { readonly [key: string]: Json }), teachers } };
 }
 
 const runLabels = (ledger: readonly FittedStep[]) => [...new Set(ledger.flatMap(({ runs }) => runs))];
@@ -63,7 +81,7 @@ export interface Statements {
  * @throws INVALID_ARGUMENT, naming the field, for a text that may identify a person or a machine
  */
 export function refuseIdentifying(
-  contents: BundleContents,
+  contents: Described,
   statements: Statements,
   file: string,
   labels: readonly string[] = [],

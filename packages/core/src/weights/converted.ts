@@ -1,7 +1,7 @@
 import type { DecoderOutput } from '../decoders/decoder.ts';
 import { F2iError } from '../error.ts';
 import type { ConvertedModel } from './convert.ts';
-import type { MatchedWeights } from './match.ts';
+import { countFitting, type MatchedWeights, matchWeights } from './match.ts';
 import { PUBLISHED_MODELS, type PublishedModel } from './published.ts';
 import type { WeightType } from './round.ts';
 import type { WeightSchema } from './schema.ts';
@@ -73,6 +73,36 @@ export function convertibleSchema(model: string): WeightSchema {
     field: model,
     expected: Object.keys(CONVERTIBLE).join(', '),
   });
+}
+
+/**
+ * Finds the tensors of a model in a file, as `matchWeights`.
+ *
+ * @throws FORMAT, saying which other model the file looks like, if any; USAGE for a model that is not converted
+ */
+export function matchModel(source: Pick<WeightSource, 'entries' | 'name'>, model: string): MatchedWeights {
+  const schema = convertibleSchema(model);
+  try {
+    return matchWeights(source, schema);
+  } catch (error) {
+    const other = lookAlike(source, model);
+    if (!(error instanceof F2iError) || other === undefined) throw error;
+    throw new F2iError('FORMAT', `this is no ${model}; it looks like ${other}`, {
+      file: source.name,
+      field: 'model',
+      expected: `keys such as ${schema.rules[0]!.name.replace(/\{\w+\}/, '0')}`,
+      found: [...source.entries.keys()].slice(0, 3).join(', '),
+      cause: error,
+    });
+  }
+}
+
+/** Another model that most of a file's keys are of, and more of them than of this one. */
+function lookAlike(source: Pick<WeightSource, 'entries' | 'name'>, model: string): string | undefined {
+  const fits = (name: string) => countFitting(source, convertibleSchema(name));
+  const others = Object.keys(CONVERTIBLE).filter((name) => name !== model);
+  const best = others.reduce((most, name) => (fits(name) > fits(most) ? name : most));
+  return 2 * fits(best) >= source.entries.size && fits(best) > fits(model) ? best : undefined;
 }
 
 /** The description of a bundle of converted weights. Sizes are in `config`, where they come from in `report`. */

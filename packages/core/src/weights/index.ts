@@ -1,5 +1,5 @@
 export { type ConvertedModel, type ConvertOptions, writeWeights } from './convert.ts';
-export { convertedModel, convertibleSchema, publishedModel } from './converted.ts';
+export { convertedModel, convertibleSchema, matchModel, publishedModel } from './converted.ts';
 export { type MatchedWeight, type MatchedWeights, matchWeights } from './match.ts';
 export { countParameters, openShardedWeights, openWeights } from './open.ts';
 export { CONVERTED_KINDS, PUBLISHED_MODELS, type PublishedModel } from './published.ts';

@@ -40,6 +40,7 @@ interface Found {
 const MAXIMUM_PROBLEMS = 20;
 /** Indices of subjects, blocks, layers: never more. */
 const MAXIMUM_INDEX = 999;
+const NO_EXTENTS: ReadonlyMap<string, number> = new Map();
 
 /**
  * Finds a model's tensors in a file, whatever its prefix and the naming of its library's version, and solves its sizes.
@@ -58,21 +59,23 @@ export function matchWeights(
   const extents = solve(found);
   const weights = new Map<string, MatchedWeight>();
   const byName = new Map(found.map((one) => [one.weight.name, one]));
-  for (const rule of schema.rules) {
-    const isWanted = rule.group === undefined || groups.has(rule.group);
+  const expected = schema.rules.flatMap((rule) => {
     const letter = indexOf(rule.name);
     const count = letter === undefined ? 1 : Math.max(1, counts.get(letter) ?? 0);
-    for (let index = 0; index < count; index++) {
-      const one = byName.get(nameAt(rule.name, index));
-      const needed = isWanted && !isSpared(rule, extents);
-      if (!one && needed)
-        problems.push(`missing ${prefix}${nameAt(rule.name, index)} ${described(rule, index, extents)}`);
-      if (!one) continue;
-      if (!needed) problems.push(`extra ${one.weight.stored.name}: there is nothing for it to match`);
-      const wrong = shapeProblem(one, extents) ?? typeProblem(one.weight.stored);
-      if (wrong) problems.push(wrong);
-      weights.set(one.weight.name, one.weight);
-    }
+    const needed = (rule.group === undefined || groups.has(rule.group)) && !isSpared(rule, extents);
+    return Array.from({ length: count }, (_, index) => ({ rule, index, needed }));
+  });
+  // Sizes that a few tensors of what may be another model have say nothing of this one.
+  const known = 2 * found.length >= expected.filter(({ needed }) => needed).length ? extents : NO_EXTENTS;
+  for (const { rule, index, needed } of expected) {
+    const one = byName.get(nameAt(rule.name, index));
+    if (!one && needed)
+      problems.push(`missing ${prefix}${nameAt(rule.name, index)} ${described(rule, index, known)}`);
+    if (!one) continue;
+    if (!needed) problems.push(`extra ${one.weight.stored.name}: there is nothing for it to match`);
+    const wrong = shapeProblem(one, extents, known) ?? typeProblem(one.weight.stored);
+    if (wrong) problems.push(wrong);
+    weights.set(one.weight.name, one.weight);
   }
   if (problems.length > 0) throw misfit(problems, schema.model, file);
   return { model: schema.model, prefix, weights, extents, counts, groups, ignored };
@@ -85,8 +88,15 @@ function misfit(problems: readonly string[], model: string, file: string): F2iEr
   return new F2iError('FORMAT', `${keys} not fit the model ${model}:\n  ${shown}${rest}`, { file });
 }
 
-/** The prefix under which most of the model's names are found; the shortest of those. */
-function prefixOf(entries: ReadonlyMap<string, WeightEntry>, schema: WeightSchema, file: string): string {
+/** Of the tensors in a file, how many have names of the model, under the prefix where most have. */
+export function countFitting({ entries }: Pick<WeightSource, 'entries'>, schema: WeightSchema): number {
+  return bestPrefix(entries, schema).count;
+}
+
+function bestPrefix(
+  entries: ReadonlyMap<string, WeightEntry>,
+  schema: WeightSchema,
+): { prefix: string; count: number } {
   const patterns = patternsOf(schema);
   const fits = (prefix: string) => {
     let count = 0;
@@ -97,7 +107,12 @@ function prefixOf(entries: ReadonlyMap<string, WeightEntry>, schema: WeightSchem
     return count;
   };
   const scores = ['', ...schema.prefixes].map((prefix) => ({ prefix, count: fits(prefix) }));
-  const best = scores.reduce((most, score) => (score.count > most.count ? score : most));
+  return scores.reduce((most, score) => (score.count > most.count ? score : most));
+}
+
+/** The prefix under which most of the model's names are found; the shortest of those. */
+function prefixOf(entries: ReadonlyMap<string, WeightEntry>, schema: WeightSchema, file: string): string {
+  const best = bestPrefix(entries, schema);
   if (best.count > 0) return best.prefix;
   const names = [...entries.keys()];
   throw new F2iError('FORMAT', `none of its keys is of the model ${schema.model}`, {
@@ -217,12 +232,13 @@ function isSpared({ differ }: WeightRule, extents: ReadonlyMap<string, number>):
 function shapeProblem(
   { rule, index, weight }: Found,
   extents: ReadonlyMap<string, number>,
+  known: ReadonlyMap<string, number>,
 ): string | undefined {
   const { name, shape } = weight.stored;
   const fits =
     shape.length === rule.shape.length &&
     shape.every((extent, axis) => extentAt(rule.shape[axis]!, extents, index) === extent);
-  return fits ? undefined : `${name} has the shape [${shape.join(', ')}] ${described(rule, index, extents)}`;
+  return fits ? undefined : `${name} has the shape [${shape.join(', ')}] ${described(rule, index, known)}`;
 }
 
 function typeProblem({ name, dtype }: WeightEntry): string | undefined {

@@ -1,4 +1,4 @@
-import { isPth, openPth } from '../data/formats/pth/index.ts';
+import { isPickle, isPth, openPth } from '../data/formats/pth/index.ts';
 import { openSafetensors, type Safetensors } from '../data/formats/safetensors.ts';
 import { parseJson } from '../data/json.ts';
 import { elementCount } from '../data/ndarray.ts';
@@ -10,12 +10,35 @@ import { mergeWeights, type WeightSource, weightSource } from './source.ts';
  * Opens the weights in a file: a checkpoint of PyTorch (`.pth`, `.pt`, `.ckpt`, `.bin`) or safetensors, told apart by
  * their content.
  *
- * @throws FORMAT, UNSUPPORTED, IO
+ * @throws FORMAT for a file that is none of these, telling how it begins, and as their readers; UNSUPPORTED, IO
  */
 export async function openWeights(source: Source, signal?: AbortSignal): Promise<WeightSource> {
-  if (!(await isPth(source, signal))) return safetensorsWeights(await openSafetensors(source, signal));
+  const start = await source.read(0, Math.min(64, source.size), signal);
+  // Before pickles: the length of a header may begin with a pickle's two bytes.
+  if (isSafetensors(start, source.name)) return safetensorsWeights(await openSafetensors(source, signal));
+  if (!(await isPth(source, signal)) && !isPickle(start)) {
+    throw new F2iError('FORMAT', 'not a file of weights', {
+      file: source.name,
+      expected: 'a zip of torch.save, its older format (before torch 1.6), or safetensors',
+      found: firstBytes(start),
+    });
+  }
   const { entries, readElements } = await openPth(source, signal);
   return weightSource({ name: source.name, format: 'pth', entries, readElements });
+}
+
+/** A header of less than 2^48 bytes that is an object; a file so named is one that was damaged, if nothing else. */
+function isSafetensors(start: Uint8Array, name: string): boolean {
+  return name.endsWith('.safetensors') || (start[6] === 0 && start[7] === 0 && start[8] === 0x7b);
+}
+
+/** `"# fmri2i" (23 20 66 6d 72 69 32 69)` */
+function firstBytes(start: Uint8Array): string {
+  if (start.length === 0) return 'an empty file';
+  const first = [...start.subarray(0, 8)];
+  const hex = first.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const isText = first.every((byte) => byte >= 0x20 && byte < 0x7f);
+  return `a file that begins with ${isText ? `"${String.fromCharCode(...first)}" (${hex})` : hex}`;
 }
 
 /** The tensors of a safetensors file that was opened. */

@@ -289,3 +289,42 @@ describe('weights of the originals', () => {
     expect((await source.readRows('linear1.weight', 1, 3)).data).toEqual(tensors[0]!.data.slice(4, 12));
   });
 });
+
+describe('files that hold no model', () => {
+  const opened = (bytes: readonly number[] | string, name = 'last.pth') => {
+    const content = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : Uint8Array.from(bytes);
+    return openWeights(bytesSource(content, name));
+  };
+
+  it('are told by how they begin', async () => {
+    await expect(opened('# notes of a day')).rejects.toThrow(
+      /last\.pth: not a file of weights.*torch\.save.*safetensors.*"# notes " \(23 20 6e/s,
+    );
+    await expect(opened([0xff, 0, 1])).rejects.toThrow(/begins with ff 00 01$/);
+    await expect(opened('')).rejects.toThrow(/found an empty file/);
+    await expect(opened('short', 'a.safetensors')).rejects.toThrow(/too short for safetensors/);
+  });
+
+  it('as pickles by themselves name what the pickle wants to call', async () => {
+    // pickle.dumps(os.system, protocol=2), with its argument.
+    const evil = [0x80, 2, ...new TextEncoder().encode('cos\nsystem\nX\x02\0\0\0ls\x85R.')];
+    await expect(opened(evil)).rejects.toThrow(/opcode GLOBAL at byte 2: .*"os\.system"/s);
+    // {}
+    await expect(opened([0x80, 4, 0x7d, 0x2e])).rejects.toThrow(/a pickle by itself, without tensors/);
+  });
+
+  it('with a safetensors header as long as a pickle begins are safetensors', async () => {
+    const padded = encodeSafetensors([{ name: 'a', dtype: 'f32', shape: [1], data: new Float32Array(1) }]);
+    const length = new DataView(padded.buffer, padded.byteOffset).getUint32(0, true);
+    const bytes = new Uint8Array(8 + 0x280 + 4);
+    bytes.set([0x80, 2, 0, 0, 0, 0, 0, 0]);
+    bytes.fill(0x20, 8, 8 + 0x280);
+    bytes.set(padded.subarray(8, 8 + length), 8);
+    expect([...(await opened([...bytes], 'a.bin')).entries.keys()]).toEqual(['a']);
+  });
+
+  it('of few keys of the model do not say what its sizes are', () => {
+    const few = described([{ name: 'ridge.linears.0.weight', shape: [2, 3] }]);
+    expect(() => matchWeights(few, mindeye2)).toThrow(/missing ridge\.linears\.0\.bias \(expected \[h\]\)/);
+  });
+});

@@ -38,6 +38,7 @@ export interface SubjectLayer {
   /** Trials that had a target, of all. */
   readonly trials: { readonly used: number; readonly all: number; readonly stimuli: number };
   readonly input: BundleInput;
+  /** What the ridge said, and `explained`: the share of the targets' variance in stimuli that were left out. */
   readonly report: { readonly [key: string]: Json };
   readonly ledger: readonly FittedStep[];
   readonly warnings: readonly string[];
@@ -88,13 +89,19 @@ export async function fitSubjectLayer(
     context,
   );
   const { weight, bias } = await plainLayer(model, context.signal);
+  const { crossValidation } = model.report as { crossValidation?: { meanScore: number } };
+  const variance = crossValidation && meanVariance(rowsOf(shown, targets));
   return {
     weight,
     bias,
     voxels,
     trials: { used: used.length, all, stimuli: distinct },
     input: model.input,
-    report: model.report,
+    report: {
+      ...model.report,
+      // Of stimuli that were left out, at the penalty that was chosen: 1 - mean squared error / variance.
+      ...(variance && { explained: 1 + crossValidation.meanScore / variance }),
+    },
     ledger: model.ledger,
     warnings: model.warnings,
   };
@@ -120,6 +127,19 @@ async function plainLayer(
     }
   }
   return { weight, bias: Float32Array.from(targetMean, (mean, j) => mean - offset[j]!) };
+}
+
+/** Over trials, then the mean over columns. */
+function meanVariance({ data, shape }: Rows): number {
+  const [n = 0, width = 0] = shape;
+  let sum = 0;
+  for (let j = 0; j < width; j++) {
+    let [mean, squares] = [0, 0];
+    for (let i = 0; i < n; i++) mean += data[i * width + j]! / n;
+    for (let i = 0; i < n; i++) squares += (data[i * width + j]! - mean) ** 2;
+    sum += squares / n;
+  }
+  return sum / width;
 }
 
 function takeTrials({ data, shape }: Rows, trials: readonly number[]): Rows {

@@ -6,6 +6,8 @@ import { type Rows, rowExtents } from '../../rows.ts';
 
 /** Trials that are computed together. */
 const TRIALS_AT_ONCE = 256;
+/** Layers of subjects that a model may have. */
+const MAXIMUM_SUBJECTS = 1000;
 
 /** Responses of a subject that the shared model was trained on. */
 export interface Teacher {
@@ -36,7 +38,11 @@ export async function subjectLatents(
   const [trials, voxels] = rowExtents(betas, 'betas');
   const layer = `ridge.linears.${subject}`;
   if (!network.has(`${layer}.weight`)) {
-    throw invalid('subject', 'the model was not trained on this subject', 'one of its layers', layer);
+    const known = Array.from({ length: MAXIMUM_SUBJECTS }, (_, s) => s).filter((s) =>
+      network.has(`ridge.linears.${s}.weight`),
+    );
+    const expected = known.join(' or ') || 'none: it has no layers of subjects';
+    throw invalid('subject', 'the model has no layer of this subject', expected, `${subject}`);
   }
   const weights = network.matrix(`${layer}.weight`);
   const expected = weights[0]!.shape[1]!;

@@ -9,7 +9,24 @@ import type { WeightType } from '../../weights/round.ts';
 import { mergeWeights, type WeightSource, weightSource } from '../../weights/source.ts';
 import type { SubjectLayer } from './fitLayer.ts';
 
+/** Where the targets of an aligned layer came from, for the bundle and those who read of it. */
+export interface Lineage {
+  /** What placed stimuli in the shared space: teachers' responses, or features by way of them. */
+  readonly targets: 'latents' | 'features';
+  readonly teachers: readonly {
+    /** Its index in the model that was aligned. */
+    readonly subject: number;
+    /** Name of its study. */
+    readonly study: string;
+    /** Stimuli that it saw, of those that were used. */
+    readonly stimuli: number;
+    /** Of the new subject's stimuli, how many it saw, too. */
+    readonly matched: number;
+  }[];
+}
+
 export interface SaveAlignedOptions extends Omit<SaveOptions, 'created'> {
+  lineage?: Lineage | undefined;
   signal?: AbortSignal | undefined;
   /** Bytes that were written, of all. */
   onProgress?: ((done: number, total: number) => void) | undefined;
@@ -29,7 +46,7 @@ export async function saveAligned(
   { model: parent, weights, complete }: OpenedWeights,
   layer: SubjectLayer,
   write: WriteFile,
-  { dataTerms = parent.dataTerms, ...options }: SaveAlignedOptions = {},
+  { dataTerms = parent.dataTerms, lineage, ...options }: SaveAlignedOptions = {},
 ): Promise<string> {
   const dtype = parent.config.dtype as WeightType;
   const shared = [...weights.entries.values()].filter(({ name }) => !OF_SUBJECTS.test(name));
@@ -52,7 +69,15 @@ export async function saveAligned(
       input: layer.input,
       report: {
         ...parent.report,
-        alignment: { parent: parent.contentHash, trials: { ...layer.trials }, ...layer.report },
+        alignment: {
+          parent: parent.contentHash,
+          ...(lineage && {
+            targets: lineage.targets,
+            teachers: lineage.teachers.map((teacher) => ({ ...teacher })),
+          }),
+          ...layer.report,
+          trials: { ...layer.trials },
+        },
       },
       ledger: [
         ...parent.ledger,

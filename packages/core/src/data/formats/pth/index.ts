@@ -1,1 +1,1 @@
-export { isPth, isPthStart, openPth, type Pth, type PthEntry } from './open.ts';
+export { isPickle, isPth, isPthStart, openPth, type Pth, type PthEntry } from './open.ts';

@@ -5,7 +5,9 @@ import type { Source } from '../../source.ts';
 import { isZip } from '../zip.ts';
 import { type Checkpoint, readArchive } from './archive.ts';
 import { flatten, plainValues } from './flatten.ts';
+import type { Refuse } from './globals.ts';
 import { isLegacy, readLegacy } from './legacy.ts';
+import { LIMITS, unpickle } from './unpickle.ts';
 import type { Tensor } from './values.ts';
 
 export interface PthEntry {
@@ -76,6 +78,11 @@ export async function openPth(source: Source, signal?: AbortSignal): Promise<Pth
   };
 }
 
+/** Whether bytes begin as a pickle of protocol 2 (Python 2.3, 2003) or newer does. */
+export function isPickle(start: Uint8Array): boolean {
+  return start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5;
+}
+
 /** Whether a file begins as those of `torch.save`: a zip archive (npz is one, too), or the older format. */
 export async function isPth(source: Source, signal?: AbortSignal): Promise<boolean> {
   const start = await source.read(0, Math.min(64, source.size), signal);
@@ -97,10 +104,27 @@ async function readCheckpoint(source: Source, signal?: AbortSignal): Promise<Che
   const start = await source.read(0, Math.min(64, source.size), signal);
   if (isZip(start)) return readArchive(source, signal);
   if (isLegacy(start)) return readLegacy(source, signal);
+  if (isPickle(start)) return refusePickle(source, signal);
   throw new F2iError('FORMAT', 'not a checkpoint of PyTorch', {
     file: source.name,
     expected: 'a zip archive, or the older format of torch before 1.6',
     found: source.size === 0 ? 'an empty file' : 'other bytes at the start',
+  });
+}
+
+/**
+ * A pickle by itself, of `pickle.dump`: whatever tensors were put into one, they are objects of names that nothing here
+ * may use. The restricted machine tells the first of those.
+ */
+async function refusePickle(source: Source, signal?: AbortSignal): Promise<never> {
+  const file = source.name;
+  const bytes = await source.read(0, Math.min(LIMITS.bytes, source.size), signal);
+  const persistent = (_: unknown, refuse: Refuse) => refuse('a pickle by itself has no storages');
+  await unpickle(bytes, { file, persistent, signal });
+  throw new F2iError('FORMAT', 'a pickle by itself, without tensors', {
+    file,
+    expected: 'a file of torch.save',
+    found: 'plain values',
   });
 }
 
