@@ -34,7 +34,9 @@ const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
 ];
 
 /**
- * Opens a fitted decoder: verifies the bundle, and puts its weights on a device.
+ * Opens a fitted decoder: verifies the bundle, and puts its weights on a device. Large matrices of published models are
+ * mapped from disk: their files must not change while the decoder lives, and one that is cut short ends the process. Files
+ * that are replaced by renaming are safe.
  *
  * @example
  * await using decoder = await loadDecoder('subject-1.bundle', { device: 'cpu' });
