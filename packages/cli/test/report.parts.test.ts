@@ -14,7 +14,9 @@ import { drawScores } from '../src/report/figures/scores.ts';
 import { minus, pValue, ranges, score } from '../src/report/format.ts';
 import { html } from '../src/report/html.ts';
 import { mergedLedger } from '../src/report/ledger.ts';
+import { publishedModelSentences } from '../src/report/methodsOfModel.ts';
 import { draw } from '../src/report/plot.ts';
+import { Citations } from '../src/report/references.ts';
 import { ledgerSection } from '../src/report/sections/ledger.ts';
 
 describe('html', () => {
@@ -251,6 +253,34 @@ describe('receptive fields', () => {
     expect(map!.svg).toContain('clipPath');
     expect(hrf!.description).toMatch(/peaks 5 s after/);
     expect(hrf!.svg).toContain('peak at 5.0 s');
+  });
+});
+
+describe('the methods of a published model', () => {
+  const provenance = { decoder: 'mindeye2' };
+  const run = { stage: 'prior', precision: 'as stored', repeats: 'published', seed: 3, noise: 'none' };
+  const outputs = ['prior', 'retrieval'].map((name) => ({ name, file: `${name}.npy`, shape: [4, 24] }));
+  const alignment = {
+    targets: 'latents',
+    teachers: [{ subject: 1 }, { subject: 3 }],
+    trials: { used: 150, all: 190, stimuli: 150 },
+    alpha: { smallest: 15, largest: 15 },
+  };
+  const sentences = (fold: object | undefined, results: object) =>
+    publishedModelSentences(results as never, fold as never, new Citations())?.join(' ');
+
+  it('state stage, precision, repeats, noise, outputs and alignment', () => {
+    const fold = { config: { dtype: 'bf16' }, report: { alignment } };
+    expect(sentences(fold, { provenance, run, outputs })).toBe(
+      'Features of the stimuli were decoded by converted weights of MindEye2 (Scotti et al., 2024), run up to samples of its diffusion prior (stage "prior"), with weights as they are stored (bf16). The first three presentations of a stimulus were averaged, as in the published evaluation. The noise of the prior was drawn from seed 3. Its outputs were prior (4 × 24) and retrieval (4 × 24). Of this model, the layer that reads the voxels of the subject was fitted anew by ridge regression (Hoerl & Kennard, 1970) to its latents on 150 trials of 150 stimuli, with penalty 15, subjects 1 and 3 of the model being the teachers; all other weights are the published ones.',
+    );
+  });
+
+  it('claim nothing that is not recorded', () => {
+    expect(sentences(undefined, { provenance })).toBe(
+      'Features of the stimuli were decoded by converted weights of MindEye2 (Scotti et al., 2024).',
+    );
+    expect(sentences(undefined, { provenance: { decoder: 'ridge' } })).toBeUndefined();
   });
 });
 

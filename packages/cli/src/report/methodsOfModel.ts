@@ -43,7 +43,7 @@ export function publishedModelSentences(
     precision === undefined
       ? undefined
       : precision === 'as stored'
-        ? 'with weights in the precision they are stored in'
+        ? `with weights as they are stored${typeof fold?.config.dtype === 'string' ? ` (${fold.config.dtype})` : ''}`
         : `in ${String(precision)}`,
   ].filter((words) => words !== undefined);
   const sentences = [
@@ -79,7 +79,18 @@ function alignmentSentences(fold: FoldRecord | undefined, citations: Citations):
     typeof smallest !== 'number'
       ? ''
       : `, with ${smallest === largest || typeof largest !== 'number' ? `penalty ${short(smallest)}` : `penalties from ${short(smallest)} to ${short(largest)}`}`;
+  const targets = typeof alignment.targets === 'string' ? ` to its ${alignment.targets}` : '';
+  const teachers = Array.isArray(alignment.teachers)
+    ? alignment.teachers.flatMap((teacher) => record(teacher)?.subject ?? [])
+    : [];
+  const whose =
+    teachers.length === 0
+      ? ''
+      : `, subject${teachers.length === 1 ? '' : 's'} ${listed(teachers.map(String))} of the model being the teacher${teachers.length === 1 ? '' : 's'}`;
   return [
-    `Of this model, the layer that reads the voxels of the subject was fitted anew by ridge regression ${citations.cite('hoerl')}${on}${penalty}; all other weights are the published ones.`,
+    `Of this model, the layer that reads the voxels of the subject was fitted anew by ridge regression ${citations.cite('hoerl')}${targets}${on}${penalty}${whose}; all other weights are the published ones.`,
   ];
 }
+
+/** Whether it was trained elsewhere: nothing of it was chosen here. */
+export const isPublishedModel = (decoder: string): boolean => decoder in MODELS;

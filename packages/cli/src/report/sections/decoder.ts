@@ -2,6 +2,7 @@ import { trainedTrials } from '../../pipeline/training.ts';
 import { choicesOf, sameInAll } from '../choices.ts';
 import type { ReportData } from '../data.ts';
 import { type Html, html } from '../html.ts';
+import { isPublishedModel } from '../methodsOfModel.ts';
 import { plot, table } from '../parts.ts';
 import type { Section } from '../section.ts';
 
@@ -10,7 +11,7 @@ export const decoderSection: Section = {
   id: 'decoder',
   title: 'What each decoder chose',
   short: 'Choices',
-  applies: ({ folds }) => folds.length > 0,
+  applies: ({ folds }) => folds.some(({ decoder }) => !isPublishedModel(decoder)),
   body: (data) => html`${choices(data)}
 <div class="plots">${plot(data, 'alphas', 'Penalties that cross-validation chose (blue, area by the number of targets) among those on offer (ticks).')}</div>`,
 };
