@@ -1,18 +1,21 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { F2iError, type Rows } from '@fmri2image/core';
+import { F2iError, type Folder, type Rows } from '@fmri2image/core';
 import { keptBundle, keptPictures } from '@fmri2image/core/conformance';
 
 /** A kept bundle as a folder on disk. */
 export async function writeKept(root: string, name = 'ridge_v1'): Promise<string> {
-  const folder = keptBundle(name);
   const path = join(root, `${name}.bundle`);
+  await writeFolder(keptBundle(name), path);
+  return path;
+}
+
+export async function writeFolder(folder: Folder, path: string): Promise<void> {
   mkdirSync(path, { recursive: true });
   for (const file of await folder.list()) {
     const source = await folder.open(file);
     writeFileSync(join(path, file), await source.read(0, source.size));
   }
-  return path;
 }
 
 /** The kept responses many times over: work for a while. */

@@ -13,9 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { keptPictures } from '@fmri2image/core/conformance';
+import { keptModel, keptPictures } from '@fmri2image/core/conformance';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeKept } from './kept.ts';
+import { writeFolder, writeKept } from './kept.ts';
 import { typeErrors, typescript } from './typescript.ts';
 
 const repository = resolve(fileURLToPath(import.meta.url), '../../../..');
@@ -34,6 +34,7 @@ beforeAll(async () => {
   project = mkdtempSync(join(tmpdir(), 'f2i-readme-'));
   symlinkSync(join(repository, 'node_modules'), join(project, 'node_modules'));
   renameSync(await writeKept(project), join(project, 'subject-1.bundle'));
+  await writeFolder(await keptModel(), join(project, 'mindeye2.bundle'));
   mkdirSync(join(project, 'data'));
   const { betas } = keptPictures('ridge_v1');
   writeFileSync(join(project, 'data/betas.npy'), npy(betas));

@@ -148,6 +148,64 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     expect(new Set(latent).size).toBeGreaterThan(20);
   });
 
+  it('takes the subject of a model of several that the responses fit, or asks for it', async () => {
+    const { files, betas, tokens } = await smallModel([13, 12, 13, 14]);
+    const model = [...files].map(([name, bytes]) => upload(name, bytes));
+    const responses = (voxels: number) =>
+      upload(
+        `${voxels}.npy`,
+        encodeNpy({ dtype: 'f32', data: new Float32Array(2 * voxels), shape: [2, voxels] }),
+      );
+    const { page } = await open();
+    const chosen = () => page.inputValue('#subject');
+    const ready = () => page.waitForSelector('#start:not([disabled])', { timeout: 120_000 });
+    await page.setInputFiles('#files-input', model);
+    await page.waitForSelector('#subject');
+    expect(await page.textContent('#subject')).toBe(
+      'choose …0 (13 voxels)1 (12 voxels)2 (13 voxels)3 (14 voxels)',
+    );
+    expect(await page.textContent('#bundle')).toContain('13 or 12 or 14 voxels, by subject');
+    // Two have 13 voxels: the person says which.
+    await page.setInputFiles('#files-input', [responses(13)]);
+    await page.waitForSelector('#responses:not([hidden])');
+    await page.waitForSelector('#opening', { state: 'hidden' });
+    expect(await chosen()).toBe('');
+    expect(await page.isDisabled('#start')).toBe(true);
+    expect(await line(page)).toMatch(/choose the subject/);
+    await expectAccessible(page, 'subject not chosen');
+    await page.focus('#subject');
+    await page.selectOption('#subject', '2');
+    await ready();
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('subject');
+    // One has 12, and none 5.
+    await page.setInputFiles('#files-input', [responses(12)]);
+    await expect.poll(chosen, PATIENCE).toBe('1');
+    await ready();
+    await page.setInputFiles('#files-input', [responses(5)]);
+    expect(await notice(page)).toMatch(/any subject.*1 \(12 voxels\), 2 \(13 voxels\).*5/s);
+    expect(await chosen()).toBe('1');
+    // Another subject than that of the responses: they wait for theirs.
+    await page.selectOption('#subject', '0');
+    expect(await notice(page)).toMatch(/not for this decoder.*12\.npy/s);
+    await page.setInputFiles('#files-input', [
+      ...model,
+      upload('14.npy', encodeNpy({ dtype: 'f32', ...betas })),
+    ]);
+    await expect.poll(chosen, PATIENCE).toBe('3');
+    await ready();
+    await page.click('#start');
+    await phase(page, 'done');
+    expect(await line(page)).toMatch(/^Features of 2 trials in/);
+    expect(await page.textContent('#work')).not.toMatch(/picture/i);
+    const found = await pixelsOf(page);
+    for (const [trial, pixels] of found) {
+      const data = tokens.subarray(24 * trial, 24 * (trial + 1));
+      const picture = featurePicture({ data, shape: [3, 8] }).toRgba();
+      for (const [i, value] of pixels.entries()) expect(Math.abs(value - picture[i]!)).toBeLessThanOrEqual(1);
+    }
+    expect(found.size).toBe(2);
+  });
+
   it('shows the pictures of the demo, as Node computes them, beside what was shown', async () => {
     const { page } = await open();
     await demo(page);

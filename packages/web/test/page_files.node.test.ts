@@ -121,10 +121,10 @@ describe('features', () => {
 
 describe('responses', () => {
   it('are read from arrays and tables', async () => {
-    const fromNpy = await readResponses([bytesSource(npy(values(6), [2, 3]), 'a.npy')], 3, signal);
+    const fromNpy = await readResponses([bytesSource(npy(values(6), [2, 3]), 'a.npy')], [3], signal);
     expect(fromNpy).toMatchObject({ kind: 'matrix', betas: { shape: [2, 3] }, notes: [] });
     const table = text('time\tv1\tv2\n0\t1\t2\n1\t3\t4\n');
-    const fromTable = await readResponses([bytesSource(table, 'a.tsv')], undefined, signal);
+    const fromTable = await readResponses([bytesSource(table, 'a.tsv')], [], signal);
     expect(fromTable).toMatchObject({ betas: { shape: [2, 2] }, notes: [expect.stringContaining('“time”')] });
     const { betas, labels, trials } = prepare(fromTable, undefined);
     expect(Array.from(betas.data)).toEqual([1, 2, 3, 4]);
@@ -136,7 +136,7 @@ describe('responses', () => {
 
   it('are turned where only their first axis fits the decoder, and say so', async () => {
     const source = bytesSource(npy(values(6), [3, 2]), 'a.npy');
-    const opened = await readResponses([source], 3, signal);
+    const opened = await readResponses([source], [3], signal);
     expect(opened).toMatchObject({ betas: { shape: [2, 3] }, notes: [expect.stringContaining('voxels')] });
     expect(Array.from(prepare(opened, undefined).betas.data)).toEqual([0, 2, 4, 1, 3, 5]);
   });
@@ -148,12 +148,12 @@ describe('responses', () => {
       [image, mask],
       [mask, image],
     ]) {
-      const { betas } = prepare(await readResponses(sources, undefined, signal), undefined);
+      const { betas } = prepare(await readResponses(sources, [], signal), undefined);
       expect(betas.shape).toEqual([2, 2]);
       expect(Array.from(betas.data)).toEqual([1, 3, 5, 7]);
     }
     const small = bytesSource(nifti([2, 1, 1], 1, Float32Array.of(0, 1)), 'mask.nii');
-    const error = await failure(readResponses([image, small], undefined, signal));
+    const error = await failure(readResponses([image, small], [], signal));
     expect(error).toMatchObject({ code: 'FORMAT', file: 'mask.nii', field: 'dim' });
     expect(error.expected).toContain('2 x 2 x 1');
   });
@@ -161,25 +161,35 @@ describe('responses', () => {
   it('that cannot be used name file, field, expected and found', async () => {
     const nan = values(6);
     nan[4] = Number.NaN;
-    expect(await failure(readResponses([bytesSource(npy(nan, [2, 3]), 'a.npy')], 3, signal))).toMatchObject({
-      code: 'FORMAT',
-      file: 'a.npy',
-      field: 'trial 2, voxel 2',
-      expected: 'finite numbers',
-      found: 'NaN',
-    });
+    expect(await failure(readResponses([bytesSource(npy(nan, [2, 3]), 'a.npy')], [3], signal))).toMatchObject(
+      {
+        code: 'FORMAT',
+        file: 'a.npy',
+        field: 'trial 2, voxel 2',
+        expected: 'finite numbers',
+        found: 'NaN',
+      },
+    );
     const cube = bytesSource(npy(values(8), [2, 2, 2]), 'cube.npy');
-    expect(await failure(readResponses([cube], 2, signal))).toMatchObject({
+    expect(await failure(readResponses([cube], [2], signal))).toMatchObject({
       file: 'cube.npy',
       expected: '[trials, voxels]',
       found: '[2, 2, 2]',
     });
     const cut = bytesSource(npy(values(6), [2, 3]).slice(0, -4), 'cut.npy');
-    expect(await failure(readResponses([cut], 3, signal))).toMatchObject({ code: 'FORMAT', file: 'cut.npy' });
+    expect(await failure(readResponses([cut], [3], signal))).toMatchObject({
+      code: 'FORMAT',
+      file: 'cut.npy',
+    });
+    const pth = [bytesSource(npy(values(6), [2, 3]), 'last.pth')];
+    expect(await failure(readResponses(pth, [3], signal))).toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringMatching(/convert it first: fmri2image convert last\.pth/),
+    });
     const two = [1, 2].map((i) => bytesSource(npy(values(6), [2, 3]), `${i}.npy`));
-    expect(await failure(readResponses(two, 3, signal))).toMatchObject({ code: 'USAGE', found: '2 files' });
+    expect(await failure(readResponses(two, [3], signal))).toMatchObject({ code: 'USAGE', found: '2 files' });
     const other = bytesSource(text('hello'), 'readme.md');
-    expect(await failure(readResponses([other], 3, signal))).toMatchObject({ file: 'readme.md' });
+    expect(await failure(readResponses([other], [3], signal))).toMatchObject({ file: 'readme.md' });
   });
 });
 
@@ -268,7 +278,7 @@ describe('a study', () => {
     });
     const sample = [{ name: 'sample', settings: { delays: [3.5, 5, 6.5, 8] } }];
     const delayed = { input: { voxels: 12, preprocess: sample }, report: {} } as unknown as BundleModel;
-    const matrix = await readResponses([bytesSource(npy(values(6), [2, 3]), 'voxels.npy')], 12, signal);
+    const matrix = await readResponses([bytesSource(npy(values(6), [2, 3]), 'voxels.npy')], [12], signal);
     expect(await failure(checkMatch(matrix, prepare(matrix, delayed), delayed, 'b'))).toMatchObject({
       message: expect.stringContaining(
         'this decoder reads 4 delays of 3 voxels: open the study folder instead of voxels.npy',

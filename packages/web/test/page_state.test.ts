@@ -18,6 +18,7 @@ import {
 const model = (voxels: number, bytes = 100) =>
   ({
     kind: 'ridge',
+    config: {},
     input: { voxels },
     files: { 'weights.safetensors': { bytes } },
     tensors: { weights: { shape: [5, 10] } },

@@ -10,11 +10,12 @@ import {
 } from '@fmri2image/core';
 import { randomModel } from '@fmri2image/core/conformance';
 
-const SIZES = {
+/** @param voxels of each subject */
+const sizes = (voxels: readonly number[]) => ({
   extents: new Map(
     Object.entries({
       h: 6,
-      'voxels[0]': 12,
+      ...Object.fromEntries(voxels.map((count, i) => [`voxels[${i}]`, count])),
       seq: 1,
       tokens: 3,
       clip: 8,
@@ -27,14 +28,19 @@ const SIZES = {
       mapsOut: 10,
     }),
   ),
-  counts: new Map(Object.entries({ subject: 1, block: 2 })),
+  counts: new Map(Object.entries({ subject: voxels.length, block: 2 })),
   groups: new Set(['blurry']),
-};
+});
 
-/** MindEye2 at sizes of a toy, with random weights in several files; betas, and the tokens that the reference makes of them. */
-export async function smallModel() {
+/**
+ * MindEye2 at sizes of a toy, with random weights in several files; betas of its last subject, and the tokens that the
+ * reference makes of them.
+ *
+ * @param subjects voxels of each
+ */
+export async function smallModel(subjects: readonly number[] = [12]) {
   const schema = convertibleSchema('mindeye2');
-  const source = randomModel(schema, SIZES);
+  const source = randomModel(schema, sizes(subjects));
   const matched = matchWeights(source, schema);
   const files = new Map<string, Uint8Array>();
   await writeWeights(
@@ -50,9 +56,12 @@ export async function smallModel() {
     },
     { dtype: 'f32', shardBytes: 400_000 },
   );
-  const betas = { data: Float32Array.from(createRandom(4).normals(24)), shape: [2, 12] };
+  const subject = subjects.length - 1;
+  const voxels = subjects[subject]!;
+  const betas = { data: Float32Array.from(createRandom(4).normals(2 * voxels)), shape: [2, voxels] };
   const decoder = await loadLocally(memoryFolder(files, 'small'), {
     openBackend: async () => createReferenceBackend(),
+    subject,
   });
   const tokens = await decoder.predict(betas);
   await decoder.dispose();

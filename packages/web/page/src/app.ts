@@ -1,6 +1,6 @@
-import { F2iError, Picture, type Rows, readModel } from '@fmri2image/core';
+import { type BundleModel, F2iError, Picture, type Rows, readModel } from '@fmri2image/core';
 import { browserCodec } from './codec.ts';
-import { Engine } from './engine.ts';
+import { Engine, type OpenOptions } from './engine.ts';
 import { stagesOf } from './features.ts';
 import { fetchFiles } from './fetch.ts';
 import {
@@ -25,19 +25,25 @@ import { type Opened, prepare, type Responses } from './responses.ts';
 import { rowOf, Scorer } from './scores.ts';
 import {
   type BackendChoice,
+  type BundleFacts,
   canResume,
   canStart,
   type Event,
   initialState,
+  needsSubject,
   type Opening,
   reduce,
   remaining,
   type State,
 } from './state.ts';
 import { readStudy } from './study.ts';
+import { ofSubject, subjectFor, subjectsOf, voxelsOf } from './subjects.ts';
 import { findWebGpu, missingFor } from './webgpu.ts';
 
 const DEMO_FILES = ['study.json', 'trials.tsv', 'betas.npy', 'pictures.npy', 'mean-training-picture.npy'];
+
+/** Of a published model: how far it goes, and whose layer is used. */
+type Part = Pick<OpenOptions, 'stage' | 'subject'>;
 
 /** Does what the person asks for, and tells the state machine what came of it. Files and decoders live here. */
 export class App {
@@ -84,7 +90,8 @@ export class App {
         return readStudy(folderOfFiles(sorted.study, name), signal, { data, codec: browserCodec });
       });
     } else if (sorted.responses.length > 0) {
-      const wanted = this.state.bundle?.model.input.voxels;
+      const { bundle, subject } = this.state;
+      const wanted = bundle ? voxelsOf(bundle.model, subject) : [];
       await this.#openResponses(sorted.responses.map(({ path }) => nameOf(path)).join(', '), (signal) =>
         readResponses(sorted.responses.map(sourceOf), wanted, signal),
       );
@@ -124,7 +131,7 @@ export class App {
   async choose(backend: BackendChoice): Promise<void> {
     this.#dispatch({ type: 'choose', backend });
     if (this.state.phase === 'lost') await this.resume();
-    else if (this.state.bundle) await this.#openDecoder();
+    else if (this.state.bundle && !needsSubject(this.state)) await this.#openDecoder();
   }
 
   /** How far a model of several stages goes: its decoder is opened again. */
@@ -132,11 +139,29 @@ export class App {
     await this.#stop();
     this.#outcomes.clear();
     this.#dispatch({ type: 'stage', stage });
-    // Two models at once may be more than the device holds.
+    await this.#replaceDecoder();
+  }
+
+  /** Whose layer of a model of several subjects is used: responses that are not this subject's are put aside. */
+  async chooseSubject(subject: number): Promise<void> {
+    await this.#stop();
+    this.#dispatch({ type: 'dismissAll' });
+    this.#takeSubject(subject);
+    await this.#prepareAgain();
+    await this.#replaceDecoder();
+  }
+
+  #takeSubject(subject: number): void {
+    this.#outcomes.clear();
+    this.#dispatch({ type: 'subject', subject, model: ofSubject(this.state.bundle!.model, subject) });
+  }
+
+  /** Two models at once may be more than the device holds: the one before goes first. */
+  async #replaceDecoder(): Promise<void> {
     const before = this.#engine;
     this.#engine = undefined;
     await before?.close();
-    await this.#openDecoder();
+    if (!needsSubject(this.state)) await this.#openDecoder();
   }
 
   dismiss(id: number): void {
@@ -177,33 +202,40 @@ export class App {
 
   /** What was open is replaced while the page still says that it is opening: nothing can start in between. */
   async #openBundle(files: readonly NamedFile[], name: string): Promise<void> {
-    await this.#open({ what: 'bundle', name }, async (signal) => {
-      const engine = this.#usesMissingDevice()
-        ? undefined
-        : await this.#openEngine(files, name, undefined, signal);
+    const several = await this.#open({ what: 'bundle', name }, async (signal) => {
+      const model = await modelOf(files, name, signal);
+      if (subjectsOf(model).length > 0) {
+        // Which of its layers are loaded is said by the responses, or by the person.
+        await this.#takeModel(files, name, signal);
+        return true;
+      }
+      const engine = this.#usesMissingDevice() ? undefined : await this.#openEngine(files, name, {}, signal);
       if (engine) await this.#take(engine, files, name, signal);
       else if (this.#usesMissingDevice()) await this.#takeModel(files, name, signal);
+      return false;
     });
+    if (several && this.state.subject !== undefined && !this.#usesMissingDevice()) await this.#openDecoder();
   }
 
   #usesMissingDevice(): boolean {
     return this.state.device.kind === 'missing' && this.state.backend === 'webgpu';
   }
 
-  /** Without a device, the bundle is described by its verified `model.json`: the person may choose the reference backend for it. */
+  /** Before it has a device, the bundle is described by its verified `model.json`: the person may choose the reference backend or the subject for it. */
   async #takeModel(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<void> {
     const bytes = files.reduce((sum, { blob }) => sum + blob.size, 0);
-    if (bytes > REFERENCE_LIMIT_BYTES) {
+    if (this.#usesMissingDevice() && bytes > REFERENCE_LIMIT_BYTES) {
       throw new F2iError('UNSUPPORTED', 'without WebGPU this bundle is too large to be used here', {
         file: name,
         expected: `at most ${REFERENCE_LIMIT_BYTES / 1e6} MB for the reference backend`,
         found: `${(bytes / 1e6).toFixed(1)} MB`,
       });
     }
-    const flat = files.map(({ path, blob }) => ({ path: nameOf(path), blob }));
-    const model = await readModel(folderOfFiles(flat, name), signal);
+    const model = await modelOf(files, name, signal);
     await this.#stop();
-    await this.#engine?.close();
+    const before = this.#engine;
+    this.#engine = undefined;
+    await before?.close();
     this.#files = files;
     this.#dispatch({ type: 'bundle', bundle: { name, model }, stage: stagesOf(model)[0] });
     await this.#prepareAgain();
@@ -229,7 +261,8 @@ export class App {
   async #openDecoder(): Promise<boolean> {
     const { name } = this.state.bundle!;
     const opened = await this.#open({ what: 'bundle', name }, async (signal) => {
-      const engine = await this.#openEngine(this.#files, name, this.state.stage, signal);
+      const { stage, subject } = this.state;
+      const engine = await this.#openEngine(this.#files, name, { stage, subject }, signal);
       if (!engine) return false;
       await this.#engine?.close();
       this.#watch(engine);
@@ -242,10 +275,10 @@ export class App {
   #openEngine(
     files: readonly NamedFile[],
     name: string,
-    stage: string | undefined,
+    part: Part,
     signal: AbortSignal,
   ): Promise<Engine | undefined> {
-    return this.#load(files, name, stage, signal).catch((error: unknown) => {
+    return this.#load(files, name, part, signal).catch((error: unknown) => {
       if (!(error instanceof F2iError && error.code === 'UNSUPPORTED' && error.backend === 'webgpu'))
         throw error;
       this.#dispatch({ type: 'device', device: missingFor(error) });
@@ -253,15 +286,10 @@ export class App {
     });
   }
 
-  #load(
-    files: readonly NamedFile[],
-    name: string,
-    stage: string | undefined,
-    signal: AbortSignal,
-  ): Promise<Engine> {
+  #load(files: readonly NamedFile[], name: string, part: Part, signal: AbortSignal): Promise<Engine> {
     return Engine.open(files, {
       device: this.state.backend,
-      stage,
+      ...part,
       signal,
       onProgress: (progress) => {
         if (signal.aborted) return;
@@ -287,15 +315,40 @@ export class App {
 
   async #openResponses(name: string, read: (signal: AbortSignal) => Promise<Opened>): Promise<void> {
     const { bundle } = this.state;
-    await this.#open({ what: 'responses', name }, async (signal) => {
+    const changed = await this.#open({ what: 'responses', name }, async (signal) => {
       const opened = await read(signal);
       const responses = prepare(opened, bundle?.model);
-      if (bundle) await checkMatch(opened, responses, bundle.model, bundle.name);
+      const subject = bundle && (await this.#matchOf(opened, responses, bundle));
       signal.throwIfAborted();
       await this.#stop();
       this.#opened = opened;
+      const other = subject !== undefined && subject !== this.state.subject;
+      if (other) this.#takeSubject(subject);
       this.#takeResponses(responses);
+      return other;
     });
+    if (changed && !this.#usesMissingDevice()) await this.#replaceDecoder();
+  }
+
+  /**
+   * Checks that responses are for a bundle.
+   *
+   * @returns of several subjects the one that they are of; nothing where that is left to the person
+   */
+  async #matchOf(
+    opened: Opened,
+    responses: Responses,
+    { model, name }: BundleFacts,
+  ): Promise<number | undefined> {
+    const { subject: chosen } = this.state;
+    if (subjectsOf(model).length === 0) {
+      await checkMatch(opened, responses, model, name);
+      return undefined;
+    }
+    const names = { responses: responses.name, bundle: name };
+    const subject = subjectFor(model, responses.betas.shape[1]!, chosen, names);
+    if (subject !== undefined) await checkMatch(opened, responses, ofSubject(model, subject), name);
+    return subject;
   }
 
   /**
@@ -308,7 +361,12 @@ export class App {
     this.#dispatch({ type: 'responses', responses: undefined });
     try {
       const responses = prepare(this.#opened, bundle.model);
-      await checkMatch(this.#opened, responses, bundle.model, bundle.name);
+      if (this.state.subject !== undefined)
+        await checkMatch(this.#opened, responses, bundle.model, bundle.name);
+      else {
+        const subject = await this.#matchOf(this.#opened, responses, bundle);
+        if (subject !== undefined) this.#takeSubject(subject);
+      }
       this.#takeResponses(responses);
     } catch (error) {
       this.#tell('The responses that were open are not for this decoder', error);
@@ -452,6 +510,12 @@ export class App {
   say(title: string, message: string): void {
     this.#dispatch({ type: 'notice', notice: note(title, message) });
   }
+}
+
+/** The verified description of a bundle. */
+function modelOf(files: readonly NamedFile[], name: string, signal: AbortSignal): Promise<BundleModel> {
+  const flat = files.map(({ path, blob }) => ({ path: nameOf(path), blob }));
+  return readModel(folderOfFiles(flat, name), signal);
 }
 
 /** Lets the browser paint; a hidden page has no frames to wait for. */

@@ -8,6 +8,8 @@ export interface OpenOptions {
   readonly device: BackendChoice;
   /** Of a model of several stages. */
   readonly stage?: string | undefined;
+  /** Of a model of several subjects. */
+  readonly subject?: number | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LoadProgress) => void;
 }

@@ -18,14 +18,18 @@ const NOT_VOXELS = ['time', 'onset', 'volume', 'trial', 'run', 'index'];
 /**
  * Reads responses from one file (npy, npz, safetensors, a table; [trials, voxels]) or from a NIfTI image with its mask.
  *
- * @param wanted voxels of the bundle that is open, to pick the array that fits where a file holds several
+ * @param wanted numbers of voxels that the bundle which is open may be given, to pick the array that fits where a file
+ *   holds several
  */
 export async function readResponses(
   sources: readonly Source[],
-  wanted: number | undefined,
+  wanted: readonly number[],
   signal: AbortSignal,
 ): Promise<Opened> {
+  for (const { name } of sources) if (/\.(pth|pt|ckpt|bin)$/i.test(name)) throw checkpoint(name);
   const formats = await Promise.all(sources.map((source) => detectFormat(source, signal)));
+  const saved = sources.find((_, i) => formats[i] === 'pth');
+  if (saved) throw checkpoint(saved.name);
   const images = sources.filter((_, i) => formats[i] === 'nifti');
   if (sources.length === 0) throw new F2iError('USAGE', 'no file was chosen');
   if (images.length > 0 && images.length === sources.length && images.length <= 2)
@@ -66,13 +70,22 @@ export async function readResponses(
   }
   const data = toFloat32(values, { file: source.name, field });
   const [rows, voxels] = values.shape as [number, number];
-  const turned = wanted !== undefined && voxels !== wanted && rows === wanted;
+  const turned = !wanted.includes(voxels) && wanted.includes(rows);
   const betas = turned
     ? { data: transpose(data, rows, voxels), shape: [voxels, rows] }
     : { data, shape: values.shape };
   checkFinite(betas, source.name, field);
-  const notes = turned ? [`read as [voxels, trials]: its first axis has the decoder’s ${wanted} voxels`] : [];
+  const notes = turned ? [`read as [voxels, trials]: its first axis has the decoder’s ${rows} voxels`] : [];
   return { kind: 'matrix', name: source.name, betas, notes };
+}
+
+/** A model as PyTorch saves it: no responses, and no bundle yet. */
+function checkpoint(file: string): F2iError {
+  return new F2iError(
+    'UNSUPPORTED',
+    `a checkpoint; convert it first: fmri2image convert ${file} --model mindeye2 -o mindeye2.bundle`,
+    { file, expected: 'a bundle, or responses', found: 'a file of torch.save' },
+  );
 }
 
 function transpose(data: Float32Array, rows: number, columns: number): Float32Array {
@@ -80,7 +93,7 @@ function transpose(data: Float32Array, rows: number, columns: number): Float32Ar
 }
 
 /** The only array of an archive, or the only one whose rows have as many values as the decoder has voxels. */
-async function chooseArray(source: Source, wanted: number | undefined, signal: AbortSignal): Promise<string> {
+async function chooseArray(source: Source, wanted: readonly number[], signal: AbortSignal): Promise<string> {
   const npz = await openNpz(source, signal);
   if (npz.names.length === 1) return npz.names[0]!;
   const shapes: string[] = [];
@@ -88,12 +101,15 @@ async function chooseArray(source: Source, wanted: number | undefined, signal: A
   for (const name of npz.names) {
     const { shape } = await npz.read(name, signal);
     shapes.push(`${name} [${shape.join(', ')}]`);
-    if (shape.length === 2 && shape[1] === wanted) fitting.push(name);
+    if (shape.length === 2 && wanted.includes(shape[1]!)) fitting.push(name);
   }
   if (fitting.length === 1) return fitting[0]!;
   throw new F2iError('FORMAT', 'which of its arrays are the responses?', {
     file: source.name,
-    expected: wanted ? `one array [trials, ${wanted}]` : 'one array, or a bundle opened before it',
+    expected:
+      wanted.length > 0
+        ? `one array [trials, ${wanted.join(' or ')}]`
+        : 'one array, or a bundle opened before it',
     found: shapes.join(', ') || 'no array',
   });
 }

@@ -1,6 +1,6 @@
 import { type Picture, VERSION } from '@fmri2image/core';
 import { zipSync } from 'fflate';
-import type { State } from './state.ts';
+import { type State, unitOf } from './state.ts';
 
 /** Offers bytes as a download, under a name. */
 export function download(bytes: Uint8Array, name: string, type: string): void {
@@ -36,9 +36,11 @@ export function archive(
   const { pictures, responses, bundle, decoder } = state;
   const files: Record<string, Uint8Array> = { ...more };
   const text = (value: string) => new TextEncoder().encode(value);
+  // What shows features is no picture of anything.
+  const folder = unitOf(state) === 'picture' ? 'pictures' : 'shown';
   const labelOf = (trial: number) => responses?.labels[trial] ?? '';
   for (const { trial } of pictures) {
-    files[`pictures/${pictureName(trial, labelOf(trial))}`] = picture(trial).toPng();
+    files[`${folder}/${pictureName(trial, labelOf(trial))}`] = picture(trial).toPng();
   }
   if (pictures.some(({ score }) => score)) {
     const lines = pictures.map(({ trial, score }) =>
@@ -58,8 +60,9 @@ export function archive(
     device: decoder?.device,
     bundle: { name: bundle?.name, kind: bundle?.model.kind, contentHash: bundle?.model.contentHash },
     stage: state.stage,
+    subject: state.subject,
     responses: { name: responses?.name, simulated: responses?.simulated },
-    pictures: pictures.length,
+    [unitOf(state) === 'picture' ? 'pictures' : 'trials']: pictures.length,
     of: state.wanted.length,
     warnings: decoder?.warnings,
   };

@@ -1,5 +1,6 @@
 import type { BundleModel, DecoderOutput } from '@fmri2image/core';
 import type { Notice } from './notice.ts';
+import { subjectsOf } from './subjects.ts';
 
 /**
  * What the page knows, as plain values, and how events change it. Files, decoders and pictures' pixels live elsewhere
@@ -76,6 +77,8 @@ export interface State {
   readonly bundle: BundleFacts | undefined;
   /** How far a model of several stages goes; its first one by default. */
   readonly stage: string | undefined;
+  /** Whose layer of a model of several subjects is used: chosen by the person, or by what the responses fit. */
+  readonly subject: number | undefined;
   readonly decoder: DecoderFacts | undefined;
   readonly responses: ResponsesFacts | undefined;
   /** Counts runs: events of an earlier one change nothing. */
@@ -92,6 +95,8 @@ export type Event =
   | { readonly type: 'device'; readonly device: Device }
   | { readonly type: 'choose'; readonly backend: BackendChoice }
   | { readonly type: 'stage'; readonly stage: string }
+  /** With the description of that subject's decoder. */
+  | { readonly type: 'subject'; readonly subject: number; readonly model: BundleModel }
   | { readonly type: 'opening'; readonly opening: Opening }
   | { readonly type: 'bundle'; readonly bundle: BundleFacts; readonly stage?: string | undefined }
   | { readonly type: 'decoder'; readonly decoder: DecoderFacts }
@@ -115,6 +120,7 @@ export const initialState: State = {
   opening: undefined,
   bundle: undefined,
   stage: undefined,
+  subject: undefined,
   decoder: undefined,
   responses: undefined,
   run: 0,
@@ -135,6 +141,16 @@ export function reduce(state: State, event: Event): State {
     case 'stage':
       // Another stage makes something else: what was made goes.
       return settle({ ...state, ...noRun, stage: event.stage, decoder: undefined, run: state.run + 1 });
+    case 'subject':
+      // Nor are pictures of another subject's layer those of this one.
+      return settle({
+        ...state,
+        ...noRun,
+        subject: event.subject,
+        bundle: state.bundle && { ...state.bundle, model: event.model },
+        decoder: undefined,
+        run: state.run + 1,
+      });
     case 'opening':
       return { ...state, opening: event.opening };
     case 'settled':
@@ -146,6 +162,7 @@ export function reduce(state: State, event: Event): State {
         ...noRun,
         bundle: event.bundle,
         stage: event.stage,
+        subject: undefined,
         decoder: undefined,
         run: state.run + 1,
       });
@@ -197,9 +214,20 @@ function settle(state: State, phase: Phase = 'loaded'): State {
   return { ...state, phase: state.bundle && state.responses ? phase : 'idle' };
 }
 
+/** The model is of several subjects, and nothing says yet which one's responses it is to decode. */
+export function needsSubject({ bundle, subject }: State): boolean {
+  return bundle !== undefined && subject === undefined && subjectsOf(bundle.model).length > 0;
+}
+
+/** What comes of a trial: pictures have a number, features are of so many trials. */
+export function unitOf({ bundle, decoder }: State): 'picture' | 'trial' {
+  return (decoder?.output ?? bundle?.model.output)?.kind === 'features' ? 'trial' : 'picture';
+}
+
 /** Why the responses are not for the bundle, if they are not. */
-export function mismatch({ bundle, responses }: State): { expected: number; found: number } | undefined {
-  if (!bundle || !responses) return undefined;
+export function mismatch(state: State): { expected: number; found: number } | undefined {
+  const { bundle, responses } = state;
+  if (!bundle || !responses || needsSubject(state)) return undefined;
   const expected = bundle.model.input.voxels;
   return responses.voxels === expected ? undefined : { expected, found: responses.voxels };
 }

@@ -1,4 +1,13 @@
-import { canResume, canStart, mismatch, remaining, type State, summary } from '../state.ts';
+import {
+  canResume,
+  canStart,
+  mismatch,
+  needsSubject,
+  remaining,
+  type State,
+  summary,
+  unitOf,
+} from '../state.ts';
 import { counted, h, percentText, rText, setText } from './dom.ts';
 import { tag } from './facts.ts';
 
@@ -22,7 +31,7 @@ export class Controls {
   readonly #countLabel = h('label', { class: 'count' }, 'Trials ', this.#count);
   readonly #line = h('span', { id: 'line' });
   readonly #simulated = tag('info', 'simulated person');
-  readonly #bar = h('progress', { id: 'run-bar', 'aria-label': 'Pictures reconstructed' });
+  readonly #bar = h('progress', { id: 'run-bar', 'aria-label': 'Trials reconstructed' });
   #offered: readonly number[] | undefined;
 
   constructor(
@@ -94,13 +103,14 @@ export class Controls {
 /** Where things stand, as a sentence. */
 export function lineOf(state: State): string {
   const { phase, wanted, pictures, bundle, responses, decoder, device, backend, elapsed } = state;
-  const of = `${pictures.length} of ${counted(wanted.length, 'picture')}`;
+  const unit = unitOf(state);
+  const of = `${pictures.length} of ${counted(wanted.length, unit)}`;
   const on = decoder ? ` on ${decoder.device}` : '';
   switch (phase) {
     case 'running':
-      return pictures.length === 0 ? `Computing ${counted(wanted.length, 'picture')} …` : `${of} …`;
+      return pictures.length === 0 ? `Computing ${counted(wanted.length, unit)} …` : `${of} …`;
     case 'done':
-      return `${counted(pictures.length, 'picture')} in ${(elapsed / 1e3).toFixed(1)} s${on}`;
+      return `${unit === 'trial' ? 'Features of ' : ''}${counted(pictures.length, unit)} in ${(elapsed / 1e3).toFixed(1)} s${on}`;
     case 'cancelled':
       return `Cancelled: ${of} are done.`;
     case 'failed':
@@ -112,6 +122,7 @@ export function lineOf(state: State): string {
   }
   if (!bundle) return 'Now open the bundle of a fitted decoder.';
   if (!responses) return 'Now open the responses that it is to decode.';
+  if (needsSubject(state)) return 'Now choose the subject whose responses these are.';
   if (mismatch(state)) return 'These responses are not for this decoder.';
   if (!decoder) {
     return device.kind === 'missing' && backend === 'webgpu'
@@ -125,7 +136,8 @@ export function lineOf(state: State): string {
 export function renderScores(container: HTMLElement, state: State): void {
   const { wanted, responses, phase } = state;
   const scores = summary(state);
-  container.hidden = !scores && !(phase === 'running' && responses?.hasStimuli);
+  container.hidden =
+    !scores && !(phase === 'running' && responses?.hasStimuli && unitOf(state) === 'picture');
   if (container.hidden) return;
   const { correlation, chance, twoWay, meanPicture, scored } = scores ?? {};
   container.replaceChildren(

@@ -1,15 +1,23 @@
 import { keepsToOwnRun, rowOfInput } from '@fmri2image/core';
 import { shownAs, stagesOf } from '../features.ts';
 import type { BundleFacts, DecoderFacts, ResponsesFacts } from '../state.ts';
+import { subjectsOf, subjectText } from '../subjects.ts';
 import { bytesText, counted, fact, h } from './dom.ts';
 
 const SAW = { no: 'no', yes: 'yes', unknown: 'unknown' } as const;
+
+/** One of several, and what to do when the person takes another. */
+interface Choice<T> {
+  readonly chosen: T | undefined;
+  choose(value: T): void;
+}
 
 /** What the bundle is, in the words of its `model.json`. */
 export function bundleFacts(
   { name, model }: BundleFacts,
   decoder: DecoderFacts | undefined,
-  stages: { readonly chosen: string | undefined; choose(stage: string): void },
+  stages: Choice<string>,
+  subjects: Choice<number>,
 ): HTMLElement {
   const { kind, contentHash, input, ledger, containsTrainingData, files } = model;
   const output = decoder?.output ?? model.output;
@@ -28,9 +36,10 @@ export function bundleFacts(
       { class: 'facts' },
       fact('Kind', kind),
       fact('Identity', h('code', { title: contentHash, class: 'hash' }, contentHash.slice(0, 12))),
-      fact('Reads', rowText(input), input.selection ? `: ${input.selection}` : ''),
+      fact('Reads', readsText(model, subjects.chosen), input.selection ? `: ${input.selection}` : ''),
       input.repetitionTime !== undefined && fact('TR', `${input.repetitionTime} s`),
       fact('Makes', makes),
+      subjectFact(model, subjects),
       stageFact(model, stages),
       fact('Weights', bytesText(Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0))),
       fact('Person', model.pseudonym ?? 'not named'),
@@ -81,11 +90,23 @@ export function bundleFacts(
   );
 }
 
+/** Of a model of several subjects: whose responses it reads, to be chosen, unless the responses fit one alone. */
+function subjectFact(model: BundleFacts['model'], { chosen, choose }: Choice<number>) {
+  const subjects = subjectsOf(model);
+  if (subjects.length === 0) return undefined;
+  const select = h(
+    'select',
+    { id: 'subject', 'aria-label': 'Subject', onchange: () => choose(Number(select.value)) },
+    chosen === undefined && h('option', { value: '', selected: true, disabled: true }, 'choose …'),
+    ...subjects.map((voxels, subject) =>
+      h('option', { value: subject, selected: subject === chosen }, subjectText(voxels, subject)),
+    ),
+  );
+  return fact('Subject', select);
+}
+
 /** Of a published model: how far it goes, to be chosen. */
-function stageFact(
-  model: BundleFacts['model'],
-  { chosen, choose }: { readonly chosen: string | undefined; choose(stage: string): void },
-) {
+function stageFact(model: BundleFacts['model'], { chosen, choose }: Choice<string>) {
   const stages = stagesOf(model);
   if (stages.length === 0) return undefined;
   const select = h(
@@ -94,6 +115,13 @@ function stageFact(
     ...stages.map((stage) => h('option', { value: stage, selected: stage === chosen }, stage)),
   );
   return fact('Stage', select);
+}
+
+/** What one row of betas holds; of several subjects, until one is chosen, what it may. */
+function readsText(model: BundleFacts['model'], subject: number | undefined): string {
+  const subjects = subject === undefined ? [...new Set(subjectsOf(model))] : [];
+  if (subjects.length < 2) return rowText(model.input);
+  return `${subjects.map((voxels) => voxels.toLocaleString('en')).join(' or ')} voxels, by subject`;
 }
 
 /** What one row of betas holds. */

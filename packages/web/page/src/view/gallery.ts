@@ -37,6 +37,7 @@ export class Gallery {
       const { kind = 'picture', shape = [1, 1] } = state.decoder?.output ?? {};
       this.#isPicture = kind === 'picture';
       const { height, width } = this.#isPicture ? { height: shape[0]!, width: shape[1]! } : shownAs(shape);
+      this.list.setAttribute('aria-label', this.#isPicture ? 'Pictures' : 'Features');
       this.list.style.setProperty('--aspect', `${width} / ${height}`);
       for (const trial of wanted) this.#cards.set(trial, this.#card(trial, responses?.labels[trial] ?? ''));
       this.list.replaceChildren(...[...this.#cards.values()].map(({ element }) => element));

@@ -1,5 +1,5 @@
 import type { App } from '../app.ts';
-import type { State } from '../state.ts';
+import type { BundleFacts, State } from '../state.ts';
 import { Controls, lineOf, renderScores } from './controls.ts';
 import { emptyMessage, renderDevice } from './device.ts';
 import { bytesText, get, setText } from './dom.ts';
@@ -38,16 +38,10 @@ export class View {
     this.#opening(state);
     if (state.bundle !== last?.bundle || state.decoder !== last?.decoder) {
       get('bundle').hidden = !state.bundle;
-      get('bundle-facts').replaceChildren(
-        ...(state.bundle
-          ? [
-              bundleFacts(state.bundle, state.decoder, {
-                chosen: state.stage,
-                choose: (stage) => void this.#app.chooseStage(stage),
-              }),
-            ]
-          : []),
-      );
+      const focused = document.activeElement?.id;
+      get('bundle-facts').replaceChildren(...(state.bundle ? [this.#bundleFacts(state.bundle, state)] : []));
+      // What was chosen with the keyboard keeps it.
+      if (focused === 'stage' || focused === 'subject') get(focused).focus();
     }
     if (state.responses !== last?.responses) {
       get('responses').hidden = !state.responses;
@@ -61,6 +55,7 @@ export class View {
     if (
       state.phase !== last?.phase ||
       state.decoder !== last?.decoder ||
+      state.subject !== last?.subject ||
       state.responses !== last?.responses
     ) {
       setText(
@@ -68,6 +63,15 @@ export class View {
         state.phase === 'idle' && !state.bundle && !state.responses ? '' : lineOf(state),
       );
     }
+  }
+
+  #bundleFacts(bundle: BundleFacts, { decoder, stage, subject }: State): HTMLElement {
+    return bundleFacts(
+      bundle,
+      decoder,
+      { chosen: stage, choose: (value) => void this.#app.chooseStage(value) },
+      { chosen: subject, choose: (value) => void this.#app.chooseSubject(value) },
+    );
   }
 
   #opening({ opening }: State): void {
