@@ -135,12 +135,19 @@ export const groupNorm: ReferenceKernel = (inputs, [y], attributes) => {
   normalise(inputs, y!, size, (index) => Math.floor(index / pixels) % channels, attributes);
 };
 
+/** Sum by halves, as long rows ask for: in one chain its error would grow with their length. */
+function pairwise(values: Float64Array): number {
+  if (values.length <= 8) return values.reduce((total, value) => f(total + value), 0);
+  const middle = values.length >> 1;
+  return f(pairwise(values.subarray(0, middle)) + pairwise(values.subarray(middle)));
+}
+
 export const softmax: ReferenceKernel = ([x], [y], { log }) => {
   const width = x!.shape.at(-1)!;
   for (let start = 0; start < x!.data.length; start += width) {
     const row = x!.data.subarray(start, start + width);
     const largest = row.reduce((max, value) => Math.max(max, value), -Infinity);
-    const sum = row.reduce((total, value) => f(total + exp(f(value - largest))), 0);
+    const sum = pairwise(row.map((value) => exp(f(value - largest))));
     for (let j = 0; j < width; j++) {
       const difference = f(row[j]! - largest);
       y!.data[start + j] = log ? f(difference - f(Math.log(sum))) : f(exp(difference) / sum);
