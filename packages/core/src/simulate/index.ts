@@ -4,5 +4,5 @@ export { mindeye2Checkpoint } from './mindeye2.ts';
 export { oracleReconstruction } from './oracle.ts';
 export { CATEGORIES, type Category, type Pictures } from './pictures.ts';
 export { type Population, type PopulationOptions, simulatePopulation } from './population.ts';
-export { type Affine, type SharedModel, type SharedModelSubject, trainSharedModel } from './sharedModel.ts';
+export { type SharedModel, type SharedModelSubject, trainSharedModel } from './sharedModel.ts';
 export { DEMO_SIMULATION, type Simulation, type SimulationOptions, simulate } from './simulation.ts';

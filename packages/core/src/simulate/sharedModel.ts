@@ -1,6 +1,6 @@
 import type { Backend } from '../backend.ts';
+import { type Affine, affineOf } from '../decoders/ridge/affine.ts';
 import { fitRidgeModel } from '../decoders/ridge/fitDecoder.ts';
-import type { RidgeModel } from '../decoders/ridge/model.ts';
 import { columnStats, eigh, gemm, gram, type OpOptions, sub } from '../ops/index.ts';
 import type { Rows } from '../rows.ts';
 
@@ -10,12 +10,6 @@ export interface SharedModelSubject {
   readonly betas: Rows;
   /** [trials, features] */
   readonly targets: Rows;
-}
-
-/** y = weight x + bias, as networks store it: [outputs, inputs] row-major and [outputs]. */
-export interface Affine {
-  readonly weight: Float32Array;
-  readonly bias: Float32Array;
 }
 
 /** A linear model with a layer for each subject (voxels to latents) and one that all share (latents to features). */
@@ -42,7 +36,7 @@ export async function trainSharedModel(
   const fit = (voxels: Rows, targets: Rows) =>
     fitRidgeModel({ voxels, targets, sawTest: 'no' }, { perTarget: false, storage: 'primal' }, context);
   const maps: Affine[] = [];
-  for (const { betas, targets } of subjects) maps.push(await affineOf(await fit(betas, targets), backend));
+  for (const { betas, targets } of subjects) maps.push(await affineOf(await fit(betas, targets), signal));
   const predicted: Float32Array[] = [];
   for (const [s, map] of maps.entries()) predicted.push(await apply(map, subjects[s]!.betas, backend));
   const directions = await principalDirections(stacked(predicted), maps[0]!.bias.length, h, backend);
@@ -56,7 +50,7 @@ export async function trainSharedModel(
     { data: all, shape: [rows, h] },
     { data: targets, shape: [rows, targets.length / rows] },
   );
-  return { h, layers, backbone: await affineOf(backbone, backend) };
+  return { h, layers, backbone: await affineOf(backbone, signal) };
 }
 
 /** y of all rows: [trials, outputs]. */
@@ -72,22 +66,6 @@ async function apply(
     return [gemm(x, w, { transB: true, bias: backend.tensor(bias, [bias.length]) })];
   });
   return y as Float32Array;
-}
-
-/** A fit of ridge without its standardisation. */
-async function affineOf(model: RidgeModel, backend: Backend): Promise<Affine> {
-  const { weights, voxelMean, voxelStd, targetMean } = model;
-  const [inputs, outputs] = [voxelMean.length, targetMean.length];
-  const scale = Float32Array.from(voxelStd, (std) => (std === 0 ? 0 : 1 / std));
-  const diagonal = new Float32Array(inputs * inputs);
-  for (let i = 0; i < inputs; i++) diagonal[i * inputs + i] = scale[i]!;
-  const [weight, shift] = await backend.compute(() => {
-    const w = backend.tensor(Float32Array.from(weights), [inputs, outputs]);
-    const plain = gemm(w, backend.tensor(diagonal, [inputs, inputs]), { transA: true });
-    return [plain, gemm(backend.tensor(voxelMean, [1, inputs]), plain, { transB: true })];
-  });
-  const bias = targetMean.map((mean, j) => mean - (shift as Float32Array)[j]!);
-  return { weight: weight as Float32Array, bias };
 }
 
 /** The directions of largest variance of the rows, [h, features]. */

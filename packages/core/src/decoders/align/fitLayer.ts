@@ -1,9 +1,9 @@
 import type { BundleInput, FittedStep, SawTest } from '../../bundle/contents.ts';
 import type { Json } from '../../data/json.ts';
-import { pacer } from '../../data/pause.ts';
+import { takeRows } from '../../data/study/prepare.ts';
 import { type Rows, rowExtents } from '../../rows.ts';
+import { affineOf } from '../ridge/affine.ts';
 import { type FitContext, fitRidgeModel } from '../ridge/fitDecoder.ts';
-import type { RidgeModel } from '../ridge/model.ts';
 import { type ByStimulus, invalid } from './latents.ts';
 import { stimulusFolds } from './stimulusFolds.ts';
 import { rowsOf } from './targets.ts';
@@ -78,7 +78,7 @@ export async function fitSubjectLayer(
   }
   const model = await fitRidgeModel(
     {
-      voxels: takeTrials(betas, used),
+      voxels: takeRows(betas, used),
       targets: rowsOf(shown, targets),
       groups: stimulusFolds(shown),
       ...(runs && { runs: used.map((trial) => runs[trial]!) }),
@@ -88,7 +88,7 @@ export async function fitSubjectLayer(
     { alphas: options.alphas, perTarget: options.perLatent ?? false, storage: 'primal' },
     context,
   );
-  const { weight, bias } = await plainLayer(model, context.signal);
+  const { weight, bias } = await affineOf(model, context.signal);
   const { crossValidation } = model.report as { crossValidation?: { meanScore: number } };
   const variance = crossValidation && meanVariance(rowsOf(shown, targets));
   return {
@@ -107,28 +107,6 @@ export async function fitSubjectLayer(
   };
 }
 
-/** The fit without its standardisation, which becomes part of weights and bias; rows are latents. */
-async function plainLayer(
-  { weights, voxelMean, voxelStd, targetMean }: RidgeModel,
-  signal: AbortSignal | undefined,
-): Promise<{ weight: Float32Array; bias: Float32Array }> {
-  const h = targetMean.length;
-  const voxels = voxelMean.length;
-  const weight = new Float32Array(h * voxels);
-  const offset = new Float64Array(h);
-  const breathe = pacer(signal, 'alignment');
-  for (let v = 0; v < voxels; v++) {
-    await breathe();
-    const scale = voxelStd[v] === 0 ? 0 : 1 / voxelStd[v]!;
-    for (let j = 0; j < h; j++) {
-      const value = weights[v * h + j]! * scale;
-      weight[j * voxels + v] = value;
-      offset[j]! += value * voxelMean[v]!;
-    }
-  }
-  return { weight, bias: Float32Array.from(targetMean, (mean, j) => mean - offset[j]!) };
-}
-
 /** Over trials, then the mean over columns. */
 function meanVariance({ data, shape }: Rows): number {
   const [n = 0, width = 0] = shape;
@@ -140,13 +118,4 @@ function meanVariance({ data, shape }: Rows): number {
     sum += squares / n;
   }
   return sum / width;
-}
-
-function takeTrials({ data, shape }: Rows, trials: readonly number[]): Rows {
-  const width = shape[1]!;
-  const taken = new Float32Array(trials.length * width);
-  for (const [i, trial] of trials.entries()) {
-    taken.set(data.subarray(trial * width, (trial + 1) * width), i * width);
-  }
-  return { data: taken, shape: [trials.length, width] };
 }

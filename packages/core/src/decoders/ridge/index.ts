@@ -1,3 +1,4 @@
+export type { Affine } from './affine.ts';
 export { type BandedRidgeFit, type BandedRidgeOptions, fitBandedRidge } from './banded.ts';
 export { bandPredictions } from './bandPredictions.ts';
 export type { BandSelection } from './bandSearch.ts';
