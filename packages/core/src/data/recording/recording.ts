@@ -15,18 +15,20 @@ export interface RecordedTrial {
   readonly label?: string | undefined;
 }
 
-/**
- * Single-trial responses (betas) of one person, on disk or in memory, and what is known of each trial: NSD in its own
- * files or in MindEye's, a derivative of BIDS, a study. Rows are trials in order of time.
- */
-export interface Recording {
+/** What is known of responses, however they are read. */
+export interface RecordingFacts {
   /** `nsd-subj01` */
   readonly name: string;
+  /** Number of NSD's subject, where it is one. */
+  readonly subject?: number | undefined;
   readonly trials: readonly RecordedTrial[];
   readonly voxels: number;
   /** Which voxels of which space: maps are written there. */
   readonly selection: VoxelSelection;
-  /** ROIs by name (`nsdgeneral`, `early`, `V1v`), each as ascending columns. */
+  /**
+   * ROIs as ascending columns, by the name of their atlas and label: `nsdgeneral`, `streams` (all its labels),
+   * `streams:early`. `regionColumns` finds what a user's words mean.
+   */
   readonly regions: ReadonlyMap<string, Int32Array>;
   /** What was done to the betas before they were read: imported betas are `unknown`. */
   readonly ledger: readonly FittedStep[];
@@ -34,10 +36,27 @@ export interface Recording {
   readonly warnings: readonly string[];
   /** Names of pictures by their identity, where files name them. */
   readonly stimulusName?: ((stimulus: number) => string) | undefined;
+}
+
+/**
+ * Single-trial responses (betas) of one person, on disk or in memory, and what is known of each trial: NSD in its own
+ * files or in MindEye's, a derivative of BIDS, a study. Rows are trials in order of time.
+ */
+export interface Recording extends RecordingFacts {
   /** All voxels of trials [from, to), [to - from, voxels]. Sessions are stored one after the other: read in order. */
   readTrials(from: number, to: number, signal?: AbortSignal): Promise<Float32Array>;
   close(): void;
 }
+
+/**
+ * Stages at which the presentations of a picture may be averaged:
+ * - none: never; each trial is a row
+ * - betas: as they were read, before any normalisation
+ * - normalised: after the normalisation of sessions or runs, before that of rows
+ * - predictions: after decoding; rows of the design are single trials, those of a picture together
+ */
+export const AVERAGES = ['none', 'betas', 'normalised', 'predictions'] as const;
+export type Average = (typeof AVERAGES)[number];
 
 /**
  * Trials arranged for a regression: which are averaged into a row, and which rows are trained and tested on. Rows of
@@ -48,8 +67,10 @@ export interface Arrangement {
   readonly name: string;
   readonly train: readonly ArrangedRow[];
   readonly test: readonly ArrangedRow[];
-  /** What the papers print: `8859 training pictures`, `982 test pictures`, `24,980 trials`. */
+  readonly average: { readonly train: Average; readonly test: Average };
+  /** What the papers print: `8859 training pictures`, `982 test pictures`, `24,980 training trials`. */
   readonly counts: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 export interface ArrangedRow {

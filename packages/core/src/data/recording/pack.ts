@@ -1,0 +1,245 @@
+import { sha256 } from '../../bundle/hash.ts';
+import { F2iError } from '../../error.ts';
+import { allocate, decodeElements, encodeElements } from '../ndarray.ts';
+import { pacer } from '../pause.ts';
+import { selectionChecksum } from '../study/selection.ts';
+import {
+  isBegun,
+  PACK_BLOCK,
+  PACK_TRIALS,
+  type PackedRecording,
+  type PackIdentity,
+  type PackLayout,
+  type PackSegment,
+  type PackStore,
+  packLayout,
+} from './packed.ts';
+import type { RecordedTrial, Recording, RecordingFacts } from './recording.ts';
+import { checkColumns, takeColumns } from './regions.ts';
+
+export interface PackOptions {
+  /** Voxels to keep, ascending; default all. */
+  columns?: Int32Array | undefined;
+  /** Where to; default memory. What an earlier, interrupted call had finished there is kept. */
+  store?: PackStore | undefined;
+  /** What to do with voxels that are not finite in some trial: refuse them, or leave them out. Default `error`. */
+  badVoxels?: 'error' | 'drop' | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?:
+    | ((progress: { readonly done: number; readonly total: number; readonly session: string }) => void)
+    | undefined;
+}
+
+/**
+ * Reads a recording once, session after session, and keeps the wanted voxels in an order in which some voxels of all
+ * trials are read fast and with little memory. At most 1000 trials of all voxels are in memory at a time.
+ *
+ * @throws FORMAT, counting them, for voxels that are not finite; USAGE for a store that holds something else; what reading
+ *   and writing throw. After an error or a cancellation the store can be taken up again
+ */
+export async function packRecording(
+  recording: Recording,
+  { columns, store, badVoxels = 'error', signal, onProgress }: PackOptions = {},
+): Promise<PackedRecording> {
+  const kept = columns ?? Int32Array.from({ length: recording.voxels }, (_, voxel) => voxel);
+  checkColumns(kept, recording.voxels);
+  const identity = await identityOf(recording, kept);
+  const sink = store ? await storeSink(store, identity) : memorySink(identity);
+  const { segments } = identity;
+  for (const [i, segment] of segments.entries()) {
+    onProgress?.({ done: i, total: segments.length, session: segment.session });
+    if (await sink.isDone(i)) continue;
+    const all = await recording.readTrials(segment.start, segment.end, signal);
+    await sink.put(i, takeVoxels(all, recording.voxels, kept, segment), signal);
+  }
+  onProgress?.({ done: segments.length, total: segments.length, session: segments.at(-1)?.session ?? '' });
+  const bad = await sink.bad();
+  const places = Int32Array.from(kept.keys()).filter((place) => bad[place] === 0);
+  const dropped = kept.length - places.length;
+  if (dropped > 0 && (badVoxels === 'error' || places.length === 0)) {
+    const first = Array.from(bad.keys()).filter((place) => bad[place] !== 0);
+    const which = first.slice(0, 5).map((place) => kept[place]);
+    throw new F2iError(
+      'FORMAT',
+      `values that are not finite in ${dropped} of ${kept.length} voxels (${which.join(', ')}${dropped > 5 ? ', ...' : ''}); badVoxels: 'drop' leaves them out`,
+      { file: recording.name, field: 'voxels', expected: 'finite numbers' },
+    );
+  }
+  const warnings =
+    dropped > 0 ? [`left out ${dropped} of ${kept.length} voxels with values that are not finite`] : [];
+  return {
+    ...factsOf(
+      recording,
+      places.map((place) => kept[place]!),
+    ),
+    warnings: [...recording.warnings, ...warnings],
+    readVoxels(wanted, readSignal) {
+      checkColumns(wanted, places.length);
+      return sink.read(
+        wanted.map((column) => places[column]!),
+        readSignal ?? signal,
+      );
+    },
+    close: () => store?.close(),
+  };
+}
+
+/** What is known of some of the voxels. */
+function factsOf(recording: RecordingFacts, columns: Int32Array): RecordingFacts {
+  const { name, subject, trials, ledger, warnings, stimulusName } = recording;
+  const taken = takeColumns(recording.selection, recording.regions, columns);
+  return { name, subject, trials, voxels: columns.length, ...taken, ledger, warnings, stimulusName };
+}
+
+function takeVoxels(
+  all: Float32Array,
+  voxels: number,
+  kept: Int32Array,
+  { start, end }: PackSegment,
+): Float32Array {
+  if (kept.length === voxels) return all;
+  const rows = end - start;
+  const own = new Float32Array(rows * kept.length);
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < kept.length; c++) own[r * kept.length + c] = all[r * voxels + kept[c]!]!;
+  }
+  return own;
+}
+
+async function identityOf(recording: Recording, kept: Int32Array): Promise<PackIdentity> {
+  const { name, trials, selection } = recording;
+  const told = trials.map(({ session, run, stimulus, repeat, shared, split, label }) => [
+    session,
+    run,
+    stimulus,
+    repeat,
+    shared ?? null,
+    split ?? null,
+    label ?? null,
+  ]);
+  const which = [await selectionChecksum(selection), Array.from(kept)];
+  return {
+    name,
+    trials: trials.length,
+    voxels: kept.length,
+    block: PACK_BLOCK,
+    segments: segmentsOf(trials),
+    checksum: await sha256(new TextEncoder().encode(JSON.stringify([told, which]))),
+  };
+}
+
+function segmentsOf(trials: readonly RecordedTrial[]): PackSegment[] {
+  const segments: { session: string; start: number; end: number }[] = [];
+  for (const [trial, { session }] of trials.entries()) {
+    const last = segments.at(-1);
+    if (last?.session === session && last.end - last.start < PACK_TRIALS) last.end = trial + 1;
+    else segments.push({ session, start: trial, end: trial + 1 });
+  }
+  return segments;
+}
+
+/** Where responses go, and are read from. */
+interface Sink {
+  isDone(segment: number): Promise<boolean>;
+  put(segment: number, values: Float32Array, signal?: AbortSignal): Promise<void>;
+  /** A byte for each voxel: 1 where a value is not finite. */
+  bad(): Promise<Uint8Array>;
+  read(places: Int32Array, signal?: AbortSignal): Promise<Float32Array>;
+}
+
+function memorySink({ trials, voxels, segments, name }: PackIdentity): Sink {
+  const data = allocate('f32', trials * voxels, name);
+  const bad = new Uint8Array(voxels);
+  return {
+    isDone: async () => false,
+    async put(segment, values) {
+      noteBad(values, voxels, bad);
+      data.set(values, segments[segment]!.start * voxels);
+    },
+    bad: async () => bad,
+    async read(places, signal) {
+      const out = allocate('f32', trials * places.length, name);
+      const breathe = pacer(signal, `reading ${name}`);
+      for (let t = 0; t < trials; t++) {
+        for (let c = 0; c < places.length; c++) out[t * places.length + c] = data[t * voxels + places[c]!]!;
+        await breathe();
+      }
+      return out;
+    },
+  };
+}
+
+async function storeSink(store: PackStore, identity: PackIdentity): Promise<Sink> {
+  const { trials, voxels, segments, block: width, name } = identity;
+  const layout = packLayout(identity);
+  if (!(await isBegun(store, layout))) await begin(store, layout);
+  const bad = await readFlags(store, layout.badAt, voxels);
+  const done = await readFlags(store, layout.doneAt, segments.length);
+  const blockAt = (block: number) => layout.dataAt + 4 * block * width * trials;
+  const widthOf = (block: number) => Math.min(width, voxels - block * width);
+  return {
+    isDone: async (segment) => done[segment] === 1,
+    async put(segment, values, signal) {
+      const { start, end } = segments[segment]!;
+      const rows = end - start;
+      noteBad(values, voxels, bad);
+      const breathe = pacer(signal, `packing ${name}`);
+      for (let block = 0; block * width < voxels; block++) {
+        const own = widthOf(block);
+        const part = new Float32Array(rows * own);
+        for (let r = 0; r < rows; r++) {
+          const from = r * voxels + block * width;
+          part.set(values.subarray(from, from + own), r * own);
+        }
+        await store.write(blockAt(block) + 4 * start * own, encodeElements(part));
+        await breathe();
+      }
+      await store.write(layout.badAt, bad);
+      // Only what is surely on disk counts as done.
+      await store.sync();
+      done[segment] = 1;
+      await store.write(layout.doneAt + segment, Uint8Array.of(1));
+      await store.sync();
+    },
+    bad: async () => bad,
+    async read(places, signal) {
+      const out = allocate('f32', trials * places.length, name);
+      const breathe = pacer(signal, `reading ${name}`);
+      for (let first = 0; first < places.length; ) {
+        const block = Math.floor(places[first]! / width);
+        let next = first;
+        while (next < places.length && Math.floor(places[next]! / width) === block) next++;
+        const own = widthOf(block);
+        const bytes = await store.read(blockAt(block), 4 * trials * own, signal);
+        const values = decodeElements(bytes, 'f32', store.name);
+        const inBlock = places.subarray(first, next).map((place) => place - block * width);
+        for (let t = 0; t < trials; t++) {
+          for (let c = 0; c < inBlock.length; c++) {
+            out[t * places.length + first + c] = values[t * own + inBlock[c]!]!;
+          }
+        }
+        first = next;
+        await breathe();
+      }
+      return out;
+    },
+  };
+}
+
+/** A new file: everything up to the responses, so that a file of full length has a whole header. */
+async function begin(store: PackStore, { header, dataAt }: PackLayout): Promise<void> {
+  const start = new Uint8Array(dataAt);
+  start.set(header);
+  await store.write(0, start);
+  await store.sync();
+}
+
+async function readFlags(store: PackStore, offset: number, count: number): Promise<Uint8Array> {
+  return (await store.read(offset, count)).slice();
+}
+
+function noteBad(values: Float32Array, voxels: number, bad: Uint8Array): void {
+  for (let at = 0; at < values.length; ) {
+    for (let v = 0; v < voxels; v++, at++) if (!Number.isFinite(values[at]!)) bad[v] = 1;
+  }
+}
