@@ -1,15 +1,10 @@
 import { pacer } from '../data/pause.ts';
 import { F2iError } from '../error.ts';
-import { createRandom, type Random } from '../random.ts';
+import { createRandom } from '../random.ts';
 import { mean, meanScore, type ScoreTable } from './pairing.ts';
+import { type Exchangeability, rearrangements } from './rearrangements.ts';
 
-/**
- * What may be exchanged if the brain carried nothing:
- * - `continuous`: frames of a film or moving bars, whose responses are smooth in time. Only circular shifts within a
- *   run keep the autocorrelation of the predictions; shuffled frames would call smooth noise significant.
- * - `trials`: separate trials in an order that was random within each run: any order within the run.
- */
-export type Exchangeability = 'continuous' | 'trials';
+export type { Exchangeability };
 
 export interface PermutationOptions {
   exchangeability: Exchangeability;
@@ -76,20 +71,15 @@ export async function permutationTest(
     });
   }
   const runs = runsWithTrials(table, options.runs);
-  const group = options.exchangeability === 'continuous' ? circularShifts : ordersWithinRun;
   const identity = Int32Array.from({ length: table.reconstructions }, (_, i) => i);
   const observed = meanScore(table, identity);
-
-  const rearrangements = runs.reduce((product, run) => product * group.size(run.length), 1);
-  const exact = rearrangements <= permutations + 1;
   const random = createRandom(seed);
-  const pairings = exact
-    ? allPairings(identity, runs, group)
-    : randomPairings(identity, runs, group, permutations, random);
-  const scores = new Float64Array(exact ? rearrangements : permutations);
+  const orders = rearrangements(table.reconstructions, runs, options.exchangeability, permutations, random);
+  const { exact, distinct } = orders;
+  const scores = new Float64Array(orders.count);
   const breathe = pacer(signal, 'the permutation test');
   let done = 0;
-  for (const pairing of pairings) {
+  for (const pairing of orders.orders()) {
     scores[done++] = meanScore(table, pairing);
     await breathe();
   }
@@ -98,52 +88,17 @@ export async function permutationTest(
   // Sums in another order differ in their last bits: equal pairings must count as equal.
   const threshold = observed - 1e-12 * Math.max(1, Math.abs(observed));
   const count = scores.reduce((total, score) => total + (score >= threshold ? 1 : 0), 0);
-  const total = exact ? rearrangements : 1 + permutations;
+  const total = exact ? distinct : 1 + permutations;
   // Stretched, a true pairing below the mean of all no longer reaches itself, yet it is one of them.
   const reached = exact ? Math.max(1, count) : 1 + count;
-  const p = rearrangements > 1 ? reached / total : undefined;
-  return { p, null: scores, exact, rearrangements, smallestP: 1 / total };
+  const p = distinct > 1 ? reached / total : undefined;
+  return { p, null: scores, exact, rearrangements: distinct, smallestP: 1 / total };
 }
 
 /** Moves each score away from the mean of all. */
 function stretch(scores: Float64Array, by: number): void {
   const centre = mean(scores);
   for (let i = 0; i < scores.length; i++) scores[i] = centre + by * (scores[i]! - centre);
-}
-
-/** Every pairing once. Each is valid until the next is asked for. */
-function* allPairings(
-  pairing: Int32Array,
-  runs: readonly number[][],
-  group: RunGroup,
-  r = 0,
-): Generator<Int32Array> {
-  if (r === runs.length) {
-    yield pairing;
-    return;
-  }
-  for (const arranged of group.all(runs[r]!)) {
-    place(pairing, runs[r]!, arranged);
-    yield* allPairings(pairing, runs, group, r + 1);
-  }
-}
-
-/** Independent uniform draws. Each is valid until the next is asked for. */
-function* randomPairings(
-  pairing: Int32Array,
-  runs: readonly number[][],
-  group: RunGroup,
-  count: number,
-  random: Random,
-): Generator<Int32Array> {
-  for (let i = 0; i < count; i++) {
-    for (const run of runs) place(pairing, run, group.draw(run, random));
-    yield pairing;
-  }
-}
-
-function place(pairing: Int32Array, run: readonly number[], arranged: readonly number[]): void {
-  for (let i = 0; i < run.length; i++) pairing[run[i]!] = arranged[i]!;
 }
 
 /** Columns of each run that has scored trials; others cannot change the score. */
@@ -165,37 +120,3 @@ function runsWithTrials(table: ScoreTable, labels: ArrayLike<string | number> | 
   const scored = new Set(table.own);
   return [...runs.values()].filter((run) => run.some((c) => scored.has(c)));
 }
-
-/** One way to rearrange a run: the size of its group, all of it, and a uniform draw (the identity is a member). */
-interface RunGroup {
-  size(length: number): number;
-  all(run: readonly number[]): Iterable<readonly number[]>;
-  draw(run: readonly number[], random: Random): readonly number[];
-}
-
-const rotate = (run: readonly number[], by: number) => [...run.slice(by), ...run.slice(0, by)];
-
-const circularShifts: RunGroup = {
-  size: (length) => length,
-  all: (run) => run.map((_, by) => rotate(run, by)),
-  draw: (run, random) => rotate(run, random.integer(run.length)),
-};
-
-const ordersWithinRun: RunGroup = {
-  size(length) {
-    let product = 1;
-    for (let i = 2; i <= length; i++) product *= i;
-    return product;
-  },
-  *all(run) {
-    if (run.length <= 1) {
-      yield run;
-      return;
-    }
-    for (let i = 0; i < run.length; i++) {
-      const rest = run.filter((_, j) => j !== i);
-      for (const order of this.all(rest)) yield [run[i]!, ...order];
-    }
-  },
-  draw: (run, random) => random.shuffle(run),
-};

@@ -1,0 +1,1 @@
+export type { NestedFold, PenaltyOptions } from './heldOut.ts';
