@@ -1,4 +1,9 @@
+import { availableParallelism } from 'node:os';
+
 /** Tests run on the sources of all workspace packages, not on their builds. */
 const conditions = ['f2i-source', 'module', 'import', 'default'];
 
 export const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
+
+/** By itself vitest leaves one core idle: half of a machine with two. For tests that do not watch the clock. */
+export const everyCore = { maxWorkers: availableParallelism() };

@@ -1,4 +1,7 @@
 import { defineConfig } from 'vitest/config';
-import { shared } from '../../vitest.shared.ts';
+import { everyCore, shared } from '../../vitest.shared.ts';
 
-export default defineConfig({ ...shared, test: { include: ['test/**/*.test.ts'], testTimeout: 60_000 } });
+export default defineConfig({
+  ...shared,
+  test: { include: ['test/**/*.test.ts'], ...everyCore, testTimeout: 120_000 },
+});

@@ -1,4 +1,13 @@
 import { defineConfig } from 'vitest/config';
-import { shared } from '../../vitest.shared.ts';
+import { everyCore, shared } from '../../vitest.shared.ts';
 
-export default defineConfig({ ...shared, test: { include: ['test/**/*.test.ts'] } });
+export default defineConfig({
+  ...shared,
+  test: {
+    include: ['test/**/*.test.ts'],
+    ...everyCore,
+    // The sources are loaded once, not once for each of the many files: they keep nothing between tests.
+    isolate: false,
+    testTimeout: 60_000,
+  },
+});

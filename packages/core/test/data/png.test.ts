@@ -112,7 +112,7 @@ describe('PNG', () => {
     const bytes = Buffer.concat([bomb.subarray(0, 33), many, chunk('IEND', [])]);
     const start = performance.now();
     expect((await errorOf(read(bytes))).message).toMatch(/more pixels/);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(5000);
   });
 
   const whole = png(2, 1, 8, 0, [0, 1, 2]);
