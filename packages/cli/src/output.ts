@@ -9,6 +9,8 @@ const KINDS = {
     'reconstructions.json',
     'reconstructions.npy',
     'mean-training-picture.npy',
+    'label-frequencies.npy',
+    'labels.tsv',
     'tokens.npy',
     'retrieval.npy',
     'latent.npy',

@@ -199,7 +199,9 @@ describe('versions of the format', () => {
   it('those that need a newer reader are refused, naming both versions', async () => {
     const error = await open(await future(99, 99)).catch((reason) => reason);
     expect(error).toMatchObject({ code: 'UNSUPPORTED', field: 'minReader', found: '99' });
-    expect(error.message).toMatch(/format version 99 that needs a reader of version 99; this one is 2/);
+    expect(error.message).toContain(
+      `format version 99 that needs a reader of version 99; this one is ${FORMAT_VERSION}`,
+    );
   });
 
   it('what a field means does not change with the version: nonsense stays an error', async () => {

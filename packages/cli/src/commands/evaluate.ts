@@ -10,6 +10,7 @@ import { sharingNotes } from '../pipeline/notes.ts';
 import { type Results, writeResults } from '../pipeline/results.ts';
 import { scoresTable } from '../pipeline/scores.ts';
 import { openStudy } from '../study.ts';
+import { scoreLabels } from './evaluateLabels.ts';
 import {
   checkResultsUse,
   obtainResults,
@@ -18,7 +19,7 @@ import {
   withResults,
 } from './resultsOptions.ts';
 
-interface Options extends ResultsFlags {
+export interface EvaluateFlags extends ResultsFlags {
   output?: string;
   force?: boolean;
 }
@@ -28,12 +29,12 @@ export function evaluateCommand(program: Command): void {
     .command('evaluate')
     .summary('score reconstructions beside chance and controls')
     .description(
-      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification, frame correlation, and for features retrieval in both directions, beside chance, the mean training picture, shuffled trials and a permutation p-value; docs/scores.md explains them.',
+      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification, frame correlation, and for features retrieval in both directions, beside chance, the mean training picture, shuffled trials and a permutation p-value; docs/scores.md explains them. Of decoded labels (--targets labels): accuracy, confusion matrix and a permutation p-value of whole blocks; docs/labels.md.',
     )
     .option('-o, --output <folder>', 'with --leave-one-out: write reconstructions and scores here')
     .option('-f, --force', 'replace an existing folder');
   const ofFit = withResults(command);
-  withDevice(command).action((study: string, options: Options) => {
+  withDevice(command).action((study: string, options: EvaluateFlags) => {
     checkResultsUse(command, options, ofFit, {
       more: ['--output', '--force'],
       hint: ', and scores.tsv goes into that folder',
@@ -42,7 +43,7 @@ export function evaluateCommand(program: Command): void {
   });
 }
 
-async function run(path: string, options: Options, context: Context): Promise<void> {
+async function run(path: string, options: EvaluateFlags, context: Context): Promise<void> {
   const { console, signal } = context;
   await refuseNsd(path, options);
   const output =
@@ -59,6 +60,9 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   const study = await openStudy(path, options.data, signal);
   const read = performance.now();
   const results = await obtainResults(study, options, context);
+  if (results.kind === 'labels') {
+    return scoreLabels(study, results, options, context, { ...output, started, read });
+  }
   console.progress('evaluate');
   const evaluation = await evaluateResults(study, results, options, context);
   const notes = [

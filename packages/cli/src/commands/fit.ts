@@ -7,6 +7,7 @@ import { prepareOutput } from '../output.ts';
 import { fitDecoder } from '../pipeline/fitDecoder.ts';
 import { rowInWords } from '../pipeline/rowWidth.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
+import { withTargets } from '../pipeline/targets.ts';
 import { trainingRecord } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
 import { type Terms, termsOf, withTerms } from '../terms.ts';
@@ -24,7 +25,7 @@ export function fitCommand(program: Command): void {
     .command('fit')
     .summary('fit a decoder to a study and save it as a bundle')
     .description(
-      'Fits a decoder from voxels to the study’s pictures (or features) on its training trials: those of split "train", or all where the study states no splits. Ridge regression for any study; retinotopic, through receptive fields, where the stimulus never stops.',
+      'Fits a decoder from voxels to the study’s pictures (or features, or with --targets labels to the labels of its trials) on its training trials: those of split "train", or all where the study states no splits. Ridge regression for any study; retinotopic, through receptive fields, where the stimulus never stops.',
     )
     .requiredOption('-o, --output <folder>', 'the bundle to write')
     .option('--leave-out <runs>', 'runs to leave out of the training, separated by commas', textList)
@@ -44,7 +45,7 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
     inputs: [path, options.data],
   });
   console.progress('read the study');
-  const study = await openStudy(path, options.data, signal);
+  const study = withTargets(await openStudy(path, options.data, signal), options.targets);
   for (const warning of study.warnings) console.warn(`note: ${warning}`);
   const split = hasSplits(study) ? 'train' : undefined;
   const trials = selectTrials(study, {

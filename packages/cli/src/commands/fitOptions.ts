@@ -3,24 +3,27 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { numberList, usage, wholeNumber } from '../options.ts';
 import { DECODER_KINDS, type DecoderKind, type FitSettings } from '../pipeline/fit.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
+import { TARGETS, type Targets } from '../pipeline/targets.ts';
 import { type RetinotopicFlags, retinotopicSettings, withRetinotopic } from './retinotopicOptions.ts';
 
 /** Options of commands that fit a decoder. */
 export interface FitFlags extends RetinotopicFlags {
   decoder: DecoderKind;
   alphas?: number[];
-  alphaFor: 'each' | 'all';
+  targets: Targets;
+  alphaFor?: 'each' | 'all';
   score: AlphaScore;
   folds?: number;
   groupBy: Grouping;
   delays?: number[][];
   detrend?: number;
+  zscore?: 'run' | 'none';
   storage: RidgeForm | 'auto';
   standardize: boolean;
 }
 
 /** Options that one decoder alone understands, by their names in `FitFlags`. */
-const RIDGE_ONLY = ['alphas', 'alphaFor', 'score', 'delays', 'storage', 'standardize'];
+const RIDGE_ONLY = ['targets', 'alphas', 'alphaFor', 'score', 'delays', 'storage', 'standardize'];
 
 export function withFit(command: Command): Command {
   const shared = command
@@ -37,8 +40,14 @@ export function withFit(command: Command): Command {
     )
     .option(
       '--detrend <seconds>',
-      'remove drifts slower than this from each run; 0: none (default: 128 for separate trials, none for continuous stimuli)',
+      'remove drifts slower than this from each run; 0: none (default: 128 for separate trials, none for continuous stimuli, a line alone for labels of volumes)',
       cutoff,
+    )
+    .addOption(
+      new Option(
+        '--zscore <by>',
+        'z-score each voxel of a time series in each run by itself, over all of its volumes (default: run for labels, none otherwise)',
+      ).choices(['run', 'none']),
     );
   const before = new Set(shared.options);
   const all = withRetinotopic(withRidge(shared));
@@ -60,22 +69,28 @@ export function withFit(command: Command): Command {
 
 function withRidge(command: Command): Command {
   return command
+    .addOption(
+      new Option('--targets <what>', 'decode what was shown, or the labels of the trials')
+        .choices([...TARGETS])
+        .default('stimuli'),
+    )
     .option(
       '--alphas <list>',
       'penalties to choose from, or one (default: 13 around the mean eigenvalue)',
       positiveList,
     )
     .addOption(
-      new Option('--alpha-for <targets>', 'one penalty for each target or one for all')
-        .choices(['each', 'all'])
-        .default('each'),
+      new Option(
+        '--alpha-for <targets>',
+        'one penalty for each target or one for all (default: each; all for labels, whose scores are compared)',
+      ).choices(['each', 'all']),
     )
     .addOption(
       new Option('--score <name>', 'what chooses penalties').choices([...ALPHA_SCORES]).default('r2'),
     )
     .option(
       '--delays <seconds>',
-      'when responses to a stimulus are read: "3.5,5,6.5"; sets to choose from by cross-validation are separated by ";" (default: 3.5,5,6.5,8 for separate trials, a choice of 7 for continuous stimuli)',
+      'when responses to a stimulus are read: "3.5,5,6.5"; sets to choose from by cross-validation are separated by ";" (default: 3.5,5,6.5,8 for separate trials, 0,2.5,5 for labels of volumes, a choice of 7 for continuous stimuli)',
       delaySets,
     )
     .addOption(
@@ -87,9 +102,12 @@ function withRidge(command: Command): Command {
 }
 
 export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): FitSettings {
-  const { decoder, alphaFor, alphas, score, folds, groupBy, delays, detrend, storage, standardize } = flags;
+  const { decoder, targets, alphas, score, folds, groupBy, delays, detrend, zscore, storage, standardize } =
+    flags;
+  const { alphaFor = targets === 'labels' ? 'all' : 'each' } = flags;
   return {
     decoder,
+    targets,
     retinotopic: retinotopicSettings(flags),
     alphas,
     perTarget: alphaFor === 'each',
@@ -98,6 +116,7 @@ export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): F
     groupBy,
     delaySets: delays,
     detrend,
+    zscore,
     storage,
     standardize,
     sawTest,

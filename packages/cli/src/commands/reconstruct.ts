@@ -21,6 +21,7 @@ import { foldRecord } from '../pipeline/folds.ts';
 import { averageRepeats, reconstructTrials } from '../pipeline/reconstruct.ts';
 import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
+import { withLabelsOf } from '../pipeline/targets.ts';
 import { checkRepetitionTime, otherVoxels, seenBy, trainedTrials } from '../pipeline/training.ts';
 import { openStudy } from '../study.ts';
 import { termsOf } from '../terms.ts';
@@ -107,9 +108,10 @@ async function reconstruct(
   console.progress('read the bundle and the study');
   const folder = await nodeFolder(bundle, { onRepair: console.warn });
   const { model, contents } = await readBundle(folder, signal);
-  const study = await openStudy(path, options.data, signal);
-  checkRepetitionTime(model.input.repetitionTime, study, `${bundle}/model.json`);
+  const given = await openStudy(path, options.data, signal);
+  checkRepetitionTime(model.input.repetitionTime, given, `${bundle}/model.json`);
   const decoder = await openBundle(folder, { backend, signal });
+  const study = withLabelsOf(given, decoder.output);
   try {
     const prepared = prepareStudy(study, preparationOf(contents, `${bundle}/model.json`));
     const warnings = [
@@ -122,6 +124,12 @@ async function reconstruct(
         options.allowOtherVoxels ?? false,
       )),
     ];
+    const labels = decoder.output.kind === 'labels' ? decoder.output.names : undefined;
+    if (labels && options.average) {
+      throw usage(
+        '--average averages repeats of a stimulus; labels are decoded trial by trial, and evaluate scores blocks as well',
+      );
+    }
     const trials = chooseTrials(study, options);
     const started = performance.now();
     let reconstructed = await reconstructTrials(study, prepared, decoder, trials, context, {
@@ -133,6 +141,7 @@ async function reconstruct(
       ...reconstructed,
       meanPicture: meanOf(contents, study),
       kind: decoder.output.kind,
+      labels,
       folds: [foldRecord(decoder, { training: model.report.training })],
       provenance: provenanceOf(study.name, decoder.kind, model.contentHash, backend.info, warnings),
       terms: termsOf({}, model),

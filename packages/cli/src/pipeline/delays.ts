@@ -1,5 +1,5 @@
 import type { FittedStep, Study } from '@fmri2image/core';
-import { EVENT_DELAYS, prepareStudy } from '@fmri2image/core';
+import { prepareStudy } from '@fmri2image/core';
 import { usage } from '../options.ts';
 import { type FitContext, type FitSettings, fitRidgeDecoder, plannedPreparation } from './fit.ts';
 
@@ -25,7 +25,9 @@ export async function chooseDelays(
   context: FitContext,
 ): Promise<FitSettings> {
   if (study.rows !== 'volumes') return settings;
-  const sets = settings.delaySets ?? (study.continuous ? CONTINUOUS_DELAYS : [EVENT_DELAYS]);
+  const sets = settings.delaySets ?? (study.continuous ? CONTINUOUS_DELAYS : undefined);
+  // What is usual is part of the preparation.
+  if (!sets) return settings;
   if (sets.length === 1) return { ...settings, delays: sets[0] };
   if (settings.alphas?.length === 1) {
     throw usage(

@@ -1,11 +1,14 @@
 import {
   type AlphaScore,
   type Backend,
+  blocksOf,
+  type DecoderOutput,
   defaultPreparation,
   EVENT_DELAYS,
   F2iError,
   type FittedStep,
   kFolds,
+  labelPreparation,
   lagsOfDelays,
   leaveOneGroupOut,
   type PreparationStep,
@@ -15,6 +18,7 @@ import {
   type RidgeForm,
   type Rows,
   type Split,
+  type Stimuli,
   type Study,
   selectionChecksum,
   type Trial,
@@ -23,6 +27,7 @@ import {
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import { type Grouping, labelsOf } from './select.ts';
+import { decodesLabels, type Targets } from './targets.ts';
 
 /** Decoders that the command line fits. */
 export const DECODER_KINDS = ['ridge', 'retinotopic'] as const;
@@ -32,6 +37,8 @@ export type DecoderKind = (typeof DECODER_KINDS)[number];
 export interface FitSettings {
   /** Ridge when absent. */
   readonly decoder?: DecoderKind | undefined;
+  /** What it is fitted to; stimuli when absent. See `withTargets`. */
+  readonly targets?: Targets | undefined;
   /** Of the retinotopic decoder. */
   readonly retinotopic?: RetinotopicDecoderOptions | undefined;
   readonly alphas?: readonly number[] | undefined;
@@ -48,6 +55,8 @@ export interface FitSettings {
   readonly ledger?: readonly FittedStep[] | undefined;
   /** Cutoff in seconds; 0: no detrending. */
   readonly detrend?: number | undefined;
+  /** Z-scores of each run by itself; of labels by default. */
+  readonly zscore?: 'run' | 'none' | undefined;
   readonly storage: RidgeForm | 'auto';
   readonly standardize: boolean;
   /** Whether test trials are among the training trials, for the ledger. */
@@ -63,24 +72,27 @@ export interface FitContext {
 /** The preparation that the settings ask for. */
 export function plannedPreparation(
   study: Study,
-  { delays, delaySets, detrend }: FitSettings,
+  { delays, delaySets, detrend, zscore }: FitSettings,
 ): PreparationStep[] {
-  if (study.rows === 'trials' && (delaySets || detrend !== undefined)) {
-    throw new F2iError('USAGE', '--delays and --detrend are for time series', {
+  if (study.rows === 'trials' && (delaySets || detrend !== undefined || zscore === 'run')) {
+    throw new F2iError('USAGE', '--delays, --detrend and --zscore are for time series', {
       file: study.name,
       field: 'voxels.rows',
       expected: 'volumes',
       found: 'trials',
     });
   }
-  return defaultPreparation(study)
-    .filter((step) => step.name !== 'detrend' || detrend !== 0)
-    .concat(study.continuous && detrend ? [{ name: 'detrend', settings: { cutoffSeconds: detrend } }] : [])
-    .map((step): PreparationStep => {
-      if (step.name === 'detrend')
-        return { name: 'detrend', settings: { cutoffSeconds: detrend ?? step.settings.cutoffSeconds } };
-      return { name: 'sample', settings: { delays: [...(delays ?? step.settings.delays)] } };
-    });
+  const usual = decodesLabels(study) ? labelPreparation(study) : defaultPreparation(study);
+  const step = <N extends PreparationStep['name']>(name: N) =>
+    usual.find((each): each is Extract<PreparationStep, { name: N }> => each.name === name);
+  const cutoffSeconds = detrend ?? step('detrend')?.settings.cutoffSeconds ?? 0;
+  const scaled = study.rows === 'volumes' && (zscore ?? step('zscore')?.settings.by ?? 'none') === 'run';
+  const sampled = step('sample');
+  const steps: PreparationStep[] = [];
+  if (cutoffSeconds > 0) steps.push({ name: 'detrend', settings: { cutoffSeconds } });
+  if (scaled) steps.push({ name: 'zscore', settings: { by: 'run' } });
+  if (sampled) steps.push({ name: 'sample', settings: { delays: [...(delays ?? sampled.settings.delays)] } });
+  return steps;
 }
 
 /** Which voxels a decoder is fitted on, for its bundle; `otherVoxels` compares. */
@@ -114,10 +126,7 @@ export async function fitRidgeDecoder(
     {
       voxels: takeRows(prepared.voxels, trials),
       targets,
-      output:
-        stimuli.kind === 'pictures'
-          ? { kind: 'picture', shape, range: [0, 1] }
-          : { kind: 'features', shape, name: stimuli.name },
+      output: outputOf(stimuli, shape),
       runs: some.map((trial) => trial.run),
       groups: labelsOf(some, settings.groupBy),
       input: {
@@ -132,7 +141,7 @@ export async function fitRidgeDecoder(
       alphas: settings.alphas?.length === 1 ? settings.alphas[0] : settings.alphas,
       perTarget: settings.perTarget,
       score: settings.score,
-      folds: innerFolds(some, settings),
+      folds: innerFolds(some, settings, study),
       standardize: settings.standardize,
       lags: study.continuous ? lagsOfDelays(settings.delays ?? EVENT_DELAYS, study.tr!) : undefined,
       storage: settings.storage,
@@ -145,18 +154,28 @@ export async function fitRidgeDecoder(
   );
 }
 
+function outputOf(stimuli: Stimuli, shape: readonly number[]): DecoderOutput {
+  if (stimuli.kind === 'pictures') return { kind: 'picture', shape, range: [0, 1] };
+  if (stimuli.kind === 'labels') return { kind: 'labels', shape, names: stimuli.names };
+  return { kind: 'features', shape, name: stimuli.name };
+}
+
 /**
  * Folds that choose the penalty: whole groups held out, or k blocks of successive trials. Repeats of a stimulus are
- * never on both sides.
+ * never on both sides, and neither are volumes of one block where labels are decoded.
  */
-export function innerFolds(trials: readonly Trial[], { folds, groupBy }: FitSettings): Split[] {
-  const stimuli = trials.map((trial) => trial.stimulus!);
+export function innerFolds(trials: readonly Trial[], { folds, groupBy }: FitSettings, study: Study): Split[] {
+  const isLabels = decodesLabels(study);
+  const together = isLabels
+    ? [...blocksOf({ trials, rows: study.rows })]
+    : trials.map((trial) => trial.stimulus!);
   const groups = labelsOf(trials, groupBy);
   if (folds === undefined && new Set(groups).size > 1) {
-    return withoutShared(leaveOneGroupOut(groups, groupBy), stimuli);
+    const splits = leaveOneGroupOut(groups, groupBy);
+    return isLabels ? splits : withoutShared(splits, together);
   }
-  const distinct = new Set(stimuli).size;
-  return kFolds(trials.length, { folds: folds ?? Math.min(5, distinct), together: stimuli });
+  const distinct = new Set(together).size;
+  return kFolds(trials.length, { folds: folds ?? Math.min(5, distinct), together });
 }
 
 /** Mean picture (or feature) over the training trials. */

@@ -85,7 +85,10 @@ async function fitRetinotopic(
       sawTest: settings.sawTest,
       ledger: [...prepared.ledger, ...(settings.ledger ?? [])],
     },
-    { ...settings.retinotopic, folds: settings.folds === undefined ? undefined : innerFolds(some, settings) },
+    {
+      ...settings.retinotopic,
+      folds: settings.folds === undefined ? undefined : innerFolds(some, settings, study),
+    },
     {
       backend,
       signal,

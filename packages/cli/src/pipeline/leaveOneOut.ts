@@ -7,7 +7,6 @@ import {
   withoutShared,
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
-import { usage } from '../options.ts';
 import { termsOf } from '../terms.ts';
 import { type FitSettings, meanTarget } from './fit.ts';
 import { fitDecoder } from './fitDecoder.ts';
@@ -16,6 +15,7 @@ import { FoldWarnings } from './foldWarnings.ts';
 import { reconstructTrials } from './reconstruct.ts';
 import { provenanceOf, type ResultItem, type Results } from './results.ts';
 import { type Grouping, labelsOf } from './select.ts';
+import { decodesLabels, kindOf, withTargets } from './targets.ts';
 import { trainingRecord } from './training.ts';
 
 interface HeldOut {
@@ -29,17 +29,18 @@ interface HeldOut {
 
 /** Results of leaving one out, for `evaluate` and `report`. */
 export async function heldOutResults(
-  study: Study,
+  given: Study,
   grouping: Grouping,
   settings: FitSettings,
   context: { backend: Backend; signal: AbortSignal; console: Console },
 ): Promise<Results> {
-  if (!study.stimuli) throw usage(`${study.name} has no stimuli to decode to`);
+  const study = withTargets(given, settings.targets);
   const { warnings, ...held } = await reconstructHeldOut(study, grouping, settings, context);
   const decoder = held.folds[0]!.decoder;
   return {
     ...held,
-    kind: study.stimuli.kind === 'pictures' ? 'picture' : 'features',
+    kind: kindOf(study),
+    labels: decodesLabels(study) ? study.stimuli.names : undefined,
     provenance: provenanceOf(study.name, decoder, 'none', context.backend.info, warnings),
     terms: termsOf({}, study),
   };
@@ -56,10 +57,13 @@ async function reconstructHeldOut(
   context: { backend: Backend; signal: AbortSignal; console: Console },
 ): Promise<HeldOut> {
   const groups = leaveOneGroupOut(labelsOf(study.trials, grouping), grouping);
-  const splits = withoutShared(
-    groups,
-    study.trials.map((trial) => trial.stimulus),
-  );
+  // Labels are there to be seen again; pictures are not.
+  const splits = decodesLabels(study)
+    ? groups
+    : withoutShared(
+        groups,
+        study.trials.map((trial) => trial.stimulus),
+      );
   const pictures = study.stimuli!.kind === 'pictures' ? 'pictures' : 'stimuli';
   const { shape } = study.stimuli!.values;
   const size = study.stimuli!.values.data.length / shape[0]!;
@@ -74,6 +78,9 @@ async function reconstructHeldOut(
     const shared = groups[i]!.train.length - training.length;
     if (shared > 0) {
       warnings.add(split.name, `${shared} training trials that show held-out ${pictures} were left out`);
+    }
+    for (const label of unseenLabels(study, training)) {
+      warnings.add(split.name, `no training trial has the label "${label}"`);
     }
     const { decoder, prepared } = await fitDecoder(study, training, settings, context);
     try {
@@ -101,6 +108,13 @@ async function reconstructHeldOut(
     warnings: warnings.summary(splits.length),
     folds,
   };
+}
+
+/** Labels that a decoder cannot learn from these trials. */
+function unseenLabels(study: Study, training: readonly number[]): string[] {
+  if (!decodesLabels(study)) return [];
+  const seen = new Set(training.map((trial) => study.trials[trial]!.stimulus));
+  return study.stimuli.names.filter((_, i) => !seen.has(i));
 }
 
 /** What to try where the grid of alphas was too narrow. */

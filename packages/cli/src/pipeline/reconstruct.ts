@@ -23,8 +23,8 @@ export async function reconstructTrials(
   let done = 0;
   // All rows, of which some are decoded: a decoder with lags reads the volumes that follow in the run.
   const { voxels, runs } = prepared;
-  for await (const { image, features } of decoder.reconstruct(voxels, { trials, runs, signal })) {
-    data.set((image ?? features)!.data, done * size);
+  for await (const { image, features, label } of decoder.reconstruct(voxels, { trials, runs, signal })) {
+    data.set(image?.data ?? features?.data ?? label!.scores, done * size);
     console.progress('reconstruct', ++done / trials.length);
   }
   const items = trials.map((trial) => ({ ...describeTrial(study, trial), seen: seen(trial), heldOut }));

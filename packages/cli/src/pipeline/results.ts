@@ -21,6 +21,7 @@ import { z } from 'zod';
 import { redactHome } from '../redact.ts';
 import type { Terms } from '../terms.ts';
 import { type FoldJson, type FoldRecord, foldSchema, foldToJson } from './folds.ts';
+import { labelsTable } from './labelsTable.ts';
 import { FIELDS_FILE, fieldsTable, readFieldsTable } from './receptiveFields.ts';
 import { sheetOf } from './sheet.ts';
 import { SEEN, type Seen } from './training.ts';
@@ -34,7 +35,9 @@ export interface Results {
   readonly values: Rows & { readonly data: Float32Array };
   /** [1, ...shape] or [items, ...shape]: what a decoder that never saw the brain would say, where it is known. */
   readonly meanPicture?: (Rows & { readonly data: Float32Array }) | undefined;
-  readonly kind: 'picture' | 'features';
+  readonly kind: 'picture' | 'features' | 'labels';
+  /** Of labels: their names, in the order of their scores (`values`). */
+  readonly labels?: readonly string[] | undefined;
   readonly provenance: Provenance;
   /** Of the data that the decoder was fitted on. */
   readonly terms?: Terms | undefined;
@@ -89,7 +92,8 @@ export const RETRIEVAL_HEAD = 'retrieval';
 const schema = z.strictObject({
   format: z.literal(FORMAT),
   version: z.literal(1),
-  kind: z.enum(['picture', 'features']),
+  kind: z.enum(['picture', 'features', 'labels']),
+  labels: z.array(z.string()).optional(),
   provenance: z.strictObject({
     version: z.string(),
     runId: z.string(),
@@ -152,10 +156,11 @@ export async function writeResults(results: Results, write: WriteFile, study: St
     const picture = new Picture(values.data.slice(i * size, (i + 1) * size), values.shape.slice(1), [0, 1]);
     await write(file, enlarged(picture).toPng());
   }
-  const sheet = sheetOf(study, items, values);
+  const sheet = kind === 'labels' ? undefined : sheetOf(study, items, values);
   if (sheet) await write('pictures.png', sheet.toPng());
+  if (kind === 'labels') await write('labels.tsv', labelsTable(study, results).tsv);
   await write('reconstructions.npy', encodeNpy(array(values)));
-  if (meanPicture) await write('mean-training-picture.npy', encodeNpy(array(meanPicture)));
+  if (meanPicture) await write(meanFile(kind), encodeNpy(array(meanPicture)));
   const fields = folds && fieldsTable(folds);
   if (fields !== undefined) await write(FIELDS_FILE, fields);
   await writeIndex(results, files, write);
@@ -163,7 +168,7 @@ export async function writeResults(results: Results, write: WriteFile, study: St
 
 /** Describes reconstructions whose arrays lie in files of their own (`outputs`). */
 export async function writeIndex(
-  { items, meanPicture, kind, provenance, terms, folds, outputs, run }: Omit<Results, 'values'>,
+  { items, meanPicture, kind, labels, provenance, terms, folds, outputs, run }: Omit<Results, 'values'>,
   files: readonly (string | undefined)[],
   write: WriteFile,
 ): Promise<void> {
@@ -171,6 +176,7 @@ export async function writeIndex(
     format: FORMAT,
     version: 1,
     kind,
+    labels,
     provenance,
     terms,
     outputs,
@@ -181,6 +187,10 @@ export async function writeIndex(
   };
   await write('reconstructions.json', `${JSON.stringify(index, undefined, 2)}\n`);
 }
+
+/** What a decoder without a brain would answer. */
+const meanFile = (kind: Results['kind']) =>
+  kind === 'labels' ? 'label-frequencies.npy' : 'mean-training-picture.npy';
 
 const array = ({ data, shape }: Rows & { readonly data: Float32Array }): NdArray => ({
   dtype: 'f32',
@@ -235,7 +245,7 @@ const ONLY_ARRAY = 'reconstructions';
  */
 export async function readResults(folder: Folder, signal: AbortSignal, array?: string): Promise<Results> {
   const index = await readIndex(folder, signal);
-  const { items, kind, provenance, terms, outputs, run } = index;
+  const { items, kind, labels, provenance, terms, outputs, run } = index;
   const read = async (name: string) => {
     const file = await folder.open(name);
     const values = await readArray(file, { signal });
@@ -267,9 +277,9 @@ export async function readResults(folder: Folder, signal: AbortSignal, array?: s
     array: chosen.name,
     embeddings: head && { ...(await readItems(head.file)), array: head.name },
     // It is of what the decoder was trained to give.
-    meanPicture:
-      index.meanPicture && chosen === arrays[0] ? await read('mean-training-picture.npy') : undefined,
+    meanPicture: index.meanPicture && chosen === arrays[0] ? await read(meanFile(kind)) : undefined,
     kind,
+    labels,
     provenance,
     terms,
     outputs,

@@ -1,5 +1,4 @@
 import type { Study } from '@fmri2image/core';
-import { usage } from '../options.ts';
 import { termsOf } from '../terms.ts';
 import { type FitContext, type FitSettings, meanTarget } from './fit.ts';
 import { fitDecoder } from './fitDecoder.ts';
@@ -7,6 +6,7 @@ import { foldRecord } from './folds.ts';
 import { reconstructTrials } from './reconstruct.ts';
 import { provenanceOf, type Results } from './results.ts';
 import { selectTrials } from './select.ts';
+import { decodesLabels, withTargets } from './targets.ts';
 import { seenBy, trainingRecord } from './training.ts';
 
 /** Can a study be fitted and tested by the splits that it states? */
@@ -15,11 +15,11 @@ export const hasTrainAndTest = ({ trials }: Study) =>
 
 /** Results of fitting on the trials of split `train` and reconstructing those of split `test`. */
 export async function trainTestResults(
-  study: Study,
+  given: Study,
   settings: FitSettings,
   context: FitContext,
 ): Promise<Results> {
-  if (!study.stimuli) throw usage(`${study.name} has no stimuli to decode to`);
+  const study = withTargets(given, settings.targets);
   const training = selectTrials(study, { split: 'train' });
   const record = trainingRecord(study, training);
   const { decoder, prepared } = await fitDecoder(study, training, settings, context);
@@ -32,6 +32,7 @@ export async function trainTestResults(
       ...reconstructed,
       meanPicture: meanTarget(study, training),
       kind: decoder.output.kind,
+      labels: decodesLabels(study) ? study.stimuli.names : undefined,
       folds: [foldRecord(decoder, { training: record })],
       provenance: provenanceOf(study.name, decoder.kind, 'none', context.backend.info, decoder.warnings),
       terms: termsOf({}, study),

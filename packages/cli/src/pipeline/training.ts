@@ -10,7 +10,9 @@ const schema = z.object({ study: z.string(), trials: ranges, stimuli: ranges });
 
 /** What a bundle keeps of the trials it was fitted on: the study's name, and ranges of indices into it. */
 export function trainingRecord(study: Study, trials: readonly number[]): Json {
-  const stimuli = trials.flatMap((trial) => study.trials[trial]!.stimulus ?? []);
+  // Labels are no pictures that could be recognised.
+  const stimuli =
+    study.stimuli?.kind === 'labels' ? [] : trials.flatMap((trial) => study.trials[trial]!.stimulus ?? []);
   return { study: study.name, trials: toRanges(trials), stimuli: toRanges(stimuli) };
 }
 

@@ -16,15 +16,16 @@ export function preparationOf(
   file: string = MODEL_FILE,
 ): PreparationStep[] {
   return (input.preprocess ?? []).map(({ name, settings }, i): PreparationStep => {
-    const { cutoffSeconds, delays } = (settings ?? {}) as { cutoffSeconds?: unknown; delays?: unknown };
+    const { cutoffSeconds, delays, by } = (settings ?? {}) as Record<string, unknown>;
     if (name === 'detrend' && typeof cutoffSeconds === 'number') return { name, settings: { cutoffSeconds } };
+    if (name === 'zscore' && by === 'run') return { name, settings: { by } };
     if (name === 'sample' && Array.isArray(delays) && delays.every((delay) => typeof delay === 'number')) {
       return { name, settings: { delays } };
     }
     throw new F2iError('UNSUPPORTED', 'the bundle asks for a preparation that this version does not know', {
       file,
       field: `input.preprocess.${i}`,
-      expected: 'detrend or sample, with their settings',
+      expected: 'detrend, zscore or sample, with their settings',
       found: JSON.stringify({ name, settings }),
     });
   });

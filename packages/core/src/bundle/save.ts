@@ -40,7 +40,8 @@ export async function saveBundle(
   await write(WEIGHTS_FILE, weights);
   // The model last: a bundle without it is not taken for a whole one.
   return writeModel({ ...contents, tensors: Object.fromEntries(described), files }, write, {
-    version: 1,
+    // The lowest that describes it.
+    version: contents.output.kind === 'labels' ? 3 : 1,
     ...options,
   });
 }

@@ -7,9 +7,10 @@ import { CHUNK_BYTES } from './hash.ts';
 export const FORMAT_NAME = 'fmri2image-bundle';
 /**
  * Version of this reader: it opens every bundle whose `minReader` is not above it. Raised when fields are added. A bundle
- * is written in the lowest version that describes it; version 2 adds several files of weights, f16 and bf16.
+ * is written in the lowest version that describes it; version 2 adds several files of weights, f16 and bf16, version 3
+ * decoders whose output are labels.
  */
-export const FORMAT_VERSION = 2;
+export const FORMAT_VERSION = 3;
 
 export const MODEL_FILE = 'model.json';
 export const WEIGHTS_FILE = 'weights.safetensors';
@@ -29,10 +30,17 @@ const free = z.record(z.string(), z.json());
  * `model.json`; docs/bundle.md explains each field. Of a version that this reader knows, a field that is not listed is an
  * error; of a newer one that it may read (`minReader`), such fields are left out.
  */
-function schemaOf(version: 1 | 2 | 'newer') {
+function schemaOf(version: 1 | 2 | 3 | 'newer') {
   const object = (version === 'newer' ? z.object : z.strictObject) as typeof z.strictObject;
   const file = object({ bytes: count, chunkBytes: z.literal(CHUNK_BYTES), sha256: z.array(digest).min(1) });
   const tensor = { shape: z.array(count).max(8), meaning: text };
+  const outputs = [
+    object({ kind: z.literal('picture'), shape: extents, range: z.tuple([z.number(), z.number()]) }),
+    object({ kind: z.literal('features'), shape: extents, name: text.optional() }),
+  ] as const;
+  const names = z.array(text.min(1)).min(2);
+  const labels = object({ kind: z.literal('labels'), shape: z.tuple([z.int().min(2)]), names });
+  const withLabels = z.discriminatedUnion('kind', [...outputs, labels]);
   const several = z
     .record(z.string().regex(WEIGHT_FILES, 'the name of a file of weights'), file)
     .refine((files) => Object.keys(files).length > 0, 'at least one file of weights');
@@ -53,10 +61,7 @@ function schemaOf(version: 1 | 2 | 'newer') {
       repetitionTime: z.number().positive().optional(),
       preprocess: z.array(object({ name: text, settings: z.json() })).optional(),
     }),
-    output: z.discriminatedUnion('kind', [
-      object({ kind: z.literal('picture'), shape: extents, range: z.tuple([z.number(), z.number()]) }),
-      object({ kind: z.literal('features'), shape: extents, name: text.optional() }),
-    ]),
+    output: version === 1 || version === 2 ? z.discriminatedUnion('kind', outputs) : withLabels,
     config: free,
     report: free,
     ledger: z.array(
@@ -85,9 +90,9 @@ function schemaOf(version: 1 | 2 | 'newer') {
     files:
       version === 1
         ? object({ [WEIGHTS_FILE]: file })
-        : version === 2
-          ? several
-          : z.preprocess(onlyWeights, several),
+        : version === 'newer'
+          ? z.preprocess(onlyWeights, several)
+          : several,
     dataTerms: text.optional(),
     consentReference: text.optional(),
     pseudonym: text.optional(),
@@ -102,6 +107,7 @@ function onlyWeights(files: unknown): unknown {
 
 const first = schemaOf(1);
 const second = schemaOf(2);
+const third = schemaOf(3);
 const newer = schemaOf('newer');
 
 /** One file of weights, as `model.json` describes it. */
@@ -118,7 +124,7 @@ export interface TensorDescription {
   /** Where its rows lie, in order; absent where it lies whole in `weights.safetensors`. */
   readonly parts?: readonly { readonly file: string; readonly rows: number }[] | undefined;
 }
-export type BundleModel = Omit<z.infer<typeof second>, 'files' | 'tensors'> & {
+export type BundleModel = Omit<z.infer<typeof third>, 'files' | 'tensors'> & {
   readonly files: Readonly<Record<string, BundleFile>>;
   readonly tensors: Readonly<Record<string, TensorDescription>>;
 };
@@ -126,7 +132,7 @@ export type BundleModel = Omit<z.infer<typeof second>, 'files' | 'tensors'> & {
 const WORDS = {
   whole: 'the whole',
   meanings: {
-    'output.kind': '"picture" or "features"',
+    'output.kind': '"picture", "features" or, from version 3 on, "labels"',
     shape: 'a list of 1 to 8 whole numbers above 0',
     range: '[black, white]',
     runs: 'a list of texts',
@@ -151,7 +157,7 @@ export interface CheckedModel {
  */
 export function checkModel(value: Json, file: string): CheckedModel {
   const { formatVersion } = value as { formatVersion: number };
-  const schema = formatVersion > FORMAT_VERSION ? newer : formatVersion === 1 ? first : second;
+  const schema = formatVersion > FORMAT_VERSION ? newer : [first, second, third][formatVersion - 1]!;
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw schemaError(value, parsed.error.issues, schema, file, WORDS);
   const model = parsed.data as BundleModel;

@@ -19,11 +19,28 @@ export type DecoderOutput =
       readonly shape: readonly number[];
       /** Of which model and layer, for people and generators. */
       readonly name?: string | undefined;
+    }
+  | {
+      readonly kind: 'labels';
+      /** [labels] */
+      readonly shape: readonly number[];
+      /** The labels, in the order of their scores. */
+      readonly names: readonly string[];
     };
 
 export interface Features {
   readonly data: Float32Array;
   readonly shape: readonly number[];
+}
+
+/** A label that was decoded. */
+export interface DecodedLabel {
+  /** The one with the highest score; of equal ones the first. */
+  readonly name: string;
+  /** Its place in `output.names`. */
+  readonly index: number;
+  /** Score of each label, in the order of `output.names`: the larger, the likelier. Not a probability. */
+  readonly scores: Float32Array;
 }
 
 export interface Reconstruction {
@@ -35,6 +52,8 @@ export interface Reconstruction {
   readonly image?: Picture;
   /** Set if they are features. */
   readonly features?: Features;
+  /** Set if they are labels. */
+  readonly label?: DecodedLabel;
   /** What else a model of several outputs gives at the stage that was asked for, by name: `retrieval`. */
   readonly beside?: Readonly<Record<string, Features>>;
 }
@@ -102,6 +121,7 @@ export function checkOutput(output: DecoderOutput, targetShape: readonly number[
       `[${output.shape}]`,
     );
   }
+  if (output.kind === 'labels') checkNames(output);
   if (output.kind !== 'picture') return;
   const { shape, range } = output;
   if (shape.length < 2 || shape.length > 3 || ![1, 3].includes(shape[2] ?? 1)) {
@@ -115,4 +135,20 @@ export function checkOutput(output: DecoderOutput, targetShape: readonly number[
   if (!(Number.isFinite(range[0]) && Number.isFinite(range[1]) && range[0] < range[1])) {
     throw fail('output.range', 'not a range of values', '[black, white], ascending', `[${range}]`);
   }
+}
+
+function checkNames({ names, shape }: Extract<DecoderOutput, { kind: 'labels' }>): void {
+  const found = names.length === new Set(names).size ? `${names.length}` : 'a name twice';
+  if (found === shape.join()) return;
+  throw new F2iError('INVALID_ARGUMENT', 'labels have a name each', {
+    field: 'output.names',
+    expected: `${shape.join()} names, each once`,
+    found,
+  });
+}
+
+/** The label with the highest score; of equal ones the first. */
+export function labelOf(names: readonly string[], scores: Float32Array): DecodedLabel {
+  const index = scores.reduce((best, score, i) => (score > scores[best]! ? i : best), 0);
+  return { name: names[index]!, index, scores };
 }

@@ -2,6 +2,7 @@ export * from './align/index.ts';
 export { convertClipTokens, openClipConverter } from './clipConverter.ts';
 export type { ConvertedOptions } from './converted.ts';
 export type {
+  DecodedLabel,
   Decoder,
   DecoderOutput,
   Features,
@@ -9,7 +10,7 @@ export type {
   Reconstruction,
   ReconstructOptions,
 } from './decoder.ts';
-export { outputSize } from './decoder.ts';
+export { labelOf, outputSize } from './decoder.ts';
 export { type BundleFiles, checkFiles, type FileLike, filesFolder } from './files.ts';
 export { type LocalLoadOptions, loadLocally } from './load.ts';
 export {
@@ -19,6 +20,7 @@ export {
   PRECISIONS,
   type Precision,
 } from './loaded.ts';
+export * from './heads/index.ts';
 export type { MemoryNeeded, MemoryThere } from './memory.ts';
 export * from './mindeye1/index.ts';
 export * from './mindeye2/index.ts';

@@ -18,6 +18,14 @@ export {
   type Competitors,
   identificationByCategory,
 } from './identificationByCategory.ts';
+export {
+  evaluateLabels,
+  type LabelCounts,
+  type LabelEvaluation,
+  type LabelInput,
+  type LabelOptions,
+  type LabelScore,
+} from './labels.ts';
 export { type NearestPictures, nearestPictures } from './nearest.ts';
 export { pairedCorrelation } from './pairedCorrelation.ts';
 export { meanScore, ownScores, type ScoreTable } from './pairing.ts';

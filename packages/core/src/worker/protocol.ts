@@ -1,6 +1,6 @@
 import type { BackendInfo, MemoryStats } from '../backend.ts';
 import type { BundleModel } from '../bundle/schema.ts';
-import type { DecoderOutput, Features, ReconstructOptions } from '../decoders/decoder.ts';
+import type { DecodedLabel, DecoderOutput, Features, ReconstructOptions } from '../decoders/decoder.ts';
 import type { LoadProgress } from '../decoders/loaded.ts';
 import type { ErrorMessage } from './errors.ts';
 
@@ -97,6 +97,7 @@ export interface ItemMessage {
   readonly image?: { data: Float32Array; shape: readonly number[]; range: readonly [number, number] };
   readonly trials?: readonly number[];
   readonly features?: Features;
+  readonly label?: DecodedLabel;
   readonly beside?: Readonly<Record<string, Features>>;
 }
 

@@ -283,7 +283,7 @@ class Server {
   }
 }
 
-function itemOf({ trial, trials, image, features, beside }: Reconstruction): ItemMessage {
+function itemOf({ trial, trials, image, features, label, beside }: Reconstruction): ItemMessage {
   const own = ({ data, shape }: Features): Features => ({ data: ownBuffer(data), shape });
   return {
     trial,
@@ -296,14 +296,17 @@ function itemOf({ trial, trials, image, features, beside }: Reconstruction): Ite
       },
     }),
     ...(features && { features: own(features) }),
+    ...(label && { label: { ...label, scores: ownBuffer(label.scores) } }),
     ...(beside && {
       beside: Object.fromEntries(Object.entries(beside).map(([name, each]) => [name, own(each)])),
     }),
   };
 }
 
-const arraysOf = ({ image, features, beside }: ItemMessage): unknown[] =>
-  [image, features, ...Object.values(beside ?? {})].map((output) => output?.data);
+const arraysOf = ({ image, features, label, beside }: ItemMessage): unknown[] => [
+  ...[image, features, ...Object.values(beside ?? {})].map((output) => output?.data),
+  label?.scores,
+];
 
 /** Handed over instead of copied: what was made for this answer. */
 function buffersOf(...values: readonly unknown[]): ArrayBuffer[] {

@@ -448,12 +448,12 @@ export class App {
         signal,
       })) {
         lap();
-        const { trial, image } = reconstruction;
+        const { trial, image, label } = reconstruction;
         this.#outcomes.add(reconstruction, this.state.stage);
         this.#dispatch({
           type: 'picture',
           run,
-          picture: { trial, score: image && scorer?.score(trial, image.data) },
+          picture: { trial, score: image && scorer?.score(trial, image.data), decoded: label?.name },
         });
         await nextFrame();
         since = performance.now();

@@ -9,11 +9,14 @@ export class Outcomes {
   readonly #features = new Map<number, ReadonlyMap<string, Features>>();
 
   /** @param stage that made it */
-  add({ trial, image, features, beside }: Reconstruction, stage: string | undefined): void {
+  add({ trial, image, label, beside, ...rest }: Reconstruction, stage: string | undefined): void {
+    // Of a label, the score of each is what can be seen and saved.
+    const scores = label && { data: label.scores, shape: [label.scores.length] };
+    const features = rest.features ?? scores;
     this.#images.set(trial, image ?? featurePicture(features!));
     if (!features) return;
     // Files are called as those of `fmri2image reconstruct`.
-    const name = stage === 'blurry' ? 'latent' : (stage ?? 'features');
+    const name = stage === 'blurry' ? 'latent' : (stage ?? (label ? 'scores' : 'features'));
     this.#features.set(trial, new Map([[name, features], ...Object.entries(beside ?? {})]));
   }
 

@@ -60,6 +60,8 @@ export interface PictureScore {
 export interface PictureFacts {
   readonly trial: number;
   readonly score: PictureScore | undefined;
+  /** The label that was decoded, where the decoder gives labels. */
+  readonly decoded?: string | undefined;
 }
 
 export interface Opening {
@@ -221,7 +223,7 @@ export function needsSubject({ bundle, subject }: State): boolean {
 
 /** What comes of a trial: pictures have a number, features are of so many trials. */
 export function unitOf({ bundle, decoder }: State): 'picture' | 'trial' {
-  return (decoder?.output ?? bundle?.model.output)?.kind === 'features' ? 'trial' : 'picture';
+  return ((decoder?.output ?? bundle?.model.output)?.kind ?? 'picture') === 'picture' ? 'picture' : 'trial';
 }
 
 /** Why the responses are not for the bundle, if they are not. */

@@ -1,9 +1,12 @@
+export { blocksOf, hasBlocks, type LabelledStudy, type LabelStimuli, labelTargets } from './labels.ts';
 export { DATA_PREFIX, type LoadStudyOptions, loadStudy } from './load.ts';
 export {
+  BLOCK_DELAYS,
   DRIFT_CUTOFF_SECONDS,
   defaultPreparation,
   EVENT_DELAYS,
   keepsToOwnRun,
+  labelPreparation,
   lagsOfDelays,
   type PreparationStep,
   type PreparedStudy,

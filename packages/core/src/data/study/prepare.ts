@@ -2,12 +2,15 @@ import type { FittedStep } from '../../bundle/contents.ts';
 import { F2iError } from '../../error.ts';
 import type { Rows } from '../../rows.ts';
 import { detrend } from '../detrend.ts';
+import { standardizeRuns } from '../standardizeRuns.ts';
+import { hasBlocks } from './labels.ts';
 import { sampleTrials } from './samples.ts';
 import type { Study, Trial } from './study.ts';
 
 /** From a study's voxels to the rows that a decoder reads. A bundle carries the steps, so that others repeat them. */
 export type PreparationStep =
   | { readonly name: 'detrend'; readonly settings: { readonly cutoffSeconds: number } }
+  | { readonly name: 'zscore'; readonly settings: { readonly by: 'run' } }
   | { readonly name: 'sample'; readonly settings: { readonly delays: number[] } };
 
 export interface PreparedStudy {
@@ -36,6 +39,29 @@ export function defaultPreparation(study: Study): PreparationStep[] {
   return [
     { name: 'detrend', settings: { cutoffSeconds: DRIFT_CUTOFF_SECONDS } },
     { name: 'sample', settings: { delays: [...EVENT_DELAYS] } },
+  ];
+}
+
+/**
+ * Seconds after a labelled volume at which the series is read: from the volume itself, which also responds to the volumes
+ * of its block before it, to the peak of its response.
+ */
+export const BLOCK_DELAYS = [0, 2.5, 5] as const;
+
+/**
+ * What is done to decode labels unless told otherwise. Of volumes in blocks: a line is removed from each run, and no
+ * cosines, as a condition that comes once in a run is as slow as the drifts; each voxel is z-scored in each run; and the
+ * volume is read with those that follow, up to the peak of its response. Of events: as for pictures, and z-scored.
+ */
+export function labelPreparation(study: Study): PreparationStep[] {
+  if (study.rows === 'trials') return [];
+  const blocks = hasBlocks(study);
+  const longest = Math.max(...study.runs.map(({ start, end }) => end - start)) * study.tr!;
+  const cutoffSeconds = blocks ? Math.floor(2 * longest) + 1 : DRIFT_CUTOFF_SECONDS;
+  return [
+    { name: 'detrend', settings: { cutoffSeconds } },
+    { name: 'zscore', settings: { by: 'run' } },
+    { name: 'sample', settings: { delays: [...(blocks ? BLOCK_DELAYS : EVENT_DELAYS)] } },
   ];
 }
 
@@ -69,7 +95,15 @@ export function prepareStudy(study: Study, steps: readonly PreparationStep[]): P
       const clean = detrend(current.voxels, { tr: study.tr!, cutoffSeconds, runs: labels });
       current = { ...current, voxels: clean };
       ledger.push({
-        step: `drift of each run (line, cosines slower than ${cutoffSeconds} s)`,
+        step: `drift of each run (${driftInWords(study, cutoffSeconds)})`,
+        runs: study.runs.map((run) => run.name),
+        sawTest: 'yes',
+        note: OWN_RUN_ALONE,
+      });
+    } else if (step.name === 'zscore') {
+      current = { ...current, voxels: standardizeRuns(current.voxels, volumeRuns(study)) };
+      ledger.push({
+        step: 'z-scores of each voxel in each run, over all volumes, labelled or not',
         runs: study.runs.map((run) => run.name),
         sawTest: 'yes',
         note: OWN_RUN_ALONE,
@@ -92,6 +126,12 @@ export function prepareStudy(study: Study, steps: readonly PreparationStep[]): P
   }
   const sampled = study.continuous ? takeVolumes(current) : sampleTrials(current, { delays: delays ?? [0] });
   return { voxels: sampled, runs, ledger };
+}
+
+/** Slower than half a cosine over the longest run, there is a line alone. */
+function driftInWords({ runs, tr }: Study, cutoffSeconds: number): string {
+  const longest = Math.max(...runs.map(({ start, end }) => end - start)) * tr!;
+  return 2 * longest < cutoffSeconds ? 'a line' : `line, cosines slower than ${cutoffSeconds} s`;
 }
 
 /** Run of each volume; volumes outside all runs are runs of their own. */

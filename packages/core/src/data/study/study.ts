@@ -48,6 +48,12 @@ export type Stimuli = {
       readonly values: Rows & { readonly data: Float32Array };
       readonly name?: string | undefined;
     }
+  | {
+      /** Labels of trials, made of them by `labelTargets`; `names` are the labels. */
+      readonly kind: 'labels';
+      /** [count, count]: 1 for the label itself, 0 for the others. */
+      readonly values: Rows & { readonly data: Float32Array };
+    }
 );
 
 /** Which of the scanner's voxels the columns are. */

@@ -8,8 +8,14 @@ import { checkOptions } from '../../options.ts';
 import type { Rows } from '../../rows.ts';
 import type { Tensor } from '../../tensor.ts';
 import { betaExtents, chosenTrials } from '../checks.ts';
-import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from '../decoder.ts';
-import { outputSize } from '../decoder.ts';
+import type {
+  Decoder,
+  DecoderOutput,
+  PredictOptions,
+  Reconstruction,
+  ReconstructOptions,
+} from '../decoder.ts';
+import { labelOf, outputSize } from '../decoder.ts';
 import { Picture } from '../picture.ts';
 import { refuseRepeats } from '../repeats.ts';
 import { modelFromBundle, modelToBundle } from './bundle.ts';
@@ -139,9 +145,7 @@ export class RidgeDecoder implements Decoder {
       for (const [i, trial] of some.entries()) {
         throwIfAborted(options.signal, 'reconstruction');
         const data = values.slice(i * size, (i + 1) * size);
-        yield output.kind === 'picture'
-          ? { trial, image: new Picture(data, output.shape, output.range) }
-          : { trial, features: { data, shape: output.shape } };
+        yield { trial, ...reconstructionOf(output, data) };
       }
     }
   }
@@ -222,6 +226,13 @@ export class RidgeDecoder implements Decoder {
   #assertAlive(): void {
     if (this.#disposed) throw new F2iError('DISPOSED', 'the decoder was used after dispose()');
   }
+}
+
+/** Values of one trial as what they are. */
+function reconstructionOf(output: DecoderOutput, data: Float32Array): Omit<Reconstruction, 'trial'> {
+  if (output.kind === 'picture') return { image: new Picture(data, output.shape, output.range) };
+  if (output.kind === 'labels') return { label: labelOf(output.names, data) };
+  return { features: { data, shape: output.shape } };
 }
 
 function freeResident({ mean, std, training, blocks }: Resident): void {

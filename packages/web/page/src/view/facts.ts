@@ -25,7 +25,9 @@ export function bundleFacts(
   const makes =
     output.kind === 'picture'
       ? `pictures, ${height} × ${width} pixels, ${channels === 3 ? 'colour' : 'grey'}`
-      : `features [${output.shape.join(', ')}]${output.name ? ` of ${output.name}` : ''}, shown as ${shownAs(output.shape).what}`;
+      : output.kind === 'labels'
+        ? `labels: ${output.names.join(', ')}`
+        : `features [${output.shape.join(', ')}]${output.name ? ` of ${output.name}` : ''}, shown as ${shownAs(output.shape).what}`;
   const seen = ledger.filter((step) => step.sawTest !== 'no' && !keepsToOwnRun(step));
   return h(
     'div',

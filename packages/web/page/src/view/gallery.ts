@@ -79,7 +79,7 @@ export class Gallery {
     return { element, slot, caption: score, save, filled: false };
   }
 
-  #fill(card: Card, { trial, score }: PictureFacts, label: string): void {
+  #fill(card: Card, { trial, score, decoded }: PictureFacts, label: string): void {
     const image = this.images.reconstruction(trial);
     if (!image) return;
     card.filled = true;
@@ -87,6 +87,7 @@ export class Gallery {
     const canvas = canvasOf(image, `${what} of ${label}`, 'made');
     card.slot.replaceWith(canvas);
     card.save.hidden = false;
+    if (decoded !== undefined) card.caption.textContent = decoded;
     if (!score) return;
     const { correlation, chance, twoWay } = score;
     card.caption.textContent = `r ${rText(correlation)}`;
