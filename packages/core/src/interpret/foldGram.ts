@@ -13,6 +13,9 @@ export interface FoldGram {
   readonly matrix: Tensor;
   /** Training rows against held-out rows, [n, m]. */
   readonly cross: Tensor;
+  /** Sum of the eigenvalues of `matrix`, and voxels that vary over the training rows. */
+  readonly trace: number;
+  readonly varying: number;
   /** Mean of the eigenvalues of `matrix` that can differ from 0: what penalties are relative to. */
   readonly meanEigenvalue: number;
 }
@@ -89,5 +92,6 @@ export async function foldGram(
     throw error;
   }
   const n = train.length;
-  return { ...sums!, meanEigenvalue: (n * variance) / Math.max(1, Math.min(n, varying)) };
+  const trace = n * variance;
+  return { ...sums!, trace, varying, meanEigenvalue: trace / Math.max(1, Math.min(n, varying)) };
 }

@@ -1,4 +1,10 @@
 export {
+  type NoiseCeilingOptions,
+  noiseCeilingOf,
+  type ResponseSource,
+  type VoxelNoiseCeiling,
+} from './noiseCeiling.ts';
+export {
   type RefitPermutationOptions,
   type RefitPermutationResult,
   refitPermutationTest,
