@@ -32,12 +32,17 @@ export function fileSyncSource(path: string, name = path): SyncSource {
     readSync(offset: number, length: number) {
       checkRange(source, offset, length);
       const bytes = new Uint8Array(length);
+      source.readIntoSync(offset, bytes);
+      return bytes;
+    },
+    readIntoSync(offset: number, target: Uint8Array) {
+      const { length } = target;
+      checkRange(source, offset, length);
       for (let at = 0; at < length; ) {
-        const read = guarded(() => readSync(handle, bytes, at, length - at, offset + at));
+        const read = guarded(() => readSync(handle, target, at, length - at, offset + at));
         if (read === 0) throw shortRead(name, offset, length, at);
         at += read;
       }
-      return bytes;
     },
     close() {
       if (open) closeSync(handle);

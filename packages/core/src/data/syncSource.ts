@@ -12,6 +12,8 @@ export interface SyncSource {
   readonly size: number;
   /** Exactly `length` bytes from `offset`. Throws as `Source.read` does. */
   readSync(offset: number, length: number): Uint8Array;
+  /** The same into memory of the caller, where the platform can: for many small reads. Fills all of `target`. */
+  readIntoSync?(offset: number, target: Uint8Array): void;
   /** Frees what it holds: a file handle. */
   close?(): void;
 }

@@ -1,3 +1,5 @@
+import { F2iError } from '../../error.ts';
+
 /**
  * Numbers of a matrix that may lie on disk: one row a trial, a volume or a picture, one column a voxel or a value of a
  * target. What does not fit in memory is read in blocks.
@@ -16,17 +18,65 @@ export interface MatrixSource {
    *
    * @throws FORMAT or IO naming the file; INVALID_ARGUMENT for rows and columns that there are not; CANCELLED
    */
-  read(
-    rows: ArrayLike<number>,
-    from: number,
-    to: number,
-    signal?: AbortSignal,
-  ): Promise<Float32Array | Float64Array>;
+  read(rows: ArrayLike<number>, from: number, to: number, signal?: AbortSignal): Promise<Values>;
+  /**
+   * The same for neighbouring blocks of columns, [edges[i], edges[i + 1]), each in an array of its own: a file whose rows
+   * lie far apart is read once for all of them. `readBlocks` does without.
+   */
+  readBlocks?(rows: ArrayLike<number>, edges: readonly number[], signal?: AbortSignal): Promise<Values[]>;
   close?(): void;
 }
 
 /** Where blocks of columns of a matrix go, by ascending columns, each once. */
 export interface MatrixSink {
   /** @param values columns [from, to) of all rows, row-major [rows, to - from] */
-  write(from: number, to: number, values: Float32Array | Float64Array): Promise<void>;
+  write(from: number, to: number, values: Values): Promise<void>;
+}
+
+export type Values = Float32Array | Float64Array;
+
+/** Neighbouring blocks of columns, each in an array of its own: `MatrixSource.readBlocks` of any source. */
+export async function readBlocks(
+  source: MatrixSource,
+  rows: ArrayLike<number>,
+  edges: readonly number[],
+  signal?: AbortSignal,
+): Promise<Values[]> {
+  if (source.readBlocks) return source.readBlocks(rows, edges, signal);
+  const blocks: Values[] = [];
+  for (let i = 0; i + 1 < edges.length; i++) {
+    blocks.push(await source.read(rows, edges[i]!, edges[i + 1]!, signal));
+  }
+  return blocks;
+}
+
+/**
+ * Checks what a source is asked for.
+ *
+ * @throws INVALID_ARGUMENT naming the matrix
+ */
+export function checkBlock(
+  { name, rows: count, columns }: Pick<MatrixSource, 'name' | 'rows' | 'columns'>,
+  rows: ArrayLike<number>,
+  edges: readonly number[],
+): void {
+  for (let i = 0; i < rows.length; i++) {
+    const row = rows[i]!;
+    if (Number.isInteger(row) && row >= 0 && row < count) continue;
+    throw new F2iError('INVALID_ARGUMENT', 'no such row', {
+      file: name,
+      field: 'rows',
+      expected: `0 to ${count - 1}`,
+      found: `${row}`,
+    });
+  }
+  const ascend = edges.every((edge, i) => Number.isInteger(edge) && edge >= (i === 0 ? 0 : edges[i - 1]!));
+  if (!ascend || edges.length < 2 || edges.at(-1)! > columns) {
+    throw new F2iError('INVALID_ARGUMENT', 'no such columns', {
+      file: name,
+      field: 'columns',
+      expected: `ascending, 0 to ${columns}`,
+      found: edges.join(', '),
+    });
+  }
 }

@@ -98,7 +98,7 @@ export async function fitBandedRidge(
     for (const matrix of grams) own(matrix);
     options.onProgress?.({ phase: 'prepare', done: 1, total: 1 });
 
-    const equationsOf = (draw: number): NormalEquations => ({
+    const equationsOf = (draw: number): NormalEquations & { readonly design: Tensor } => ({
       form: 'dual',
       design,
       matrix: weightedGram(grams, gammas[draw]!, ops),
@@ -135,7 +135,7 @@ function centred(x: Tensor, intercept: boolean, ops: StepOptions): [design: Tens
 
 /** Coefficients of all targets: those that chose a candidate are solved together. */
 async function refit(
-  equationsOf: (draw: number) => NormalEquations,
+  equationsOf: (draw: number) => NormalEquations & { readonly design: Tensor },
   bands: readonly Band[],
   targets: TargetSource,
   { chosen, gammas }: BandSelection,

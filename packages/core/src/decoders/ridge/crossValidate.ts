@@ -3,7 +3,7 @@ import { bytesPerElement } from '../../dtype.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { gather, gemm, sub } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
-import { foldEquations, type NormalEquations, rightSides } from './equations.ts';
+import { foldEquations, type NormalEquations, rightSides, trialsOf } from './equations.ts';
 import { columnMeans, moveTo } from './matrices.ts';
 import { type AlphaScore, createScorer, finishScore } from './scores.ts';
 import { chooseFactorisation, type Factorisation, smoother } from './smoother.ts';
@@ -31,10 +31,9 @@ export async function crossValidate(
   folds: readonly Fold[],
   options: CrossValidateOptions,
 ): Promise<Float64Array> {
-  const { design } = equations;
-  const { backend, dtype } = design;
+  const { backend, dtype } = equations.matrix;
   const { signal, score, intercept } = options;
-  checkFolds(folds, design.shape[0]!);
+  checkFolds(folds, trialsOf(equations));
   const table = new Float64Array(grid.length * targets.count);
   const blocks = columnBlocks(
     allColumns(targets.count),
@@ -82,7 +81,7 @@ export async function crossValidate(
       solver.dispose();
       system.matrix.dispose();
       system.cross.dispose();
-      if (system.design !== design) system.design.dispose();
+      if (system.form === 'primal') system.design.dispose();
     }
   }
   return table;

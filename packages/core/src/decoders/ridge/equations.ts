@@ -8,28 +8,48 @@ import type { Fold, RidgeForm } from './types.ts';
  *   dual    (x xᵀ + alpha I) c = y        n x n
  *   primal  (xᵀ x + alpha I) w = xᵀ y     p x p
  */
-export interface NormalEquations {
-  readonly form: RidgeForm;
+export type NormalEquations = DualEquations | PrimalEquations;
+
+/** They hold all that is needed of the design, which may have been read in blocks and be nowhere as a whole. */
+export interface DualEquations {
+  readonly form: 'dual';
+  /** Centred design [n, p] (as given without an intercept). */
+  readonly design?: Tensor | undefined;
+  /** Gram matrix [n, n]. */
+  readonly matrix: Tensor;
+}
+
+export interface PrimalEquations {
+  readonly form: 'primal';
   /** Centred design [n, p] (as given without an intercept). */
   readonly design: Tensor;
-  /** Gram matrix, [n, n] or [p, p]. */
+  /** Gram matrix [p, p]. */
   readonly matrix: Tensor;
 }
 
 /** The equations of a fold's training rows, and how its held-out rows meet them. */
-export interface FoldEquations extends NormalEquations {
+export type FoldEquations = NormalEquations & {
   /** Held-out rows against the unknowns, transposed: [n_train, m] or [p, m]; predictions are crossᵀ times a solution. */
   readonly cross: Tensor;
-}
+};
 
 /** @param design [n, p], centred if there is an intercept */
-export function normalEquations(design: Tensor, form: RidgeForm, options: OpOptions): NormalEquations {
+export function normalEquations(
+  design: Tensor,
+  form: RidgeForm,
+  options: OpOptions,
+): NormalEquations & { readonly design: Tensor } {
   return { form, design, matrix: gram(design, { ...options, of: form === 'dual' ? 'rows' : 'columns' }) };
 }
 
+/** Number of trials of the equations, n. */
+export function trialsOf(equations: NormalEquations): number {
+  return equations.form === 'dual' ? equations.matrix.shape[0]! : equations.design.shape[0]!;
+}
+
 /** Right-hand sides of centred targets y [n, t]: y itself, or xᵀ y. */
-export function rightSides({ form, design }: NormalEquations, y: Tensor, options: OpOptions): Tensor {
-  return form === 'dual' ? y : gemm(design, y, { ...options, transA: true });
+export function rightSides(equations: NormalEquations, y: Tensor, options: OpOptions): Tensor {
+  return equations.form === 'dual' ? y : gemm(equations.design, y, { ...options, transA: true });
 }
 
 /**
@@ -54,7 +74,7 @@ export function foldEquations(
  * terms are means of entries of the Gram matrix (Schölkopf, Smola and Müller 1998, appendix A).
  */
 function dualFold(
-  { design, matrix: k }: NormalEquations,
+  { matrix: k }: DualEquations,
   train: Int32Array,
   test: Int32Array,
   intercept: boolean,
@@ -72,11 +92,11 @@ function dualFold(
     matrix = centre(matrix, trainByMean.reshape(1, train.length));
     cross = centre(cross, testByMean);
   }
-  return { form: 'dual', design, matrix, cross };
+  return { form: 'dual', matrix, cross };
 }
 
 function primalFold(
-  { design, matrix: g }: NormalEquations,
+  { design, matrix: g }: PrimalEquations,
   train: Int32Array,
   test: Int32Array,
   intercept: boolean,

@@ -23,5 +23,6 @@ export {
 export { ALPHA_SCORES, type AlphaScore } from './scores.ts';
 export { type AlphaSelection, logGrid, selectAlphas } from './select.ts';
 export type { Factorisation } from './smoother.ts';
+export * from './streamed/index.ts';
 export { type TargetSource, targetsInMemory } from './targets.ts';
 export type { Fold, RidgeForm, RidgePhase, RidgeProgress } from './types.ts';

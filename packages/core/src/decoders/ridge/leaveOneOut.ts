@@ -3,7 +3,7 @@ import { throwIfAborted } from '../../error.ts';
 import { add, div, gemm, mul, sub } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { CrossValidateOptions } from './crossValidate.ts';
-import { type NormalEquations, rightSides } from './equations.ts';
+import { type NormalEquations, rightSides, trialsOf } from './equations.ts';
 import { columnMeans, identity, moveTo, transpose } from './matrices.ts';
 import { createScorer, finishScore } from './scores.ts';
 import { chooseFactorisation, smoother } from './smoother.ts';
@@ -23,18 +23,20 @@ export async function leaveOneOut(
   grid: readonly number[],
   options: CrossValidateOptions,
 ): Promise<Float64Array> {
-  const { form, design, matrix } = equations;
-  const { backend, dtype } = design;
+  const { matrix } = equations;
+  const { backend, dtype } = matrix;
   const { signal, score, intercept } = options;
   const ops = { signal };
-  const n = design.shape[0]!;
+  const n = trialsOf(equations);
   const table = new Float64Array(grid.length * targets.count);
   const blocks = columnBlocks(allColumns(targets.count), n, bytesPerElement(dtype), options.blockBytes);
   const method = chooseFactorisation(backend, matrix.shape[0]!, dtype, grid.length, options.factorisation);
 
   // H = zᵀ d with d = I (dual) or xᵀ (primal); its diagonal is the column sum of z ∘ d.
   const [cross, d] = backend.scope(() =>
-    form === 'dual' ? [matrix, identity(backend, n, dtype)] : [transpose(design, ops), undefined],
+    equations.form === 'dual'
+      ? [matrix, identity(backend, n, dtype)]
+      : [transpose(equations.design, ops), undefined],
   ) as [Tensor, Tensor | undefined];
   const solver = smoother(matrix, cross, method, ops);
   let done = 0;

@@ -32,15 +32,26 @@ const ITERATIONS = 12;
  * @param x [n, p]
  */
 export async function largestEigenvalue(x: Tensor, options: OpOptions = {}): Promise<number> {
-  const { backend, dtype } = x;
-  const n = x.shape[0]!;
+  return powerIteration(x, (v) => gemm(x, gemm(x, v, { ...options, transA: true }), options));
+}
+
+/** The same of a symmetric matrix [n, n] without negative eigenvalues. */
+export async function largestEigenvalueOf(matrix: Tensor, options: OpOptions = {}): Promise<number> {
+  return powerIteration(matrix, (v) => gemm(matrix, v, options));
+}
+
+/** @param apply the matrix times a column [n, 1], n the rows of `like` */
+async function powerIteration(
+  { backend, dtype, shape }: Tensor,
+  apply: (v: Tensor) => Tensor,
+): Promise<number> {
+  const n = shape[0]!;
   let vector = normalised(createRandom(1).normals(n));
   let eigenvalue = 0;
   for (let i = 0; i < ITERATIONS; i++) {
-    const [image] = await backend.compute(() => {
-      const v = backend.tensor(dtype === 'f64' ? vector : Float32Array.from(vector), [n, 1], dtype);
-      return [gemm(x, gemm(x, v, { ...options, transA: true }), options)];
-    });
+    const [image] = await backend.compute(() => [
+      apply(backend.tensor(dtype === 'f64' ? vector : Float32Array.from(vector), [n, 1], dtype)),
+    ]);
     const values = Float64Array.from(image);
     eigenvalue = Math.hypot(...chunkNorms(values));
     if (!(eigenvalue > 0)) return eigenvalue;

@@ -2,6 +2,7 @@ import { pacer } from '../../data/pause.ts';
 import { bytesPerElement } from '../../dtype.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { choleskyFactor, choleskySolve, gemm, sub } from '../../ops/index.ts';
+import type { Tensor } from '../../tensor.ts';
 import { type NormalEquations, rightSides } from './equations.ts';
 import { columnMeans, moveTo } from './matrices.ts';
 import { columnBlocks, type TargetSource } from './targets.ts';
@@ -27,7 +28,7 @@ export interface Coefficients {
  * @param alphas [t]
  */
 export async function solveRidge(
-  equations: NormalEquations,
+  equations: NormalEquations & { readonly design: Tensor },
   targets: TargetSource,
   alphas: Float64Array,
   options: SolveOptions,

@@ -1,10 +1,11 @@
 import type { Backend } from '../../../backend.ts';
 import type { FittedStep } from '../../../bundle/contents.ts';
-import type { MatrixSink, MatrixSource } from '../../../data/matrix/matrix.ts';
+import type { MatrixSource, Values } from '../../../data/matrix/matrix.ts';
+import type { Tensor } from '../../../tensor.ts';
 import type { Numerics, Precision } from '../precision.ts';
 import type { AlphaScore } from '../scores.ts';
 import type { AlphaSelection } from '../select.ts';
-import type { Fold } from '../types.ts';
+import type { Fold, RidgeForm } from '../types.ts';
 
 /**
  * Voxels as a regression reads them: normalised, averaged over repeats, arranged into training and test rows. Read in
@@ -32,57 +33,117 @@ export interface DesignTargets {
   readonly train: Int32Array;
 }
 
+/** How the penalties of a set of targets are chosen. */
+export interface AlphaChoice {
+  readonly grid: readonly number[];
+  /** Of the training rows. */
+  readonly folds: readonly Fold[];
+  readonly score: AlphaScore;
+  /** One penalty for each target, or the one with the best mean score for all. */
+  readonly perTarget: boolean;
+}
+
+/** `refined`: factors in float32, solutions corrected by residuals in float64. */
+export type StreamedPrecision = Precision | 'refined';
+
 export interface StreamedRidgeOptions {
   backend: Backend;
-  /** One penalty for all targets, or a grid to choose from. */
-  alpha: number | { grid: readonly number[]; folds: readonly Fold[]; score: AlphaScore; perTarget: boolean };
-  intercept: boolean;
   /**
-   * `refined`: factors in float32, corrected by residuals in float64 until they no longer shrink; `auto` takes the
-   * cheapest that the condition number allows.
+   * One penalty, several (one for each set of targets, say), or a grid to choose from. The precision is chosen for the
+   * smallest.
    */
-  precision?: Precision | 'refined' | 'auto' | undefined;
+  alpha: number | readonly number[] | AlphaChoice;
+  /** Centres voxels and targets on their means over training rows. */
+  intercept: boolean;
+  /** Equations to solve; by default the smaller ones. Weights of trials come from dual ones. */
+  form?: RidgeForm | 'auto' | undefined;
+  /** `auto` (the default) takes the cheapest that the condition number allows. */
+  precision?: StreamedPrecision | 'auto' | undefined;
   /** Ceiling of resident bytes; blocks of computation do not depend on it, so that results do not either. */
   memory?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: StreamedProgress) => void) | undefined;
 }
 
+export type StreamedPhase = 'gram' | 'factor' | 'cross-validate' | 'predict' | 'dual' | 'primal';
+
 export interface StreamedProgress {
-  readonly phase: 'gram' | 'factor' | 'cross-validate' | 'solve' | 'predict';
+  readonly phase: StreamedPhase;
+  /** Of `total` voxels (gram), factors, or values of targets. */
   readonly done: number;
   readonly total: number;
-  /** Floating-point operations executed so far, and seconds spent on files: for honest rates. */
+  /** Floating-point operations of products, factors and solutions enqueued so far, since the ridge was opened. */
   readonly flops: number;
+  /** Seconds so far in which nothing was computed because files were read or written. */
   readonly fileSeconds: number;
+}
+
+export interface StreamedNumerics extends Omit<Numerics, 'precision'> {
+  readonly precision: StreamedPrecision;
+}
+
+/** What is known of a block of targets, each [to - from]; standard deviations have divisor n. */
+export interface BlockStatistics {
+  /** Of training rows; the means are 0 without an intercept. */
+  readonly targetMean: Float64Array;
+  readonly targetStd: Float64Array;
+  /** Of the predictions of training rows, where `trainingStatistics` asks for them. */
+  readonly predictionMean?: Float64Array | undefined;
+  readonly predictionStd?: Float64Array | undefined;
+}
+
+/** Where results go; a `MatrixSink` is one that does without statistics. */
+export interface StreamedSink {
+  /**
+   * One block of columns, by ascending columns: its boundaries depend on neither memory nor threads nor `from`. The block
+   * after next is computed when the promise has settled.
+   *
+   * @param values columns [from, to) of all rows, row-major [rows, to - from]
+   */
+  write(from: number, to: number, values: Values, statistics: BlockStatistics): Promise<void>;
+}
+
+export interface StreamOptions {
+  /** Penalty of each target, or one for all; none below the smallest that the ridge was opened for. */
+  alphas: Float64Array | number;
+  /** Columns below were written by an earlier run; rounded down to the boundary of a block. */
+  from?: number | undefined;
+  /** Mean and spread of the predictions of training rows, too: `predict` then solves for every target, which is slow. */
+  trainingStatistics?: boolean | undefined;
+}
+
+/** Means over training rows of all targets; NaN for columns below `from`, which an earlier run knew. */
+export interface Streamed {
+  readonly targetMean: Float64Array;
 }
 
 /** One factorised design: many sets of targets are solved and predicted with it. */
 export interface StreamedRidge {
-  readonly numerics: Numerics;
+  readonly form: RidgeForm;
+  readonly numerics: StreamedNumerics;
   readonly warnings: readonly string[];
-  /** Chosen alphas by set of targets, after `choose`. */
-  choose(targets: DesignTargets): Promise<AlphaSelection>;
-  /**
-   * Predictions of the test rows through the small hat matrix K_test (K + alpha I)^-1, without coefficients. Columns
-   * below `from` were written by an earlier run.
-   */
-  predict(
-    targets: DesignTargets,
-    sink: MatrixSink,
-    options: { alphas: Float64Array | number; from?: number | undefined },
-  ): Promise<{ readonly targetMean: Float64Array }>;
-  /** Weights of training rows, [train, targets], by blocks of targets. */
-  dual(
-    targets: DesignTargets,
-    sink: MatrixSink,
-    options: { alphas: Float64Array | number; from?: number | undefined },
-  ): Promise<{ readonly targetMean: Float64Array }>;
+  /** Chooses alphas for a set of targets by cross-validation; as `alpha` says where no other choice is given. */
+  choose(targets: DesignTargets, choice?: AlphaChoice): Promise<AlphaSelection>;
+  /** Predictions of the test rows [test, targets] through the small hat matrix K_test (K + alpha I)^-1, without coefficients. */
+  predict(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed>;
+  /** Weights of training rows, [train, targets]: predictions are (x - mean) Xᵀ c + targetMean. */
+  dual(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed>;
   /** Weights of voxels, [voxels, targets]: reads the design once more for each set of blocks that fits in memory. */
-  primal(
-    targets: DesignTargets,
-    sink: MatrixSink,
-    options: { alphas: Float64Array | number; from?: number | undefined },
-  ): Promise<{ readonly targetMean: Float64Array }>;
+  primal(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed>;
+  /**
+   * The hat matrix of the test rows, transposed, [train, test]: hatᵀ y are the predictions of centred targets y
+   * [train, t], so that permuted targets cost one product each. It belongs to the ridge, which may free it when others are
+   * asked for, or with `dispose`.
+   */
+  hat(alpha: number): Promise<Tensor>;
+  /**
+   * Predictions [test, t] for targets in memory.
+   *
+   * @param y [train, t] row-major, finite
+   */
+  predictRows(y: Float32Array | Float64Array, alpha: number): Promise<Values>;
+  /** Operations and waits so far. */
+  readonly work: { readonly flops: number; readonly fileSeconds: number };
+  /** Frees what it holds on the device. */
   dispose(): void;
 }

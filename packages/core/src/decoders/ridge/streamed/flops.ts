@@ -1,0 +1,33 @@
+import type { DType } from '../../../dtype.ts';
+import { choleskyFactorSpec } from '../../../ops/cholesky_factor.ts';
+import { choleskySolveSpec } from '../../../ops/cholesky_solve.ts';
+import { gemmSpec } from '../../../ops/gemm.ts';
+import type { NormalEquations } from '../equations.ts';
+import type { Fold } from '../types.ts';
+
+/** Operations of a cross-validation: for each fold and alpha a factor, a small hat matrix and its product with all targets. */
+export function crossValidationFlops(
+  equations: NormalEquations,
+  folds: readonly Fold[],
+  alphas: number,
+  targets: number,
+): number {
+  const { dtype } = equations.matrix;
+  let flops = 0;
+  for (const { train, test } of folds) {
+    const unknowns = equations.form === 'dual' ? train.length : equations.matrix.shape[0]!;
+    const matrix = spec([unknowns, unknowns], dtype);
+    const cross = spec([unknowns, test.length], dtype);
+    const each =
+      choleskyFactorSpec.flops([matrix], { shift: 0 }) +
+      choleskySolveSpec.flops([matrix, cross], {}) +
+      gemmSpec.flops([cross, spec([unknowns, targets], dtype)], PLAIN);
+    flops += alphas * each;
+    // Right-hand sides of primal equations.
+    if (equations.form === 'primal') flops += 2 * train.length * unknowns * targets;
+  }
+  return flops;
+}
+
+const PLAIN = { transA: true, transB: false, alpha: 1, beta: 0 };
+const spec = (shape: readonly number[], dtype: DType) => ({ shape, dtype });

@@ -1,0 +1,17 @@
+export { openStreamedRidge, REFINEMENT_LIMIT } from './open.ts';
+export { planStreamed, type StreamedPlan, type StreamedSizes, TARGET_BLOCK, VOXEL_BLOCK } from './plan.ts';
+export type {
+  AlphaChoice,
+  BlockStatistics,
+  Design,
+  DesignTargets,
+  Streamed,
+  StreamedNumerics,
+  StreamedPhase,
+  StreamedPrecision,
+  StreamedProgress,
+  StreamedRidge,
+  StreamedRidgeOptions,
+  StreamedSink,
+  StreamOptions,
+} from './types.ts';

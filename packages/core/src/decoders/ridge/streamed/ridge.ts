@@ -1,0 +1,361 @@
+import type { Values } from '../../../data/matrix/matrix.ts';
+import { matrixInMemory, memorySink } from '../../../data/matrix/memory.ts';
+import type { DType } from '../../../dtype.ts';
+import { F2iError, throwIfAborted } from '../../../error.ts';
+import { add, cast, mul, sub } from '../../../ops/index.ts';
+import type { Tensor } from '../../../tensor.ts';
+import { crossValidate } from '../crossValidate.ts';
+import { invalid } from '../fit.ts';
+import { precisionWarning } from '../precision.ts';
+import { type AlphaSelection, borderWarnings, selectAlphas } from '../select.ts';
+import type { RidgeForm } from '../types.ts';
+import { checkChoice } from './choice.ts';
+import type { Context } from './context.ts';
+import { crossValidationFlops } from './flops.ts';
+import { perAlpha, type TargetAlphas, targetAlphas } from './perAlpha.ts';
+import { planStreamed } from './plan.ts';
+import { directSolver, refinedSolver, type Solver } from './solver.ts';
+import type { StreamedSystem } from './system.ts';
+import {
+  type BlockResult,
+  checkTargets,
+  streamTargets,
+  type TargetsOnDevice,
+  targetSource,
+} from './targetBlocks.ts';
+import type {
+  AlphaChoice,
+  Design,
+  DesignTargets,
+  Streamed,
+  StreamedNumerics,
+  StreamedPhase,
+  StreamedRidge,
+  StreamedRidgeOptions,
+  StreamedSink,
+  StreamOptions,
+} from './types.ts';
+import { streamVoxelWeights } from './voxelWeights.ts';
+
+interface Settings extends StreamedRidgeOptions {
+  /** Smallest penalty that the precision was chosen for. */
+  readonly smallest: number;
+  readonly choice: AlphaChoice | undefined;
+}
+
+/** Equations on a device, with the factors and hat matrices that the last set of targets needed. */
+export class OpenedRidge implements StreamedRidge {
+  readonly form: RidgeForm;
+  readonly numerics: StreamedNumerics;
+  readonly #design: Design;
+  readonly #system: StreamedSystem;
+  readonly #settings: Settings;
+  readonly #context: Context;
+  /** By penalty. */
+  readonly #solvers = new Map<number, Solver>();
+  readonly #hats = new Map<number, Tensor>();
+  #border: readonly string[] = [];
+  #disposed = false;
+
+  constructor(
+    design: Design,
+    system: StreamedSystem,
+    numerics: StreamedNumerics,
+    settings: Settings,
+    context: Context,
+  ) {
+    this.form = system.equations.form;
+    this.numerics = numerics;
+    this.#design = design;
+    this.#system = system;
+    this.#settings = settings;
+    this.#context = context;
+  }
+
+  get warnings(): readonly string[] {
+    const { precision } = this.numerics;
+    const warning = precision === 'refined' ? undefined : precisionWarning({ ...this.numerics, precision });
+    return [...(warning === undefined ? [] : [warning]), ...this.#border];
+  }
+
+  get work(): { readonly flops: number; readonly fileSeconds: number } {
+    const { flops, fileSeconds } = this.#context.tally;
+    return { flops, fileSeconds };
+  }
+
+  /** Takes a solver that is there already. */
+  adopt(alpha: number, solver: Solver): void {
+    this.#solvers.set(alpha, solver);
+  }
+
+  async choose(targets: DesignTargets, choice = this.#settings.choice): Promise<AlphaSelection> {
+    const context = this.#begin(targets);
+    if (!choice) throw invalid('alpha', 'no penalties to choose from', '{ grid, folds, score }', 'one alpha');
+    checkChoice(choice);
+    const { grid, folds, score, perTarget } = choice;
+    for (const alpha of grid) this.#checkAlpha(alpha);
+    this.#plan('cross-validate', { alphas: grid.length });
+    const { signal, intercept, tally } = context;
+    const { columns } = targets.source;
+    const work = crossValidationFlops(this.#system.equations, folds, grid.length, columns);
+    const before = tally.flops;
+    const table = await crossValidate(this.#system.equations, targetSource(targets, context), grid, folds, {
+      signal,
+      intercept,
+      score,
+      onProgress: ({ done, total }) => {
+        tally.flops = before + (work * done) / total;
+        context.report('cross-validate', done, total);
+      },
+    });
+    const selection = selectAlphas(grid, table, perTarget);
+    this.#border = borderWarnings(selection);
+    return selection;
+  }
+
+  async predict(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed> {
+    const context = this.#begin(targets);
+    const alphas = this.#alphasOf(targets, options);
+    const { trainingStatistics = false, from = 0 } = options;
+    const { readAtOnce } = this.#plan('predict', {
+      targets: targets.source.columns,
+      alphas: alphas.distinct.length,
+      trainingStatistics,
+    });
+    await this.#prepareHats(alphas.distinct);
+    if (trainingStatistics) await this.#prepareSolvers(alphas.distinct);
+    // A factor is of no use any more: kept for `dual` where nobody counts memory.
+    else if (this.#settings.memory !== undefined) this.#keepSolvers([]);
+    const { ops, options: plain } = context;
+    const dtype = this.#productType;
+    return streamTargets(context, targets, sink, {
+      phase: 'predict',
+      dtype: trainingStatistics ? this.#equationType : dtype,
+      from,
+      readAtOnce: readAtOnce.predict,
+      compute: (block) => {
+        const y = asType(block.y, dtype, context);
+        const mean = block.mean && asType(block.mean, dtype, context);
+        const each = (alpha: number, some: Tensor) =>
+          ops.gemm(this.#hats.get(alpha)!, some, { transA: true });
+        const centred = perAlpha(y, alphas.of(block.from, block.to), each, plain);
+        const fitted = trainingStatistics ? this.#fit(block, alphas, true).fitted : undefined;
+        return { values: mean ? add(centred, mean, plain) : centred, fitted };
+      },
+    });
+  }
+
+  async dual(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed> {
+    if (this.form === 'primal') {
+      throw invalid('form', 'weights of trials come from dual equations', 'form dual', 'form primal');
+    }
+    return this.#solve('dual', targets, sink, options);
+  }
+
+  async primal(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed> {
+    if (this.form === 'primal') return this.#solve('primal', targets, sink, options);
+    const context = this.#begin(targets);
+    const alphas = this.#alphasOf(targets, options);
+    const { trainingStatistics = false, from = 0 } = options;
+    const { primalAtOnce } = this.#plan('primal', {
+      targets: targets.source.columns,
+      alphas: alphas.distinct.length,
+      trainingStatistics,
+    });
+    this.#dropHats();
+    await this.#prepareSolvers(alphas.distinct);
+    return streamVoxelWeights(context, this.#design, targets, sink, {
+      dtype: this.#equationType,
+      output: this.#productType,
+      from,
+      atOnce: primalAtOnce,
+      compute: (block) => this.#fit(block, alphas, trainingStatistics),
+    });
+  }
+
+  async hat(alpha: number): Promise<Tensor> {
+    this.#open();
+    this.#checkAlpha(alpha);
+    this.#plan('predict', { alphas: 1 });
+    await this.#prepareHats([alpha]);
+    return this.#hats.get(alpha)!;
+  }
+
+  async predictRows(y: Values, alpha: number): Promise<Values> {
+    const { train, test } = this.#design;
+    const columns = y.length / train;
+    const source = matrixInMemory({ data: y, shape: [train, columns] }, 'y');
+    const sink = memorySink(test, columns, this.#productType);
+    const rows = Int32Array.from({ length: train }, (_, i) => i);
+    await this.predict({ source, train: rows }, sink, { alphas: alpha });
+    return sink.values;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#keepSolvers([]);
+    this.#dropHats();
+    this.#system.dispose();
+  }
+
+  /** Type of the equations, and of solutions while they are refined. */
+  get #equationType(): 'f32' | 'f64' {
+    return this.numerics.precision === 'f32' ? 'f32' : 'f64';
+  }
+
+  /** Type of hat matrices and of results: refined solutions are rounded once. */
+  get #productType(): 'f32' | 'f64' {
+    return this.numerics.precision === 'f64' ? 'f64' : 'f32';
+  }
+
+  /** Weights by the equations' own unknowns: trials or voxels. */
+  async #solve(
+    phase: 'dual' | 'primal',
+    targets: DesignTargets,
+    sink: StreamedSink,
+    options: StreamOptions,
+  ): Promise<Streamed> {
+    const context = this.#begin(targets);
+    const alphas = this.#alphasOf(targets, options);
+    const { trainingStatistics = false, from = 0 } = options;
+    const { readAtOnce } = this.#plan(phase, {
+      targets: targets.source.columns,
+      alphas: alphas.distinct.length,
+      trainingStatistics,
+    });
+    this.#dropHats();
+    await this.#prepareSolvers(alphas.distinct);
+    return streamTargets(context, targets, sink, {
+      phase,
+      dtype: this.#equationType,
+      from,
+      readAtOnce: readAtOnce[phase],
+      compute: (block) => {
+        const { values, fitted } = this.#fit(block, alphas, trainingStatistics);
+        return { values: asType(values, this.#productType, context), fitted };
+      },
+    });
+  }
+
+  /** Solutions of a block in the type of the equations, and the predictions of its training rows. */
+  #fit({ from, to, y }: TargetsOnDevice, alphas: TargetAlphas, wantFitted: boolean): BlockResult {
+    const { ops, options, backend } = this.#context;
+    const { equations } = this.#system;
+    const own = alphas.of(from, to);
+    const sides = equations.form === 'dual' ? y : ops.gemm(equations.design, y, { transA: true });
+    const values = perAlpha(sides, own, (alpha, b) => this.#solvers.get(alpha)!.solve(b), options);
+    if (!wantFitted) return { values };
+    if (equations.form === 'primal') return { values, fitted: ops.gemm(equations.design, values) };
+    // (K + alpha I) c = y, hence K c = y - alpha c.
+    const row = this.#equationType === 'f64' ? own.slice() : Float32Array.from(own);
+    const penalties = backend.tensor(row, [own.length], this.#equationType);
+    return { values, fitted: sub(y, mul(values, penalties, options), options) };
+  }
+
+  async #prepareHats(alphas: readonly number[]): Promise<void> {
+    const { cross, equations } = this.#system;
+    if (!cross) {
+      throw invalid('design', 'predictions need test rows', 'a design with test rows', 'training rows only');
+    }
+    for (const [alpha, hat] of this.#hats) {
+      if (alphas.includes(alpha)) continue;
+      hat.dispose();
+      this.#hats.delete(alpha);
+    }
+    const { backend, ops } = this.#context;
+    for (const alpha of alphas) {
+      if (this.#hats.has(alpha)) continue;
+      // One factor at a time: only the small matrices stay.
+      this.#keepSolvers([alpha]);
+      await this.#prepareSolvers([alpha]);
+      const hat = backend.scope(() => {
+        const z = this.#solvers.get(alpha)!.solve(cross);
+        const wide = equations.form === 'dual' ? z : ops.gemm(equations.design, z);
+        return asType(wide, this.#productType, this.#context);
+      });
+      this.#hats.set(alpha, hat);
+    }
+  }
+
+  async #prepareSolvers(alphas: readonly number[]): Promise<void> {
+    this.#keepSolvers(alphas);
+    const context = this.#context;
+    const { matrix } = this.#system.equations;
+    for (const [i, alpha] of alphas.entries()) {
+      throwIfAborted(context.signal, 'the ridge');
+      if (this.#solvers.has(alpha)) continue;
+      const refined = this.numerics.precision === 'refined';
+      const solver = refined
+        ? await refinedSolver(matrix, alpha, context)
+        : directSolver(matrix, alpha, context);
+      if (!solver) {
+        throw new F2iError('NO_CONVERGENCE', 'refinement does not converge', {
+          field: 'alpha',
+          expected: 'precision f64 for so small a penalty',
+          found: `${alpha}`,
+        });
+      }
+      this.#solvers.set(alpha, solver);
+      context.report('factor', i + 1, alphas.length);
+    }
+  }
+
+  #keepSolvers(alphas: readonly number[]): void {
+    for (const [alpha, solver] of this.#solvers) {
+      if (alphas.includes(alpha)) continue;
+      solver.dispose();
+      this.#solvers.delete(alpha);
+    }
+  }
+
+  #dropHats(): void {
+    for (const hat of this.#hats.values()) hat.dispose();
+    this.#hats.clear();
+  }
+
+  #open(): Context {
+    if (this.#disposed) throw new F2iError('DISPOSED', 'the ridge was used after dispose()');
+    throwIfAborted(this.#context.signal, 'the ridge');
+    return this.#context;
+  }
+
+  #begin(targets: DesignTargets): Context {
+    checkTargets(targets, this.#design.train);
+    return this.#open();
+  }
+
+  #alphasOf({ source }: DesignTargets, { alphas }: StreamOptions): TargetAlphas {
+    if (typeof alphas !== 'number' && alphas.length !== source.columns) {
+      throw invalid('alphas', 'one alpha for each target', `${source.columns}`, `${alphas.length}`);
+    }
+    const all = targetAlphas(alphas, source.columns);
+    for (const alpha of all.distinct) this.#checkAlpha(alpha);
+    return all;
+  }
+
+  #checkAlpha(alpha: number): void {
+    const { smallest } = this.#settings;
+    if (alpha >= smallest && Number.isFinite(alpha)) return;
+    throw invalid(
+      'alpha',
+      'the precision was chosen for larger penalties: open the ridge for this one, too',
+      `at least ${smallest}`,
+      `${alpha}`,
+    );
+  }
+
+  #plan(
+    phase: StreamedPhase,
+    more: { targets?: number; alphas: number; trainingStatistics?: boolean },
+  ): ReturnType<typeof planStreamed> {
+    const { train, test, voxels } = this.#design;
+    const { precision } = this.numerics;
+    const { memory } = this.#settings;
+    return planStreamed({ train, test, voxels, precision, form: this.form, memory, ...more }, [phase]);
+  }
+}
+
+function asType(x: Tensor, dtype: DType, { options }: Context): Tensor {
+  return x.dtype === dtype ? x : cast(x, dtype, options);
+}

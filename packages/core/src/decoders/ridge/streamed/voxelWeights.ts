@@ -1,0 +1,95 @@
+import type { Values } from '../../../data/matrix/matrix.ts';
+import type { DType, HostArray } from '../../../dtype.ts';
+import { throwIfAborted } from '../../../error.ts';
+import type { Tensor } from '../../../tensor.ts';
+import type { Context } from './context.ts';
+import { forEachBlock } from './designBlocks.ts';
+import { quiet } from './tally.ts';
+import {
+  type BlockResult,
+  blockStart,
+  edgesFrom,
+  enqueueBlock,
+  type TargetsOnDevice,
+} from './targetBlocks.ts';
+import type { BlockStatistics, Design, DesignTargets, Streamed, StreamedSink } from './types.ts';
+
+export interface VoxelWeightsPass {
+  /** Type of the computation, and of the weights that are written. */
+  readonly dtype: DType;
+  readonly output: DType;
+  readonly from: number;
+  /** Blocks of targets whose weights are held at once. */
+  readonly atOnce: number;
+  /** Weights of trials [train, to - from]. */
+  compute(block: TargetsOnDevice): BlockResult;
+}
+
+/**
+ * Weights of voxels W = Xᵀ C of dual equations: those of trials C of several blocks of targets stay on the device, and the
+ * design is read once for all of them.
+ */
+export async function streamVoxelWeights(
+  context: Context,
+  design: Design,
+  targets: DesignTargets,
+  sink: StreamedSink,
+  pass: VoxelWeightsPass,
+): Promise<Streamed> {
+  const { signal, tally, ops } = context;
+  const { source, train } = targets;
+  const { columns } = source;
+  const targetMean = new Float64Array(columns).fill(Number.NaN);
+  for (let from = blockStart(pass.from, columns, source.name); from < columns; ) {
+    throwIfAborted(signal, 'the ridge');
+    const edges = edgesFrom(from, columns, pass.atOnce);
+    const held: { from: number; to: number; weights: Tensor; statistics: BlockStatistics }[] = [];
+    try {
+      for (let i = 0; i + 1 < edges.length; i++) {
+        const [start, end] = [edges[i]!, edges[i + 1]!];
+        const values = await tally.files(() => source.read(train, start, end, signal));
+        const block = enqueueBlock(context, targets, values, [start, end], pass.dtype, (on) => {
+          const { values: result, fitted } = pass.compute(on);
+          return { result, fitted };
+        });
+        try {
+          const statistics = await tally.busy(block.statistics);
+          held.push({ from: start, to: end, weights: block.result, statistics });
+        } catch (error) {
+          block.result.dispose();
+          throw error;
+        }
+      }
+      const weights = held.map(({ from: first, to }) =>
+        emptyWeights(pass.output, design.voxels * (to - first)),
+      );
+      await forEachBlock(design, pass.dtype, context, {
+        test: false,
+        progress: false,
+        use: ({ from: voxel, train: x }) => ({
+          voxel,
+          products: held.map((block) => quiet(ops.gemm(x, block.weights, { transA: true }).download())),
+        }),
+        keep: async ({ voxel, products }) => {
+          for (const [i, { from: first, to }] of held.entries()) {
+            const product = (await products[i]!) as HostArray;
+            weights[i]!.set(product, voxel * (to - first));
+          }
+        },
+      });
+      for (const [i, block] of held.entries()) {
+        await tally.files(() => sink.write(block.from, block.to, weights[i]!, block.statistics));
+        targetMean.set(block.statistics.targetMean, block.from);
+        context.report('primal', block.to, columns);
+      }
+    } finally {
+      for (const { weights } of held) weights.dispose();
+    }
+    from = edges.at(-1)!;
+  }
+  return { targetMean };
+}
+
+function emptyWeights(dtype: DType, length: number): Values {
+  return dtype === 'f64' ? new Float64Array(length) : new Float32Array(length);
+}
