@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createRandom, encodeHdf5, encodeNpy, encodeTar } from '@fmri2image/core';
+import { createRandom, encodeHdf5, encodeNpy, encodeTar, MINDEYE_FILES } from '@fmri2image/core';
 import { describe, expect, it } from 'vitest';
 import { findNsdSubject, nsdSubjectAt } from '../src/nsd/find.ts';
-import { NSD_FILES, openNsdSubject } from '../src/nsd/layout.ts';
+import { openNsdSubject } from '../src/nsd/layout.ts';
 import { type LaidOutTrial, writeNsdLayout } from '../src/nsd/write.ts';
 import { repetitions } from '../src/pipeline/repeats.ts';
 import { run, temporaryFolder } from './run.ts';
@@ -36,11 +36,14 @@ describe('betas and trials as MindEye2 published them', { timeout: 60_000 }, () 
   it('are found, and read by the rows of the test trials', async () => {
     await write('nsd');
     expect(await findNsdSubject(at('nsd'))).toEqual({ folder: at('nsd'), subject: 2 });
-    expect(await findNsdSubject(at(`nsd/${NSD_FILES.betas(2)}`))).toEqual({ folder: at('nsd'), subject: 2 });
+    expect(await findNsdSubject(at(`nsd/${MINDEYE_FILES.betas(2)}`))).toEqual({
+      folder: at('nsd'),
+      subject: 2,
+    });
     const nsd = await openNsdSubject(at('nsd'), 2, signal);
     expect(nsd).toMatchObject({ name: 'subj02', trials, voxels });
     expect(nsd.test.map(({ row }) => row)).toEqual([0, 4, 8, 12, 16, 20, 24, 28, 32, 36]);
-    expect(nsd.test[6]).toEqual({ image: 70_000, session: 2, run: 3, row: 24 });
+    expect(nsd.test[6]).toEqual({ image: 70_000, session: 2, run: 3, row: 24, shared: true });
     const rows = [36, 0, 4, 5, 36];
     const { data: read, shape } = await nsd.readBetas(rows, { signal });
     expect(shape).toEqual([5, voxels]);
@@ -72,7 +75,7 @@ describe('betas and trials as MindEye2 published them', { timeout: 60_000 }, () 
     );
     await write('other');
     writeFileSync(
-      at(`other/${NSD_FILES.betas(2)}`),
+      at(`other/${MINDEYE_FILES.betas(2)}`),
       await encodeHdf5({ betas: { array: { dtype: 'f32', shape: [4], data: new Float32Array(4) } } }),
     );
     expect(await refused('other')).toMatch(/renorm\.hdf5: betas: no betas.*\[trials, voxels\], found \[4\]/);
@@ -82,9 +85,11 @@ describe('betas and trials as MindEye2 published them', { timeout: 60_000 }, () 
     expect(await refused('short')).toMatch(
       /s\.behav\.npy: not the behaviour of one trial; expected \[1, 17\], found \[1, 16\]/,
     );
-    expect(await refused('nowhere')).toMatch(/betas_all_subj02_fp32_renorm\.hdf5.*no such file/);
+    expect(await refused('nowhere')).toMatch(/nowhere.*no such file/);
+    mkdirSync(at('empty'));
+    expect(await refused('empty')).toMatch(/betas_all_subj02_fp32_renorm\.hdf5.*no such file/);
     await expect(nsdSubjectAt(folder)).rejects.toThrow(/no betas of NSD.*betas_all_subj01_fp32_renorm\.hdf5/);
-    writeFileSync(at(`nsd/${NSD_FILES.betas(5)}`), '');
+    writeFileSync(at(`nsd/${MINDEYE_FILES.betas(5)}`), '');
     await expect(findNsdSubject(at('nsd'))).rejects.toThrow(/several subjects; name one of .*subj02.*subj05/);
   });
 

@@ -132,13 +132,18 @@ async function withHandle<T>(
 }
 
 /**
- * A folder on disk. Paths are resolved through symbolic links, and what lies outside the folder is not opened
- * (USAGE). Throws IO when it is missing or no folder; if an interrupted overwrite had moved it aside, it is first put
+ * A folder on disk. Paths are resolved through symbolic links, and what lies outside the folder is not opened (USAGE)
+ * unless `followLinks` says that links may lead anywhere: for folders of data that the user named, whose files often are
+ * links to another disk, not for what a file inside names. Throws IO when it is missing or no folder; if an interrupted overwrite had moved it aside, it is first put
  * back, which `onRepair` reports.
  */
 export async function nodeFolder(
   path: string,
-  { name = path, onRepair }: { name?: string; onRepair?: (what: string) => void } = {},
+  {
+    name = path,
+    onRepair,
+    followLinks = false,
+  }: { name?: string; onRepair?: (what: string) => void; followLinks?: boolean } = {},
 ): Promise<Folder> {
   let root: string;
   try {
@@ -148,7 +153,7 @@ export async function nodeFolder(
   } catch (error) {
     throw ioError(error, name, 'read');
   }
-  const isInside = (real: string) => real.startsWith(root.endsWith(sep) ? root : root + sep);
+  const isInside = (real: string) => followLinks || real.startsWith(root.endsWith(sep) ? root : root + sep);
 
   async function walk(folder: string, found: string[]): Promise<void> {
     for (const entry of await readdir(folder, { withFileTypes: true })) {

@@ -1,14 +1,20 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PUBLISHED_POOL, type Retrieval, readModel, readText } from '@fmri2image/core';
+import {
+  MINDEYE_FILES,
+  PUBLISHED_POOL,
+  publishedSubject,
+  type Retrieval,
+  readModel,
+  readText,
+} from '@fmri2image/core';
 import { fileSource, nodeFolder, writeFileAtomic } from '@fmri2image/node';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Console, table } from '../console.ts';
 import { type Context, withContext } from '../context.ts';
 import { nsdSubjectAt } from '../nsd/find.ts';
-import { NSD_FILES, openNsdSubject } from '../nsd/layout.ts';
-import { publishedSubject } from '../nsd/published.ts';
+import { openNsdSubject } from '../nsd/layout.ts';
 import { openTargets } from '../nsd/targets.ts';
 import { backendOptions, type DeviceOptions, usage, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
@@ -181,7 +187,7 @@ async function featuresOf(
 async function otherSubjects(folder: string, subject: number): Promise<object[]> {
   const names = new Set(await readdir(folder));
   return [1, 2, 3, 4, 5, 6, 7, 8].flatMap((other) => {
-    if (other === subject || !names.has(NSD_FILES.betas(other))) return [];
+    if (other === subject || !names.has(MINDEYE_FILES.betas(other))) return [];
     return [{ subject: other, ...publishedSubject(other)! }];
   });
 }

@@ -1,10 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { F2iError } from '@fmri2image/core';
+import { F2iError, MINDEYE_BETAS, MINDEYE_FILES } from '@fmri2image/core';
 import { usage } from '../options.ts';
-import { NSD_FILES } from './layout.ts';
-
-const BETAS = /^betas_all_subj0*(\d+)_fp32_renorm\.hdf5$/;
 
 /** Where a subject's files lie. */
 export interface NsdPlace {
@@ -24,21 +21,23 @@ export async function findNsdSubject(path: string): Promise<NsdPlace | undefined
     () => false,
   );
   if (!isFolder) {
-    const named = BETAS.exec(basename(path));
+    const named = MINDEYE_BETAS.exec(basename(path));
     return named ? { folder: dirname(path), subject: Number(named[1]) } : undefined;
   }
-  const names = (await readdir(path)).filter((name) => BETAS.test(name)).sort();
+  const names = (await readdir(path)).filter((name) => MINDEYE_BETAS.test(name)).sort();
   if (names.length > 1) {
     throw usage(`${path} holds betas of several subjects; name one of ${names.join(', ')}`);
   }
-  return names[0] === undefined ? undefined : { folder: path, subject: Number(BETAS.exec(names[0])![1]) };
+  return names[0] === undefined
+    ? undefined
+    : { folder: path, subject: Number(MINDEYE_BETAS.exec(names[0])![1]) };
 }
 
 /** Whether a path is such a file of betas, or a folder with one or several. */
 export async function holdsNsdBetas(path: string): Promise<boolean> {
-  if (BETAS.test(basename(path))) return true;
+  if (MINDEYE_BETAS.test(basename(path))) return true;
   const names = await readdir(path).catch(() => []);
-  return names.some((name) => BETAS.test(name));
+  return names.some((name) => MINDEYE_BETAS.test(name));
 }
 
 /** As `findNsdSubject`; a path that is neither is an error that says what is looked for. */
@@ -47,6 +46,6 @@ export async function nsdSubjectAt(path: string): Promise<NsdPlace> {
   if (found) return found;
   throw new F2iError('IO', 'no betas of NSD as MindEye2 published them', {
     file: path,
-    expected: `${NSD_FILES.betas(1)}, or a folder that holds it (huggingface.co/datasets/pscotti/mindeyev2)`,
+    expected: `${MINDEYE_FILES.betas(1)}, or a folder that holds it (huggingface.co/datasets/pscotti/mindeyev2)`,
   });
 }

@@ -1,24 +1,3 @@
-/** What is known of the data that MindEye2 published, by subject (MedARC-AI/MindEyeV2, code and notebooks). */
-export interface PublishedSubject {
-  readonly voxels: number;
-  readonly sessions: number;
-  /** Test trials of the split `new_test`. */
-  readonly testTrials: number;
-}
-
-const VOXELS = [15724, 14278, 15226, 13153, 13039, 17907, 12682, 14386];
-const SESSIONS = [40, 40, 32, 30, 40, 32, 40, 30];
-/** Of all who finished 40 sessions; fewer where there were 32 or 30. */
-const TEST_TRIALS: Readonly<Record<number, number>> = { 40: 3000, 32: 2371, 30: 2188 };
-export const TRIALS_A_SESSION = 750;
-
-/** Undefined for a subject that NSD does not have. */
-export function publishedSubject(subject: number): PublishedSubject | undefined {
-  const [voxels, sessions] = [VOXELS[subject - 1], SESSIONS[subject - 1]];
-  if (voxels === undefined || sessions === undefined) return undefined;
-  return { voxels, sessions, testTrials: TEST_TRIALS[sessions]! };
-}
-
 /** Pictures of the test split, each seen three times by subjects of 40 sessions. */
 export const TEST_IMAGES = 1000;
 

@@ -1,6 +1,13 @@
-import { encodeHdf5, encodeNpy, encodeTar, type Rows, type WriteFile } from '@fmri2image/core';
-import { BEHAVIOUR_COLUMNS, NSD_FILES } from './layout.ts';
-import { TRIALS_A_SESSION } from './published.ts';
+import {
+  BEHAVIOUR_COLUMNS,
+  encodeHdf5,
+  encodeNpy,
+  encodeTar,
+  MINDEYE_FILES,
+  type Rows,
+  TRIALS_A_SESSION,
+  type WriteFile,
+} from '@fmri2image/core';
 
 /** One presentation in a simulated experiment of the shape of NSD. */
 export interface LaidOutTrial {
@@ -31,18 +38,18 @@ export async function writeNsdLayout(
 ): Promise<void> {
   const { data, shape } = betas;
   await write(
-    NSD_FILES.betas(subject),
-    await encodeHdf5({ [NSD_FILES.dataset]: { array: { dtype: 'f32', data, shape: [...shape] } } }),
+    MINDEYE_FILES.betas(subject),
+    await encodeHdf5({ [MINDEYE_FILES.dataset]: { array: { dtype: 'f32', data, shape: [...shape] } } }),
   );
   const sessions = Math.ceil(trials.length / sessionTrials);
   const train = Array.from({ length: sessions }, (_, session) =>
     trials.filter(({ split, trial }) => split === 'train' && Math.floor(trial / sessionTrials) === session),
   );
   for (const [session, own] of train.entries()) {
-    await write(`${NSD_FILES.trials(subject, 'train')}/${session}.tar`, samples(own));
+    await write(`${MINDEYE_FILES.trials(subject, 'train')}/${session}.tar`, samples(own));
   }
   const test = trials.filter(({ split }) => split === 'new_test');
-  await write(`${NSD_FILES.trials(subject, 'new_test')}/0.tar`, samples(test));
+  await write(`${MINDEYE_FILES.trials(subject, 'new_test')}/0.tar`, samples(test));
 
   function samples(own: readonly LaidOutTrial[]): Uint8Array {
     return encodeTar(

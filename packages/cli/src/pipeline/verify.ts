@@ -3,22 +3,18 @@ import {
   type Backend,
   type DirectionResult,
   F2iError,
+  type MindEyeSubject,
   numpyDraws,
   PUBLISHED_POOL,
+  type PublishedSubject,
+  publishedSubject,
   type Retrieval,
   type Rows,
   retrieval,
+  TRIALS_A_SESSION,
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
-import type { NsdSubject } from '../nsd/layout.ts';
-import {
-  PUBLISHED_SCORES,
-  type PublishedScore,
-  type PublishedSubject,
-  publishedSubject,
-  TEST_IMAGES,
-  TRIALS_A_SESSION,
-} from '../nsd/published.ts';
+import { PUBLISHED_SCORES, type PublishedScore, TEST_IMAGES } from '../nsd/published.ts';
 import { openTargets, type Targets } from '../nsd/targets.ts';
 import { RETRIEVAL_HEAD, type ResultItem, type Results } from './results.ts';
 
@@ -42,7 +38,7 @@ export interface Comparison extends Omit<PublishedScore, 'needs'> {
 }
 
 /** What a subject's data count, beside what was published. */
-export function countsOf({ number, trials, voxels, test }: NsdSubject): Count[] {
+export function countsOf({ number, trials, voxels, test }: MindEyeSubject): Count[] {
   const known: Partial<PublishedSubject> = publishedSubject(number) ?? {};
   const images = new Set(test.map(({ image }) => image)).size;
   const sessions = known.sessions;

@@ -2,6 +2,7 @@ export { gzipPieces } from './compress.ts';
 export { type Gifti, type GiftiArray, openGifti } from './gifti/index.ts';
 export * from './gzip.ts';
 export { type Hdf5, type Hdf5Dataset, openHdf5 } from './hdf5.ts';
+export { type Hdf5StreamDescription, hdf5Pieces } from './hdf5Stream.ts';
 export { encodeHdf5, type Hdf5Content } from './hdf5Write.ts';
 export * from './inspect.ts';
 export * from './matlab/index.ts';

@@ -1,7 +1,9 @@
 export { type ArrangeOptions, type AverageChoice, arrange, arrangeTrials, SPLIT_NAMES } from './arrange.ts';
+export { type BidsOptions, openBidsBetas } from './bids.ts';
 export { designOf, type RecordingDesign } from './designOf.ts';
 export { recordingOf } from './fromStudy.ts';
 export { NORMALISATIONS, type Normalisation, type NormalisationName } from './normalisation.ts';
+export { LAYOUTS, layoutOf, type OpenRecordingOptions, openRecording, type RecordingLayout } from './open.ts';
 export { type PackOptions, packRecording } from './pack.ts';
 export type { PackedRecording, PackStore } from './packed.ts';
 export * from './recording.ts';

@@ -16,6 +16,7 @@ import { type Cursor, inflatedCursor, sourceCursor } from './cursor.ts';
 import { Elements, viewOf } from './elements.ts';
 import type { Matlab, MatlabArray, MatlabReadOptions, SparseMatrix } from './matlab.ts';
 import { type Located, NotRead, type StoredPart, VariableParser } from './parse.ts';
+import { checkSparse, fillSparse } from './sparse.ts';
 import { readCharacters } from './text.ts';
 import { ELEMENT_TYPES, MI, putNumbers, STORED } from './types.ts';
 
@@ -36,8 +37,6 @@ const HEADER = 128;
 const MAXIMUM_EXPANSION = 1032;
 /** Bytes that are decoded at once. */
 const PIECE = 1 << 18;
-/** Elements of a sparse matrix that is asked for with its zeros: a file of some bytes may state billions. */
-const MAXIMUM_FILLED = 1 << 25;
 const MAXIMUM_TEXT = 1 << 22;
 
 /** Opens a file of level 5: of each variable, the descriptions are read. */
@@ -198,7 +197,8 @@ class Matlab5 implements Matlab {
 
   async read(name: string, options: MatlabReadOptions = {}): Promise<NdArray> {
     const { array, part, dtype } = this.#numbers(name, options);
-    if (array.sparse) return this.#filled(name, options);
+    if (array.sparse)
+      return fillSparse(await this.readSparse(name, options), { file: this.name, field: name });
     const count = elementCount(array.shape)!;
     return this.#ordered(array, part, dtype, array.shape, [[0, count]], options.signal, true);
   }
@@ -244,42 +244,19 @@ class Matlab5 implements Matlab {
       await this.#stored(array, stored, 'i32', values, [[0, values.length]], `${name}: ${field}`, signal);
       return values;
     };
-    const fail = (field: string, message: string, expected: string, found: unknown): never => {
-      throw new F2iError('FORMAT', message, {
-        file: this.name,
-        field: `${name}: ${field}`,
-        expected,
-        found: `${found}`,
-      });
-    };
     const starts = await integers(array.starts!, 'column starts');
-    if (starts[0] !== 0) fail('column starts', 'the first column begins elsewhere', '0', starts[0]);
-    for (let k = 0; k < width; k++) {
-      if (starts[k + 1]! < starts[k]!)
-        fail(
-          'column starts',
-          'a column ends before it begins',
-          'no descent',
-          `${starts[k + 1]} after ${starts[k]}`,
-        );
-    }
-    const count = starts[width]!;
-    const rows = (await integers(array.rows!, 'row indices')).slice(0, count);
+    const rows = await integers(array.rows!, 'row indices');
     const room = part.bytes === 0 ? 0 : part.bytes / elementBytes(STORED[part.type]!);
-    if (rows.length < count || room < count) {
-      fail('values', 'fewer elements than the columns announce', `${count}`, Math.min(rows.length, room));
-    }
-    for (let column = 0; column < width; column++) {
-      for (let k = starts[column]!; k < starts[column + 1]!; k++) {
-        const least = k === starts[column] ? 0 : rows[k - 1]! + 1;
-        if (rows[k]! < least || rows[k]! >= height) {
-          fail('row indices', 'no row, or not in order', `${least} to ${height - 1}`, rows[k]);
-        }
-      }
-    }
+    const place = { file: this.name, field: name };
+    const count = checkSparse([height, width], rows, starts, room, place);
     const data = allocate(dtype, count, this.name);
     await this.#stored(array, part, dtype, data, [[0, count]], `${name}: values`, signal);
-    return { shape: [height, width], rows, starts, values: { dtype, shape: [count], data } };
+    return {
+      shape: [height, width],
+      rows: rows.slice(0, count),
+      starts,
+      values: { dtype, shape: [count], data },
+    };
   }
 
   async readText(name: string, signal?: AbortSignal): Promise<string[]> {
@@ -349,24 +326,6 @@ class Matlab5 implements Matlab {
     } finally {
       await cursor.close();
     }
-  }
-
-  async #filled(name: string, options: MatlabReadOptions): Promise<NdArray> {
-    const { shape, rows, starts, values } = await this.readSparse(name, options);
-    const count = elementCount(shape)!;
-    if (count > MAXIMUM_FILLED) {
-      this.#refuse(
-        name,
-        `a sparse matrix [${shape.join(', ')}] is not filled with zeros; readSparse() reads it`,
-      );
-    }
-    const data = allocate(values.dtype, count, this.name);
-    for (let column = 0; column < shape[1]; column++) {
-      for (let k = starts[column]!; k < starts[column + 1]!; k++) {
-        data[rows[k]! * shape[1] + column] = values.data[k]!;
-      }
-    }
-    return { dtype: values.dtype, shape: [...shape], data };
   }
 
   #dense(name: string, options: MatlabReadOptions) {

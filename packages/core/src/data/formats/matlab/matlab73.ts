@@ -1,29 +1,23 @@
 import { F2iError } from '../../../error.ts';
-import type { ElementType, NdArray } from '../../ndarray.ts';
-import { allocate, elementCount, hostIsLittleEndian } from '../../ndarray.ts';
+import { allocate, elementCount, hostIsLittleEndian, type NdArray } from '../../ndarray.ts';
 import type { Source } from '../../source.ts';
 import { syncOf } from '../../syncSource.ts';
-import { type Hdf5, openHdf5 } from '../hdf5.ts';
+import { type Hdf5, type Hdf5Dataset, openHdf5 } from '../hdf5.ts';
 import { toRowMajor } from '../npy.ts';
 import { checkSlice } from '../slice.ts';
+import { type Found, indicesOf, VariableWalk } from './contents73.ts';
 import type { Matlab, MatlabArray, MatlabReadOptions, SparseMatrix } from './matlab.ts';
+import { NotRead } from './parse.ts';
+import { checkSparse, fillSparse } from './sparse.ts';
 import { readCharacters } from './text.ts';
-import { ELEMENT_TYPES, MI, putNumbers } from './types.ts';
-
-/** A dataset of HDF5 that holds an array of MATLAB. */
-interface Found extends MatlabArray {
-  readonly dataset: string;
-  /** The dataset holds extents, one of them 0, and no numbers. */
-  readonly empty: boolean;
-}
+import { MI, putNumbers } from './types.ts';
 
 /** Where MATLAB puts what cells and arrays of structs refer to, and its objects. */
 const HIDDEN = /^#(refs|subsystem)#/;
 
 /**
  * Files of version 7.3 are HDF5 files: an array is a dataset whose attribute MATLAB_class names its class, with the
- * extents in reverse (MATLAB stores columns, HDF5 rows), and a struct is a group. Cells, arrays of structs, complex and
- * sparse arrays are references, compounds and groups; they are named, and not read.
+ * extents in reverse (MATLAB stores columns, HDF5 rows). What structs and cells hold is found as in files of version 5.
  */
 export async function openMatlab73(source: Source): Promise<Matlab> {
   const file = await openHdf5(syncOf(source));
@@ -34,8 +28,6 @@ export async function openMatlab73(source: Source): Promise<Matlab> {
     throw error;
   }
 }
-
-const pathOf = (dataset: string): string => dataset.replaceAll('/', '.');
 
 class Matlab73 implements Matlab {
   readonly name: string;
@@ -49,83 +41,34 @@ class Matlab73 implements Matlab {
   constructor(file: Hdf5) {
     this.name = file.name;
     this.#file = file;
-    const sparse: string[] = [];
-    for (const group of file.groups) {
-      if (HIDDEN.test(group)) continue;
-      if (file.attributes(group).has('MATLAB_sparse')) {
-        sparse.push(`${group}/`);
-        this.others.set(pathOf(group), 'a sparse matrix of version 7.3; save it with -v7, or full()');
-      } else this.containers.set(pathOf(group), 'struct');
-    }
-    const isHidden = (name: string) => HIDDEN.test(name) || sparse.some((group) => name.startsWith(group));
-    for (const [name, why] of file.others) {
-      if (isHidden(name)) continue;
-      const kind = String(file.attributes(name).get('MATLAB_class'));
-      const words =
-        kind === 'cell'
-          ? 'a cell of version 7.3, whose elements are references; save it with -v7'
-          : ELEMENT_TYPES[kind]
-            ? 'complex numbers of version 7.3; save real and imaginary part as arrays of their own'
-            : why;
-      this.others.set(pathOf(name), words);
-    }
-    for (const { name, dtype, shape } of file.datasets.values()) {
-      if (!isHidden(name)) this.#describe(name, dtype, shape);
+    const children = childrenOf(file);
+    for (const variable of children.get('') ?? []) {
+      if (HIDDEN.test(variable)) continue;
+      const walk = new VariableWalk(file, children);
+      try {
+        walk.visit(variable, variable);
+      } catch (error) {
+        if (!(error instanceof NotRead)) throw error;
+        this.others.set(variable, error.message);
+        continue;
+      }
+      for (const array of walk.contents.arrays) this.#found.set(array.name, array);
+      for (const [path, words] of walk.contents.containers) this.containers.set(path, words);
+      for (const [path, why] of walk.contents.others) this.others.set(path, why);
     }
     this.arrays = new Map(
-      [...this.#found].map(([name, { dataset: _, empty: __, ...described }]) => [name, described]),
+      [...this.#found].map(([name, { dataset: _, empty: __, rows: ___, starts: ____, ...described }]) => [
+        name,
+        described,
+      ]),
     );
-  }
-
-  #describe(dataset: string, stored: ElementType, extents: readonly number[]): void {
-    const name = pathOf(dataset);
-    const attributes = this.#file.attributes(dataset);
-    const className = String(attributes.get('MATLAB_class') ?? 'none');
-    const empty = (attributes.get('MATLAB_empty') ?? 0) !== 0;
-    const dtype = ELEMENT_TYPES[className];
-    if (className !== 'char' && dtype === undefined) {
-      this.others.set(name, `of class ${className}, which is not read`);
-      return;
-    }
-    const place = { file: this.name, field: name };
-    let shape = extents.toReversed();
-    if (empty) {
-      const count = elementCount(extents) ?? 0;
-      const known = count >= 2 && count <= 32 && /^[ui]/.test(stored);
-      shape = known ? Array.from(this.#file.read(dataset).data as Iterable<number | bigint>, Number) : [];
-      if (!known || elementCount(shape) !== 0 || shape.some((extent) => !Number.isSafeInteger(extent))) {
-        throw new F2iError('FORMAT', 'an empty array whose extents are not', {
-          ...place,
-          expected: 'two or more extents, one of them 0',
-          found: `${stored} [${extents.join(', ')}]`,
-        });
-      }
-    } else if (
-      className === 'char' ? !['u8', 'u16', 'u32'].includes(stored) : stored !== storedAs(className)
-    ) {
-      throw new F2iError('FORMAT', 'an array whose type is not that of its class', {
-        ...place,
-        expected: className,
-        found: stored,
-      });
-    }
-    if (shape.length === 1) shape.unshift(1);
-    this.#found.set(name, {
-      name,
-      className,
-      dtype: className === 'char' ? undefined : dtype,
-      shape,
-      complex: false,
-      sparse: false,
-      compressed: (this.#file.datasets.get(dataset)?.filters.length ?? 0) > 0,
-      dataset,
-      empty,
-    });
   }
 
   async read(name: string, options: MatlabReadOptions = {}): Promise<NdArray> {
     const found = this.#numbers(name, options);
-    return this.#block(found, 0, found.shape[0]!, 0, found.shape.at(-1)!);
+    if (found.sparse)
+      return fillSparse(await this.readSparse(name, options), { file: this.name, field: name });
+    return this.#block(found, options, 0, found.shape[0]!, 0, found.shape.at(-1)!);
   }
 
   async readRows(
@@ -134,9 +77,9 @@ class Matlab73 implements Matlab {
     end: number,
     options: MatlabReadOptions = {},
   ): Promise<NdArray> {
-    const found = this.#numbers(name, options);
+    const found = this.#dense(name, options);
     checkSlice(start, end, found.shape[0]!, 'rows', { file: this.name, field: name });
-    return this.#block(found, start, end, 0, found.shape.at(-1)!);
+    return this.#block(found, options, start, end, 0, found.shape.at(-1)!);
   }
 
   async readLast(
@@ -145,17 +88,28 @@ class Matlab73 implements Matlab {
     end: number,
     options: MatlabReadOptions = {},
   ): Promise<NdArray> {
-    const found = this.#numbers(name, options);
+    const found = this.#dense(name, options);
     checkSlice(start, end, found.shape.at(-1)!, 'last axis', { file: this.name, field: name });
-    return this.#block(found, 0, found.shape[0]!, start, end);
+    return this.#block(found, options, 0, found.shape[0]!, start, end);
   }
 
-  async readSparse(name: string): Promise<SparseMatrix> {
-    this.#array(name);
-    throw new F2iError('UNSUPPORTED', 'not a sparse matrix; read() reads it', {
-      file: this.name,
-      field: name,
-    });
+  async readSparse(name: string, options: MatlabReadOptions = {}): Promise<SparseMatrix> {
+    const found = this.#numbers(name, options);
+    const place = { file: this.name, field: name };
+    if (!found.sparse) throw new F2iError('UNSUPPORTED', 'not a sparse matrix; read() reads it', place);
+    const shape = found.shape as readonly [number, number];
+    const starts = indicesOf(this.#file.read(found.starts!), place);
+    const hasRows = !found.empty && this.#file.datasets.has(found.rows!);
+    const rows = hasRows ? indicesOf(this.#file.read(found.rows!), place) : new Int32Array(0);
+    const extents = this.#stored(found)?.shape ?? [0];
+    const count = checkSparse(shape, rows, starts, elementCount(extents) ?? 0, place);
+    const values = count === 0 ? undefined : this.#values(found, options, [[0, count]]);
+    return {
+      shape,
+      rows: rows.slice(0, count),
+      starts,
+      values: values ?? { dtype: found.dtype!, shape: [0], data: allocate(found.dtype!, 0, this.name) },
+    };
   }
 
   async readText(name: string): Promise<string[]> {
@@ -176,27 +130,64 @@ class Matlab73 implements Matlab {
   }
 
   /** Rows of the first axis, by a range of the last: in HDF5, the first axis is MATLAB's last. */
-  #block(found: Found, firstFrom: number, firstTo: number, lastFrom: number, lastTo: number): NdArray {
+  #block(
+    found: Found,
+    options: MatlabReadOptions,
+    firstFrom: number,
+    firstTo: number,
+    lastFrom: number,
+    lastTo: number,
+  ): NdArray {
     const dtype = found.dtype!;
     const shape = [...found.shape];
     shape[0] = firstTo - firstFrom;
     shape[shape.length - 1] = lastTo - lastFrom;
     if (elementCount(shape) === 0) return { dtype, shape, data: allocate(dtype, 0, this.name) };
-    const extents = this.#file.datasets.get(found.dataset)!.shape;
+    const extents = this.#stored(found)!.shape;
     const ranges = extents.map((extent): [number, number] => [0, extent]);
     if (extents.length > 1) ranges[0] = [lastFrom, lastTo];
-    ranges[ranges.length - 1] = extents.length > 1 ? [firstFrom, firstTo] : [lastFrom, lastTo];
-    const block = this.#file.readBlock(found.dataset, ranges);
-    const columns = allocate(dtype, block.data.length, this.name);
-    putNumbers(block.data, block.dtype, columns, dtype, 0, { file: this.name, field: found.name });
-    return { dtype, shape, data: toRowMajor(columns, dtype, shape, this.name) };
+    if (extents.length > 0) {
+      ranges[ranges.length - 1] = extents.length > 1 ? [firstFrom, firstTo] : [lastFrom, lastTo];
+    }
+    const { data } = this.#values(found, options, ranges);
+    return { dtype, shape, data: toRowMajor(data, dtype, shape, this.name) };
+  }
+
+  /** Numbers of a block as they lie, as their class has them. */
+  #values(
+    { dataset, dtype, complex, name }: Found,
+    { part = 'real' }: MatlabReadOptions,
+    ranges: readonly [number, number][],
+  ): NdArray {
+    const block = complex
+      ? this.#file.readComplexBlock(dataset, part, ranges)
+      : this.#file.readBlock(dataset, ranges);
+    const data = allocate(dtype!, block.data.length, this.name);
+    putNumbers(block.data, block.dtype, data, dtype!, 0, { file: this.name, field: name });
+    return { dtype: dtype!, shape: block.shape, data };
+  }
+
+  #stored({ dataset, complex }: Found): Hdf5Dataset | undefined {
+    return (complex ? this.#file.complex : this.#file.datasets).get(dataset);
+  }
+
+  #dense(name: string, options: MatlabReadOptions): Found {
+    const found = this.#numbers(name, options);
+    if (!found.sparse) return found;
+    throw new F2iError('UNSUPPORTED', 'ranges of sparse matrices are not read; readSparse() reads them', {
+      file: this.name,
+      field: name,
+    });
   }
 
   #numbers(name: string, { part }: MatlabReadOptions): Found {
     const found = this.#array(name);
-    const place = { file: this.name, field: name };
-    if (found.className === 'char') throw new F2iError('UNSUPPORTED', 'a text; readText() reads it', place);
-    if (part === 'imaginary') throw new F2iError('UNSUPPORTED', 'its numbers are real', place);
+    const refuse = (why: string) => new F2iError('UNSUPPORTED', why, { file: this.name, field: name });
+    if (found.className === 'char') throw refuse('a text; readText() reads it');
+    if (found.complex && part === undefined) {
+      throw refuse('its numbers are complex: ask for one part, real or imaginary');
+    }
+    if (!found.complex && part === 'imaginary') throw refuse('its numbers are real');
     return found;
   }
 
@@ -214,6 +205,13 @@ class Matlab73 implements Matlab {
   }
 }
 
-/** Booleans are bytes in these files. */
-const storedAs = (className: string): ElementType =>
-  className === 'logical' ? 'u8' : ELEMENT_TYPES[className]!;
+/** Of each group (the file itself is ''), the paths of what is directly in it, in the file's order. */
+function childrenOf(file: Hdf5): ReadonlyMap<string, readonly string[]> {
+  const children = new Map<string, string[]>([['', []]]);
+  for (const group of file.groups) children.set(group, []);
+  for (const path of new Set([...file.groups, ...file.datasets.keys(), ...file.others.keys()])) {
+    children.get(path.slice(0, Math.max(0, path.lastIndexOf('/'))))?.push(path);
+  }
+  for (const paths of children.values()) paths.sort();
+  return children;
+}
