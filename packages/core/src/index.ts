@@ -18,6 +18,7 @@ export * from './ops/index.ts';
 export { checkOptions, LOAD_OPTIONS } from './options.ts';
 export * from './place.ts';
 export * from './random.ts';
+export * from './recipes/index.ts';
 export * from './reference/backend.ts';
 export * from './rows.ts';
 export * from './simulate/index.ts';

@@ -10,6 +10,7 @@ export {
 export { type ExportOptions, type PreparedExport, prepareExport } from './export.ts';
 export { type PreparedCopy, prepareCopy } from './exportWeights.ts';
 export { CHUNK_BYTES } from './hash.ts';
+export { type MatrixShard, matrixShards, SHARD_BYTES } from './matrixShards.ts';
 export {
   decoderOf,
   type OpenBundleOptions,
@@ -17,6 +18,7 @@ export {
   type OpenedWeights,
   openBundle,
   openBundleWeights,
+  RANGED_KINDS,
   readBundle,
   readModel,
 } from './open.ts';
@@ -27,6 +29,7 @@ export {
   FORMAT_VERSION,
   isWeightsFile,
   MODEL_FILE,
+  shardFile,
   type TensorDescription,
   WEIGHTS_FILE,
 } from './schema.ts';

@@ -4,6 +4,8 @@ import { decodeUtf8, type Folder, readAll } from '../data/source.ts';
 import { openClipConverter } from '../decoders/clipConverter.ts';
 import type { ConvertedOptions } from '../decoders/converted.ts';
 import type { Decoder } from '../decoders/decoder.ts';
+import { HEADS_KIND } from '../decoders/heads/model.ts';
+import { openRidgeHeads } from '../decoders/heads/open.ts';
 import type { LoadProgress } from '../decoders/loaded.ts';
 import { openMindEye1, openMindEye1LowLevel } from '../decoders/mindeye1/decoder.ts';
 import { openMindEye2 } from '../decoders/mindeye2/decoder.ts';
@@ -45,12 +47,13 @@ const kinds: Record<string, (contents: BundleContents, file: string, backend: Ba
   ridge: (contents, file, backend) => RidgeDecoder.fromBundle(contents, file, backend),
 };
 
-/** The same of decoders out of converted checkpoints: their numbers go to the device by ranges. */
+/** The same of decoders of any size, converted checkpoints above all: their numbers go to the device by ranges. */
 const converted: Record<
   string,
   (weights: OpenedWeights, file: string, backend: Backend, options: ConvertedOptions) => Promise<Decoder>
 > = {
   'clip-converter': openClipConverter,
+  [HEADS_KIND]: openRidgeHeads,
   mindeye1: openMindEye1,
   'mindeye1-low-level': openMindEye1LowLevel,
   mindeye2: openMindEye2,
@@ -193,11 +196,15 @@ async function weightsOf(
   return { model, warnings: newerVersion(model, ignored), ...(await bundleWeights(folder, model, options)) };
 }
 
+/** Kinds whose numbers may be larger than memory: they are read by ranges, and copied file by file. */
+export const RANGED_KINDS: readonly string[] = [...CONVERTED_KINDS, HEADS_KIND];
+
 function refuseConverted({ kind }: BundleModel, folder: Folder): void {
-  if (!CONVERTED_KINDS.includes(kind)) return;
+  if (!RANGED_KINDS.includes(kind)) return;
+  const what = kind === HEADS_KIND ? 'ridge weights' : `converted weights of the model ${kind}`;
   throw new F2iError(
     'UNSUPPORTED',
-    `the bundle holds converted weights of the model ${kind}, which are read part by part; fmri2image inspect shows and verifies them`,
+    `the bundle holds ${what}, which are read part by part; fmri2image inspect shows and verifies them`,
     {
       file: `${folder.name}/${MODEL_FILE}`,
       field: 'kind',

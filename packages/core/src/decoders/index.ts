@@ -12,6 +12,7 @@ export type {
 } from './decoder.ts';
 export { labelOf, outputSize } from './decoder.ts';
 export { type BundleFiles, checkFiles, type FileLike, filesFolder } from './files.ts';
+export * from './heads/index.ts';
 export { type LocalLoadOptions, loadLocally } from './load.ts';
 export {
   type LoadedDecoder,
@@ -20,7 +21,6 @@ export {
   PRECISIONS,
   type Precision,
 } from './loaded.ts';
-export * from './heads/index.ts';
 export type { MemoryNeeded, MemoryThere } from './memory.ts';
 export * from './mindeye1/index.ts';
 export * from './mindeye2/index.ts';

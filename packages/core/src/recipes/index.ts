@@ -1,0 +1,31 @@
+export {
+  type DescribedDesign,
+  type DescribedRun,
+  fittedSteps,
+  headsBundle,
+  renormalisationStep,
+} from './bundle.ts';
+export { unitRows } from './designs.ts';
+export { type MemoryHeadStore, memoryHeadStore } from './memoryStore.ts';
+export type {
+  AlphaChoice as RecipeAlphaChoice,
+  FoldSettings,
+  HeadRenormalisation,
+  HeadSettings,
+  Published,
+  Quirk,
+  Recipe,
+  RecipeHead,
+} from './recipe.ts';
+export {
+  fitHeads,
+  type HeadOutcome,
+  type RunDesign,
+  type RunHead,
+  type RunOptions,
+  type RunOutcome,
+  type RunProgress,
+} from './run.ts';
+export { chooseRecipe, RECIPE_NAMES, RECIPES, type RecipeOverrides } from './settings.ts';
+export type { ChosenAlphas, HeadSpec, HeadStore, StoredHead, StoredRows } from './store.ts';
+export { checkTargetShape, picturesOf, type SplitPictures, targetRows, unitTokens } from './targets.ts';

@@ -1,0 +1,60 @@
+import type { Json } from '../data/json.ts';
+import type { HeadStatistics } from '../decoders/heads/model.ts';
+
+/** A matrix on its way to disk, row after row. */
+export interface StoredRows {
+  /** Rows that an earlier run has left: writing goes on behind them. */
+  readonly done: number;
+  /** Rows [from, to), [to - from, columns]. */
+  write(from: number, to: number, values: Float32Array | Float64Array): Promise<void>;
+}
+
+/** What is kept of a head: weights (a row a target), or predictions (a column a target), and statistics of each target. */
+export interface StoredHead {
+  /** Targets that an earlier run has left. */
+  readonly done: number;
+  /**
+   * Targets [from, to). A block counts as done when all of it, statistics included, is where a killed process cannot take
+   * it back.
+   *
+   * @param values weights [to - from, inputs], or predictions [rows, to - from]
+   */
+  write(
+    from: number,
+    to: number,
+    values: Float32Array | Float64Array,
+    statistics: HeadStatistics,
+  ): Promise<void>;
+}
+
+/** Penalties that cross-validation chose. */
+export interface ChosenAlphas {
+  /** [targets] */
+  readonly alphas: Float64Array;
+  /** Mean score of the chosen one over folds, [targets]. */
+  readonly scores: Float64Array;
+}
+
+export interface HeadSpec {
+  readonly name: string;
+  readonly targets: number;
+  /** `weights`: [targets, inputs]; `predictions`: [inputs, targets], inputs being rows of the test. */
+  readonly keep: 'weights' | 'predictions';
+  readonly inputs: number;
+  readonly dtype: 'f32' | 'f64';
+}
+
+/** Where a run puts its numbers, and where it finds those of an earlier one that was killed. */
+export interface HeadStore {
+  /** Penalties that an earlier run chose. */
+  chosen(head: string): Promise<ChosenAlphas | undefined>;
+  keepChosen(head: string, chosen: ChosenAlphas): Promise<void>;
+  head(spec: HeadSpec): Promise<StoredHead>;
+  /** What an earlier run said of a design: the same bundle comes of a run that was killed. */
+  note(design: number): Json | undefined;
+  keepNote(design: number, note: Json): Promise<void>;
+  /** Whether a head is complete: its design need not be read then. */
+  isDone(head: string): boolean;
+  /** Training rows of a design, transposed: [voxels, rows]. */
+  training(design: number, voxels: number, rows: number): Promise<StoredRows>;
+}
