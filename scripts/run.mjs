@@ -160,6 +160,7 @@ const commands = {
   bench: after('benchmarks', 'dist', 'run.js'),
   page,
   'example:align': after('examples', 'align', 'run.mjs'),
+  'example:haxby': after('examples', 'haxby', 'run.mjs'),
   'example:v1-bars': after('examples', 'v1-bars', 'run.mjs'),
 };
 

@@ -14,6 +14,7 @@ import { limitNotes } from '../report/limits.ts';
 import { headline } from '../report/sections/summary.ts';
 import { reportFiles, writeReport } from '../report/write.ts';
 import { openStudy } from '../study.ts';
+import { reportLabels } from './reportLabels.ts';
 import {
   checkResultsUse,
   obtainResults,
@@ -22,7 +23,7 @@ import {
   withResults,
 } from './resultsOptions.ts';
 
-interface Options extends ResultsFlags {
+export interface ReportFlags extends ResultsFlags {
   output: string;
   stimuli: boolean;
   force?: boolean;
@@ -39,13 +40,13 @@ export function reportCommand(program: Command): void {
     .option('--no-stimuli', 'leave out the stimuli, and training pictures, everywhere')
     .option('-f, --force', 'replace an existing report');
   const ofFit = withResults(command);
-  withDevice(command).action((study: string, options: Options) => {
+  withDevice(command).action((study: string, options: ReportFlags) => {
     checkResultsUse(command, options, ofFit, { splits: true });
     return withContext(options, (context) => run(study, options, context));
   });
 }
 
-async function run(path: string, options: Options, context: Context): Promise<void> {
+async function run(path: string, options: ReportFlags, context: Context): Promise<void> {
   const { console, signal, backend } = context;
   await refuseNsd(path, options);
   const output = await prepareOutput({
@@ -57,6 +58,7 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   console.progress('read the study');
   const study = await openStudy(path, options.data, signal);
   const results = await obtainResults(study, options, context);
+  if (results.kind === 'labels') return reportLabels(study, results, options, context, output);
   console.progress('evaluate');
   const evaluation = await evaluateResults(study, results, { ...options, keepNull: true }, context);
   const notes = [

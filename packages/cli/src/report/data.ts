@@ -17,16 +17,25 @@ import type { Provenance, Results } from '../pipeline/results.ts';
 import { atPercentiles, atRandom, type Example } from './examples.ts';
 import type { Figure } from './plot.ts';
 
-/** Everything that a report says, before it is words and pictures. */
-export interface ReportData {
+/** What every report says, whatever was decoded. */
+export interface ReportCommon {
   readonly study: Study;
   readonly results: Results;
-  /** With the scores of all rearrangements. */
-  readonly evaluation: ScoredResults;
   /** The decoders; empty where the reconstructions do not say how they came about. */
   readonly folds: readonly FoldRecord[];
   /** Oddities and limits, shown first. */
   readonly notes: readonly string[];
+  readonly seed: number;
+  /** How the reconstructions were made, and how this report was. */
+  readonly made: Provenance;
+  readonly reported: Provenance;
+  readonly figures: Figures;
+}
+
+/** Everything that a report of reconstructions says, before it is words and pictures. */
+export interface ReportData extends ReportCommon {
+  /** With the scores of all rearrangements. */
+  readonly evaluation: ScoredResults;
   /** Whether stimuli may be shown. */
   readonly showStimuli: boolean;
   /** Of the responses to the scored stimuli; undefined without repeats. */
@@ -35,11 +44,6 @@ export interface ReportData {
   readonly agreement: RepeatAgreement | undefined;
   readonly percentiles: readonly Example[];
   readonly random: readonly Example[];
-  readonly seed: number;
-  /** How the reconstructions were made, and how this report was. */
-  readonly made: Provenance;
-  readonly reported: Provenance;
-  readonly figures: Figures;
 }
 
 /** Drawn plots by name; those that do not apply are absent. */

@@ -4,7 +4,7 @@ import type { FoldRecord } from '../pipeline/folds.ts';
 import { trainedTrials } from '../pipeline/training.ts';
 import { CRITERIA, comparedSettings, record } from './choices.ts';
 import { nearCopies } from './controls.ts';
-import { type ReportData, runsOf, scoredItems } from './data.ts';
+import { type ReportCommon, type ReportData, runsOf, scoredItems } from './data.ts';
 import { counted, listed, pValue, score, short } from './format.ts';
 import { publishedModelSentences } from './methodsOfModel.ts';
 import { Citations, type Reference } from './references.ts';
@@ -30,7 +30,7 @@ export function methodsOf(data: ReportData): Methods {
   return { paragraphs, references: citations.used };
 }
 
-function dataSentences({ study, folds }: ReportData): string[] {
+export function dataSentences({ study, folds }: ReportCommon): string[] {
   const [rows = 0, voxels = 0] = study.voxels.shape;
   const tr = study.tr === undefined ? '' : ` (repetition time ${short(study.tr)} s)`;
   const what =
@@ -40,7 +40,9 @@ function dataSentences({ study, folds }: ReportData): string[] {
   const used = folds[0]?.maps?.fields.voxel.length;
   const stimulus = study.continuous
     ? 'The stimulus was continuous; each volume has a frame of its own.'
-    : `There were ${counted(study.trials.length, 'trial')} of ${stimuliOf(new Set(study.trials.map((trial) => trial.stimulus)).size)}.`;
+    : study.stimuli?.kind === 'labels'
+      ? `There were ${counted(study.trials.length, 'labelled trial')} of ${counted(study.stimuli.names.length, 'label')}.`
+      : `There were ${counted(study.trials.length, 'trial')} of ${stimuliOf(new Set(study.trials.map((trial) => trial.stimulus)).size)}.`;
   return [
     `The data were ${what}.`,
     ...(used === undefined
@@ -52,12 +54,18 @@ function dataSentences({ study, folds }: ReportData): string[] {
   ];
 }
 
-function preparationSentences(folds: readonly FoldRecord[]): string[] {
-  const steps = folds[0]?.preprocess ?? [];
+export function preparationSentences(folds: readonly FoldRecord[]): string[] {
+  const { preprocess: steps = [], ledger = [] } = folds[0] ?? {};
   return steps.flatMap(({ name, settings }) => {
     const { cutoffSeconds, delays } = (settings ?? {}) as { cutoffSeconds?: number; delays?: number[] };
     if (name === 'detrend' && cutoffSeconds !== undefined) {
-      return `Drifts slower than ${short(cutoffSeconds)} s were removed from each run by regression on a line and cosines.`;
+      const line = ledger.some(({ step }) => step === 'drift of each run (a line)');
+      return line
+        ? 'A line was removed from each run by regression.'
+        : `Drifts slower than ${short(cutoffSeconds)} s were removed from each run by regression on a line and cosines.`;
+    }
+    if (name === 'zscore') {
+      return 'Each voxel was z-scored in each run by itself, over all of its volumes and without their labels.';
     }
     if (name === 'sample' && delays) {
       return `The response to a trial was its time series, linearly interpolated, ${listed(delays.map(short))} s after onset.`;
@@ -96,13 +104,20 @@ function splitSentence({ study, folds, results }: ReportData): string[] {
 }
 
 function ridgeSentences({ folds, results }: ReportData, citations: Citations): string[] {
-  const { config = {}, report = {} } = folds[0] ?? {};
+  const { config = {} } = folds[0] ?? {};
   const target = results.kind === 'picture' ? 'the pixels of the pictures' : 'the features of the stimuli';
   const sentences = [
     `${results.kind === 'picture' ? 'Pictures were' : 'Features were'} reconstructed by ridge regression ${citations.cite('hoerl')} from voxels to ${target}${config.standardize === true ? ', voxels being standardised by their mean and standard deviation over the training data' : ''}.`,
   ];
   const delays = delaysOf(folds);
   if (delays.length > 0) sentences.push(`Responses were read ${listed(delays)} after the frame.`);
+  return [...sentences, ...penaltySentences(folds)];
+}
+
+/** How the penalty was chosen, or what it was. */
+export function penaltySentences(folds: readonly FoldRecord[]): string[] {
+  const { report = {} } = folds[0] ?? {};
+  const sentences: string[] = [];
   const chosen = record(report.crossValidation);
   const alpha = record(report.alpha);
   if (chosen && Array.isArray(chosen.grid)) {

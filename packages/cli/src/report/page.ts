@@ -1,15 +1,22 @@
 import { createHash } from 'node:crypto';
-import { hasPictures, type ReportData } from './data.ts';
+import type { ReportCommon } from './data.ts';
 import { Html, html } from './html.ts';
-import { SECTIONS } from './sections/index.ts';
+import type { Section } from './section.ts';
 import { STYLE } from './style.ts';
 
 /**
  * The page: one file, readable offline. It holds no script, and its policy lets it load nothing, whatever stands in
  * it: pictures are inside, and the style is admitted by its hash.
+ *
+ * @param about what the page is about: `reconstructed pictures`
  */
-export function renderPage(data: ReportData, title: string): string {
-  const sections = SECTIONS.filter(({ applies }) => applies?.(data) ?? true);
+export function renderPage<Data extends ReportCommon>(
+  data: Data,
+  title: string,
+  about: string,
+  all: readonly Section<Data>[],
+): string {
+  const sections = all.filter(({ applies }) => applies?.(data) ?? true);
   const digest = createHash('sha256').update(STYLE).digest('base64');
   const policy = `default-src 'none'; img-src data:; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`;
   const contents = sections.map(({ id, short }) => html`<li><a href="#${id}">${short}</a></li>`);
@@ -30,7 +37,7 @@ ${section.body(data)}
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="fmri2image ${data.reported.version}">
-<title>${title}: ${hasPictures(data) ? 'reconstructed pictures' : 'decoded features'}</title>
+<title>${title}: ${about}</title>
 <style>${new Html(STYLE)}</style>
 </head>
 <body>

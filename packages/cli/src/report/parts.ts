@@ -1,10 +1,14 @@
-import type { ReportData } from './data.ts';
+import type { ReportCommon } from './data.ts';
 import { type Content, type Html, html } from './html.ts';
 
 /** Pieces that several sections are made of. */
 
 /** A drawn plot with what it says below; nothing where it does not apply. */
-export function plot({ figures }: ReportData, name: string, caption: Content): Html | undefined {
+export function plot(
+  { figures }: Pick<ReportCommon, 'figures'>,
+  name: string,
+  caption: Content,
+): Html | undefined {
   const figure = figures.get(name);
   return figure && html`<figure>${figure.inline}<figcaption>${caption}</figcaption></figure>`;
 }

@@ -20,6 +20,8 @@ export const STYLE = `
 :root{color-scheme:light dark;${variables(COLOUR)}--page:#f6f7f9;--card:#fff;--tint:#eef2f6;--warn:#fff6df;--warn-edge:#b97f10;--more:#0005;
 font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 @media (prefers-color-scheme:dark){:root{${DARK_MODE}}}
+.dark{display:none}
+@media screen and (prefers-color-scheme:dark){.dark{display:inline}.light{display:none}}
 *{box-sizing:border-box}
 html{scroll-behavior:smooth;-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--ink);font-variant-numeric:tabular-nums}

@@ -8,6 +8,7 @@ import { redactHome } from '../redact.ts';
 import { hasPictures, type ReportData, truthOf } from './data.ts';
 import { renderPage } from './page.ts';
 import { pictureOf } from './pictures.ts';
+import { SECTIONS } from './sections/index.ts';
 import { headline } from './sections/summary.ts';
 
 /** Where the files of a report lie in its folder: those of a named subject carry the name. */
@@ -40,7 +41,8 @@ export async function writeReport(data: ReportData, write: WriteFile): Promise<v
   const { study, results, evaluation, figures } = data;
   const files = reportFiles(study);
   const title = study.pseudonym === undefined ? study.name : `${study.name}, ${study.pseudonym}`;
-  await write(files.page, renderPage(data, title));
+  const about = hasPictures(data) ? 'reconstructed pictures' : 'decoded features';
+  await write(files.page, renderPage(data, title, about, SECTIONS));
   const scores = scoresTable(study, results, evaluation);
   await write(files.scores, redactHome(scores.tsv));
   await write(files.sidecar, json(scores.sidecar));

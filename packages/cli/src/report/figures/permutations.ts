@@ -23,7 +23,12 @@ export async function drawPermutations({ evaluation }: Pick<ReportData, 'evaluat
 
 const BINS = 40;
 
-function nullOf(name: string, title: string, metric: MetricResult): Promise<Figure> {
+/** @param metric with the scores of all rearrangements */
+export function nullOf(
+  name: string,
+  title: string,
+  metric: Pick<MetricResult, 'score' | 'null' | 'shuffled' | 'p'>,
+): Promise<Figure> {
   const scores = metric.null ?? [];
   const all = [...scores, metric.score];
   const [least, most] = [Math.min(...all), Math.max(...all)];

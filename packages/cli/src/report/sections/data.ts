@@ -1,8 +1,8 @@
 import type { Study } from '@fmri2image/core';
 import { termsOf } from '../../terms.ts';
-import { type ReportData, scoredItems } from '../data.ts';
+import { type ReportCommon, scoredItems } from '../data.ts';
 import { counted, listed, short } from '../format.ts';
-import { html } from '../html.ts';
+import { type Html, html } from '../html.ts';
 import { facts } from '../parts.ts';
 import type { Section } from '../section.ts';
 
@@ -12,51 +12,57 @@ export const dataSection: Section = {
   title: 'Data',
   short: 'Data',
   body: (data) => {
-    const { study, folds, results } = data;
-    // Of the data that the decoder was fitted on, where they are known; those of the study itself otherwise.
-    const terms = termsOf(results.terms ?? {}, study);
-    const [rows, voxels] = study.voxels.shape;
-    const items = scoredItems(data);
-    const runs = runSizes(study).map(([name, count]) => `${name} (${count})`);
-    const many = runs.length > 12 ? `${runs.length} runs` : listed(runs);
-    const used = folds[0]?.maps?.fields.voxel.length;
-    const shape = study.stimuli?.values.shape.slice(1).join(' × ');
-    return html`${facts([
-      ['study', study.name],
-      ['description', study.description],
-      ['subject', study.pseudonym ?? terms.pseudonym],
-      [
-        'responses',
-        `${rows} ${study.rows === 'volumes' ? 'volumes' : 'trials'} of ${voxels} voxels: ${study.selection.description}`,
-      ],
-      [
-        'voxels used',
-        used === undefined
-          ? undefined
-          : `${used}${folds.length > 1 ? ' in the first fold' : ''}, selected by their fit in the training data`,
-      ],
-      ['repetition time', study.tr === undefined ? undefined : `${short(study.tr)} s`],
-      [study.rows === 'volumes' ? 'runs (volumes)' : 'runs (trials)', many],
-      ['trials', `${study.trials.length}${study.continuous ? ', one a volume' : ''}; ${splits(data)}`],
-      [
-        'scored',
-        `${counted(items.length, 'trial')} of ${data.evaluation.stimuli} stimuli${items.length < data.results.items.length ? ` (${data.results.items.length} reconstructed)` : ''}`,
-      ],
-      [
-        'stimuli',
-        study.stimuli &&
-          `${study.stimuli.values.shape[0]} ${study.stimuli.kind}, ${shape}${study.stimuli.kind === 'pictures' ? ' (height × width) pixels' : ' values'}`,
-      ],
-      [
-        'visual field',
-        study.visualField &&
-          `${short(study.visualField.widthDegrees)}° × ${short(study.visualField.heightDegrees)}°`,
-      ],
-      ['data terms', terms.dataTerms ?? 'not stated'],
-      ['consent', terms.consentReference],
-    ])}`;
+    const { results, evaluation } = data;
+    const count = scoredItems(data).length;
+    const some = count < results.items.length ? ` (${results.items.length} reconstructed)` : '';
+    return dataFacts(data, `${counted(count, 'trial')} of ${evaluation.stimuli} stimuli${some}`);
   },
 };
+
+/** @param scored which trials are scored, in words */
+export function dataFacts(data: ReportCommon, scored: string): Html {
+  const { study, folds, results } = data;
+  // Of the data that the decoder was fitted on, where they are known; those of the study itself otherwise.
+  const terms = termsOf(results.terms ?? {}, study);
+  const [rows, voxels] = study.voxels.shape;
+  const runs = runSizes(study).map(([name, count]) => `${name} (${count})`);
+  const many = runs.length > 12 ? `${runs.length} runs` : listed(runs);
+  const used = folds[0]?.maps?.fields.voxel.length;
+  const shape = study.stimuli?.values.shape.slice(1).join(' × ');
+  return html`${facts([
+    ['study', study.name],
+    ['description', study.description],
+    ['subject', study.pseudonym ?? terms.pseudonym],
+    [
+      'responses',
+      `${rows} ${study.rows === 'volumes' ? 'volumes' : 'trials'} of ${voxels} voxels: ${study.selection.description}`,
+    ],
+    [
+      'voxels used',
+      used === undefined
+        ? undefined
+        : `${used}${folds.length > 1 ? ' in the first fold' : ''}, selected by their fit in the training data`,
+    ],
+    ['repetition time', study.tr === undefined ? undefined : `${short(study.tr)} s`],
+    [study.rows === 'volumes' ? 'runs (volumes)' : 'runs (trials)', many],
+    ['trials', `${study.trials.length}${study.continuous ? ', one a volume' : ''}; ${splits(data)}`],
+    ['scored', scored],
+    [
+      'stimuli',
+      study.stimuli &&
+        (study.stimuli.kind === 'labels'
+          ? `none; ${study.stimuli.names.length} labels: ${listed(study.stimuli.names)}`
+          : `${study.stimuli.values.shape[0]} ${study.stimuli.kind}, ${shape}${study.stimuli.kind === 'pictures' ? ' (height × width) pixels' : ' values'}`),
+    ],
+    [
+      'visual field',
+      study.visualField &&
+        `${short(study.visualField.widthDegrees)}° × ${short(study.visualField.heightDegrees)}°`,
+    ],
+    ['data terms', terms.dataTerms ?? 'not stated'],
+    ['consent', terms.consentReference],
+  ])}`;
+}
 
 /** Volumes of each run, or trials: those of several runs may take turns. */
 function runSizes({ rows, runs, trials }: Study): [run: string, count: number][] {
@@ -66,7 +72,7 @@ function runSizes({ rows, runs, trials }: Study): [run: string, count: number][]
   return [...counts];
 }
 
-function splits({ study, folds }: ReportData): string {
+function splits({ study, folds }: ReportCommon): string {
   if (folds.length > 1) return `each run tested once, ${counted(folds.length, 'fold')}`;
   const counts = new Map<string, number>();
   for (const { split } of study.trials) counts.set(split ?? 'none', (counts.get(split ?? 'none') ?? 0) + 1);

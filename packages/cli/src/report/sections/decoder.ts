@@ -1,13 +1,13 @@
 import { trainedTrials } from '../../pipeline/training.ts';
 import { choicesOf, sameInAll } from '../choices.ts';
-import type { ReportData } from '../data.ts';
+import type { ReportCommon } from '../data.ts';
 import { type Html, html } from '../html.ts';
 import { isPublishedModel } from '../methodsOfModel.ts';
 import { plot, table } from '../parts.ts';
 import type { Section } from '../section.ts';
 
 /** What was chosen inside the training data, fold by fold. */
-export const decoderSection: Section = {
+export const decoderSection: Section<ReportCommon> = {
   id: 'decoder',
   title: 'What each decoder chose',
   short: 'Choices',
@@ -16,7 +16,7 @@ export const decoderSection: Section = {
 <div class="plots">${plot(data, 'alphas', 'Penalties that cross-validation chose (blue, area by the number of targets) among those on offer (ticks).')}</div>`,
 };
 
-function choices({ folds, study }: ReportData): Html {
+function choices({ folds, study }: ReportCommon): Html {
   const all = folds.map((fold) => ({ fold, ...choicesOf(fold) }));
   const names = [...new Set(all.flatMap(({ chosen }) => Object.keys(chosen)))];
   const columns = [

@@ -1,4 +1,5 @@
 import { OWN_RUN } from '../../pipeline/ledger.ts';
+import type { ReportCommon } from '../data.ts';
 import { counted } from '../format.ts';
 import { html } from '../html.ts';
 import { type LedgerRow, mergedLedger } from '../ledger.ts';
@@ -14,7 +15,7 @@ function passed(rows: readonly LedgerRow[]): string {
 }
 
 /** What was fitted, on what, and whether that included what was tested. */
-export const ledgerSection: Section = {
+export const ledgerSection: Section<ReportCommon> = {
   id: 'ledger',
   title: 'Ledger: what was fitted on what',
   short: 'Ledger',

@@ -1,8 +1,9 @@
+import type { ReportCommon } from '../data.ts';
 import { html } from '../html.ts';
 import type { Section } from '../section.ts';
 
 /** What qualifies everything below. */
-export const notesSection: Section = {
+export const notesSection: Section<ReportCommon> = {
   id: 'notes',
   title: 'Read this first',
   short: 'Notes',

@@ -1,10 +1,10 @@
-import type { ReportData } from '../data.ts';
+import type { ReportCommon } from '../data.ts';
 import { html } from '../html.ts';
 import { facts } from '../parts.ts';
 import type { Section } from '../section.ts';
 
 /** What another needs to get the same figures. */
-export const reproduceSection: Section = {
+export const reproduceSection: Section<ReportCommon> = {
   id: 'reproduce',
   title: 'How to get the same again',
   short: 'Reproduce',
@@ -40,6 +40,6 @@ ${facts([
   },
 };
 
-function rejected({ rejected }: ReportData['made']): string | undefined {
+function rejected({ rejected }: ReportCommon['made']): string | undefined {
   return rejected?.map(({ device, reason }) => `${device}: ${reason}`).join('; ');
 }
