@@ -10,5 +10,6 @@ export * from './recording/index.ts';
 export { type SchemaWords, schemaError } from './schema_error.ts';
 export * from './source.ts';
 export * from './splits.ts';
+export { standardizeRuns } from './standardizeRuns.ts';
 export * from './study/index.ts';
 export * from './syncSource.ts';
