@@ -8,14 +8,11 @@ import {
   readArray,
 } from '../../src/index.ts';
 import { errorOf } from './helpers/errors.ts';
+import { matlab73File, type Value, withHeader } from './helpers/matlab73_file.ts';
 
-/** As MATLAB writes with -v7.3: an HDF5 file after a block of 512 bytes that begins like its other files. */
-async function matlab73(datasets: Parameters<typeof encodeHdf5>[0]): Promise<Buffer> {
-  const block = Buffer.alloc(512);
-  block.fill(' ', 0, 116).write('MATLAB 7.3 MAT-file, written by a test');
-  block.set([0, 2, 0x49, 0x4d], 124);
-  return Buffer.concat([block, await encodeHdf5(datasets)]);
-}
+/** Datasets in the file's root, with HDF5's extents. */
+const datasetsFile = async (datasets: Parameters<typeof encodeHdf5>[0]) =>
+  withHeader(await encodeHdf5(datasets));
 
 const f64 = (shape: number[], values: number[]): NdArray => ({
   dtype: 'f64',
@@ -25,11 +22,11 @@ const f64 = (shape: number[], values: number[]): NdArray => ({
 const u16 = (shape: number[], text: string): NdArray => ({
   dtype: 'u16',
   shape,
-  data: Uint16Array.from(text, (letter) => letter.charCodeAt(0)),
+  data: Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i)),
 });
 const of = (MATLAB_class: string) => ({ attributes: { MATLAB_class } });
 
-const bytes = await matlab73({
+const bytes = await datasetsFile({
   // MATLAB's [1 2 3; 4 5 6]: HDF5 sees its columns as rows.
   betas: { array: f64([3, 2], [1, 4, 2, 5, 3, 6]), chunks: [2, 2], deflate: 1, ...of('double') },
   cube: {
@@ -95,13 +92,13 @@ describe('MATLAB 7.3', () => {
   });
 
   it('refuses types that contradict their classes, and empty arrays that are not', async () => {
-    const wrong = await matlab73({ a: { array: f64([1, 1], [1]), ...of('single') } });
+    const wrong = await datasetsFile({ a: { array: f64([1, 1], [1]), ...of('single') } });
     expect(await errorOf(openMatlab(bytesSource(wrong, 'x.mat')))).toMatchObject({
       code: 'FORMAT',
       field: 'a',
       found: 'f64',
     });
-    const full = await matlab73({
+    const full = await datasetsFile({
       a: {
         array: { dtype: 'u64', shape: [2], data: BigUint64Array.of(2n, 3n) },
         attributes: { MATLAB_class: 'double', MATLAB_empty: 1 },
@@ -115,6 +112,134 @@ describe('MATLAB 7.3', () => {
     expect(await errorOf(openMatlab(cut).then((file) => file.read('cube')))).toMatchObject({
       code: 'FORMAT',
       file: 'x.mat',
+    });
+  });
+});
+
+const text = (letters: string): Value => ({ className: 'char', array: u16([letters.length, 1], letters) });
+const number = (...values: number[]): Value => ({
+  className: 'double',
+  array: f64([values.length, 1], values),
+});
+const u64 = (...values: number[]): NdArray => ({
+  dtype: 'u64',
+  shape: [values.length],
+  data: BigUint64Array.from(values, BigInt),
+});
+const nothing: Value = { className: 'canonical empty', array: u64(0, 0), empty: true };
+const open = async (variables: Record<string, Value>) =>
+  openMatlab(bytesSource(await matlab73File(variables), 'x.mat'));
+
+describe('cells and structs of MATLAB 7.3', () => {
+  it('are followed to their arrays, which have the names of MATLAB', async () => {
+    const file = await open({
+      labels: {
+        cell: [text('V1'), text('hV4 \u00fc\ud83e\udde0'), nothing, undefined, number(7)],
+        shape: [5, 1],
+      },
+      roi: {
+        struct: {
+          mask: { className: 'logical', array: { dtype: 'u8', shape: [2, 1], data: Uint8Array.of(1, 0) } },
+          names: { cell: [text('a'), { cell: [number(1, 2)], shape: [1, 1] }], shape: [1, 2] },
+          deep: { struct: { x: number(3) } },
+        },
+      },
+      subjects: {
+        structs: [
+          { age: number(20), id: text('s1') },
+          { age: number(31), id: text('s2') },
+        ],
+        shape: [2, 1],
+      },
+      none: { className: 'cell', array: u64(0, 3), empty: true },
+    });
+    expect([...file.arrays.keys()].sort()).toEqual([
+      'labels{1}',
+      'labels{2}',
+      'labels{5}',
+      'roi.deep.x',
+      'roi.mask',
+      'roi.names{1}',
+      'roi.names{2}{1}',
+      'subjects(1).age',
+      'subjects(1).id',
+      'subjects(2).age',
+      'subjects(2).id',
+    ]);
+    expect(Object.fromEntries(file.containers)).toEqual({
+      labels: 'cell [1, 5]',
+      'labels{3}': 'empty',
+      'labels{4}': 'empty',
+      roi: 'struct [1, 1] of deep, mask, names',
+      'roi.deep': 'struct [1, 1] of x',
+      'roi.names': 'cell [2, 1]',
+      'roi.names{2}': 'cell [1, 1]',
+      subjects: 'struct [1, 2] of age, id',
+      none: 'cell [0, 3]',
+    });
+    expect(await file.readText('labels{2}')).toEqual(['hV4 \u00fc\ud83e\udde0']);
+    expect(await file.readText('subjects(2).id')).toEqual(['s2']);
+    expect((await file.read('subjects(2).age')).data).toEqual(Float64Array.of(31));
+    expect((await file.read('roi.names{2}{1}')).data).toEqual(Float64Array.of(1, 2));
+    expect((await file.read('roi.mask')).dtype).toBe('bool');
+    expect((await errorOf(file.read('labels'))).message).toMatch(/no such array.*found cell \[1, 5\]/);
+    file.close();
+  });
+
+  it('complex numbers are read by part, sparse matrices as they are stored or with their zeros', async () => {
+    // MATLAB's [1+2i 3+4i; 5+6i 7+8i], by columns.
+    const complex: Value = { className: 'double', complex: { ...f64([2, 2], [1, 2, 5, 6, 3, 4, 7, 8]) } };
+    const sparse = { data: f64([3], [5, 6, 7]), ir: u64(0, 2, 1), jc: u64(0, 2, 2, 3) };
+    const file = await open({
+      z: complex,
+      s: { sparse, rows: 3, className: 'double' },
+      zeros: { sparse: { jc: u64(0, 0, 0) }, rows: 2, className: 'logical' },
+    });
+    expect((await errorOf(file.read('z'))).message).toMatch(/ask for one part/);
+    expect(await file.read('z', { part: 'real' })).toEqual(f64([2, 2], [1, 3, 5, 7]));
+    expect(await file.read('z', { part: 'imaginary' })).toEqual(f64([2, 2], [2, 4, 6, 8]));
+    expect(await file.readLast('z', 1, 2, { part: 'imaginary' })).toEqual(f64([2, 1], [4, 8]));
+    expect(file.arrays.get('s')).toMatchObject({ sparse: true, complex: false, shape: [3, 3] });
+    expect(await file.readSparse('s')).toEqual({
+      shape: [3, 3],
+      rows: Int32Array.of(0, 2, 1),
+      starts: Int32Array.of(0, 2, 2, 3),
+      values: f64([3], [5, 6, 7]),
+    });
+    expect(await file.read('s')).toEqual(f64([3, 3], [5, 0, 0, 0, 0, 7, 6, 0, 0]));
+    expect(await file.read('zeros')).toMatchObject({ dtype: 'bool', shape: [2, 2], data: new Uint8Array(4) });
+    expect((await errorOf(file.readRows('s', 0, 1))).message).toMatch(/readSparse/);
+    file.close();
+    const wrong = await open({
+      s: { sparse: { ...sparse, ir: u64(0, 3, 1) }, rows: 3, className: 'double' },
+    });
+    expect(await errorOf(wrong.read('s'))).toMatchObject({ code: 'FORMAT', field: 's: row indices' });
+    wrong.close();
+  });
+
+  it('names what is too deep or too much, and reads the other variables', async () => {
+    let deep: Value = number(1);
+    for (let level = 0; level < 40; level++) deep = { cell: [deep], shape: [1, 1] };
+    const file = await open({ deep, other: number(2) });
+    expect([...file.arrays.keys()]).toEqual(['other']);
+    expect(file.others.get('deep')).toMatch(/deeper than 32/);
+    file.close();
+  });
+
+  it('arrays of structs whose fields have different extents, and references to nothing that is there, are damage', async () => {
+    const elements = [{ a: number(1), b: number(2) }];
+    const two = [...elements, ...elements];
+    expect(await errorOf(open({ s: { structs: two, shape: [2, 1], otherShape: [1, 2] } }))).toMatchObject({
+      code: 'FORMAT',
+      field: 's.b',
+      expected: '[1, 2]',
+      found: '[2, 1]',
+    });
+    expect(await errorOf(open({ c: { cell: ['dangling'], shape: [1, 1] } }))).toMatchObject({
+      code: 'FORMAT',
+      file: 'x.mat',
+      field: 'c',
+      message: expect.stringMatching(/a reference to what is not in the file/),
     });
   });
 });

@@ -2,13 +2,14 @@ import { F2iError } from '../../error.ts';
 import { decodeElements, type ElementType, elementBytes, elementCount, type NdArray } from '../ndarray.ts';
 import type { SyncSource } from '../syncSource.ts';
 import {
-  type Hdf5Metadata,
-  type Hdf5Module,
-  loadHdf5Library,
-  type Mounted,
-  mount,
-  takePrinted,
-} from './hdf5Library.ts';
+  type Described,
+  describe,
+  FILTERS,
+  READABLE_FILTERS,
+  readAttributes,
+  type StoredDataset,
+} from './hdf5Describe.ts';
+import { type Hdf5Module, loadHdf5Library, type Mounted, mount, takePrinted } from './hdf5Library.ts';
 
 /** An array of numbers in an HDF5 file. */
 export interface Hdf5Dataset {
@@ -16,6 +17,8 @@ export interface Hdf5Dataset {
   readonly name: string;
   readonly dtype: ElementType;
   readonly shape: readonly number[];
+  /** Extents of the chunks it lies in; undefined where it lies in one piece. What is read costs whole chunks. */
+  readonly chunks: readonly number[] | undefined;
   /** Names of the filters its chunks went through: `deflate`. */
   readonly filters: readonly string[];
 }
@@ -25,7 +28,11 @@ export interface Hdf5 {
   /** Name of the file, as the user gave it. */
   readonly name: string;
   readonly datasets: ReadonlyMap<string, Hdf5Dataset>;
-  /** What else is in the file, and why it is not read: texts, compounds, links out of the file. */
+  /** Complex numbers, with the type of their parts: pairs named as MATLAB or h5py names them. */
+  readonly complex: ReadonlyMap<string, Hdf5Dataset>;
+  /** Extents of datasets of references: cells of MATLAB, for example. */
+  readonly references: ReadonlyMap<string, readonly number[]>;
+  /** What is in the file beside arrays of numbers: complex numbers, references, texts, compounds, links out of the file. */
   readonly others: ReadonlyMap<string, string>;
   readonly groups: readonly string[];
   /** A whole dataset. */
@@ -34,6 +41,17 @@ export interface Hdf5 {
   readRows(dataset: string, start: number, end: number): NdArray;
   /** A block of a dataset: of each axis, the range [start, end); only the chunks that hold it are read. */
   readBlock(dataset: string, ranges: readonly (readonly [start: number, end: number])[]): NdArray;
+  /** As `readBlock`, of complex numbers, one part of them. */
+  readComplexBlock(
+    dataset: string,
+    part: 'real' | 'imaginary',
+    ranges: readonly (readonly [start: number, end: number])[],
+  ): NdArray;
+  /**
+   * The paths of the datasets and groups that a dataset of references refers to, row-major; undefined for a reference to
+   * nothing. FORMAT for one to what is not in the file.
+   */
+  readReferences(dataset: string): (string | undefined)[];
   /** Texts and whole numbers (one each) that are attached to a dataset or a group as attributes. */
   attributes(path: string): ReadonlyMap<string, string | number>;
   /** Frees what the library holds of the file, and closes the source. Twice is fine. */
@@ -78,34 +96,10 @@ export async function openHdf5(source: SyncSource): Promise<Hdf5> {
   }
 }
 
-/** Names of filters that files of brain data use, by the numbers that the HDF Group gave them. */
-const FILTERS: Readonly<Record<number, string>> = {
-  1: 'deflate',
-  2: 'shuffle',
-  3: 'fletcher32',
-  4: 'szip',
-  5: 'nbit',
-  6: 'scaleoffset',
-  307: 'bzip2',
-  32000: 'lzf',
-  32001: 'blosc',
-  32004: 'lz4',
-  32008: 'bitshuffle',
-  32013: 'zfp',
-  32015: 'zstd',
-  32026: 'blosc2',
-};
-/** Those that the library was built with. */
-const READABLE_FILTERS: readonly number[] = [1, 2, 3, 5, 6];
-
 /** DEFLATE's largest expansion. What is larger was never written, and the library would make it up from fill values. */
 const MAXIMUM_EXPANSION = 1032;
 
-interface Described {
-  readonly datasets: Map<string, Hdf5Dataset & { readonly missing: readonly string[] }>;
-  readonly others: Map<string, string>;
-  readonly groups: string[];
-}
+type Ranges = readonly (readonly [start: number, end: number])[];
 
 class OpenHdf5 implements Hdf5 {
   readonly name: string;
@@ -115,6 +109,7 @@ class OpenHdf5 implements Hdf5 {
   readonly #mounted: Mounted;
   readonly #described: Described;
   readonly #guarded: <T>(field: string, work: () => T) => T;
+  #names: ReadonlyMap<bigint, string> | undefined;
   #closed = false;
 
   constructor(
@@ -138,6 +133,14 @@ class OpenHdf5 implements Hdf5 {
     return this.#described.datasets;
   }
 
+  get complex(): ReadonlyMap<string, Hdf5Dataset> {
+    return this.#described.complex;
+  }
+
+  get references(): ReadonlyMap<string, readonly number[]> {
+    return new Map([...this.#described.references].map(([name, { shape }]) => [name, shape]));
+  }
+
   get others(): ReadonlyMap<string, string> {
     return this.#described.others;
   }
@@ -147,16 +150,16 @@ class OpenHdf5 implements Hdf5 {
   }
 
   read(dataset: string): NdArray {
-    const { shape } = this.#dataset(dataset);
+    const stored = this.#dataset(dataset);
     return this.#read(
-      dataset,
-      shape.map((extent) => [0, extent]),
+      stored,
+      stored.shape.map((extent) => [0, extent]),
     );
   }
 
   readRows(dataset: string, start: number, end: number): NdArray {
-    const { shape } = this.#dataset(dataset);
-    const rows = shape[0] ?? 0;
+    const stored = this.#dataset(dataset);
+    const rows = stored.shape[0] ?? 0;
     if (!(Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start <= end && end <= rows)) {
       throw new F2iError('INVALID_ARGUMENT', 'rows out of bounds', {
         file: this.name,
@@ -166,30 +169,62 @@ class OpenHdf5 implements Hdf5 {
       });
     }
     return this.#read(
-      dataset,
-      shape.map((extent, axis) => (axis === 0 ? [start, end] : [0, extent])),
+      stored,
+      stored.shape.map((extent, axis) => (axis === 0 ? [start, end] : [0, extent])),
     );
   }
 
-  readBlock(dataset: string, ranges: readonly (readonly [number, number])[]): NdArray {
-    const { shape } = this.#dataset(dataset);
-    const inside = ranges.every(
-      ([start, end], axis) =>
-        Number.isInteger(start) &&
-        Number.isInteger(end) &&
-        0 <= start &&
-        start <= end &&
-        end <= (shape[axis] ?? -1),
+  readBlock(dataset: string, ranges: Ranges): NdArray {
+    const stored = this.#dataset(dataset);
+    this.#checkBlock(stored, ranges);
+    return this.#read(stored, ranges);
+  }
+
+  readComplexBlock(dataset: string, part: 'real' | 'imaginary', ranges: Ranges): NdArray {
+    const stored = this.#dataset(dataset, this.#described.complex);
+    this.#checkBlock(stored, ranges);
+    const { dtype } = stored;
+    const pairs = this.#bytes(stored, ranges, 2 * elementBytes(dtype));
+    const size = elementBytes(dtype);
+    const bytes = new Uint8Array(pairs.length / 2);
+    for (let from = part === 'real' ? 0 : size, to = 0; to < bytes.length; from += 2 * size, to += size) {
+      for (let k = 0; k < size; k++) bytes[to + k] = pairs[from + k]!;
+    }
+    const shape = ranges.map(([from, to]) => to - from);
+    return { dtype, shape, data: decodeElements(bytes, dtype, this.name) };
+  }
+
+  readReferences(dataset: string): (string | undefined)[] {
+    const stored = this.#dataset(dataset, this.#described.references);
+    const { data } = this.#read(
+      stored,
+      stored.shape.map((extent) => [0, extent]),
     );
-    if (!inside || ranges.length !== shape.length) {
-      throw new F2iError('INVALID_ARGUMENT', 'a block out of bounds', {
+    return Array.from(data as BigUint64Array, (address, i) => {
+      if (address === 0n) return undefined;
+      const name = this.#objects().get(address);
+      if (name !== undefined) return name;
+      throw new F2iError('FORMAT', 'a reference to what is not in the file', {
         file: this.name,
         field: dataset,
-        expected: `ranges in [${shape.join(', ')}]`,
-        found: ranges.map(([start, end]) => `[${start}, ${end})`).join(' x '),
+        expected: 'the address of a dataset or a group',
+        found: `${address} at element ${i}`,
       });
+    });
+  }
+
+  /** Names of all objects by what references hold: asked for one by one, the library would search the file for each. */
+  #objects(): ReadonlyMap<bigint, string> {
+    if (this.#names) return this.#names;
+    const { datasets, others, groups } = this.#described;
+    const names = new Map<bigint, string>();
+    for (const name of [...datasets.keys(), ...others.keys(), ...groups]) {
+      const bytes = this.#guarded(name, () => this.#library.create_object_reference(this.#id, name));
+      const address = decodeElements(Uint8Array.from(bytes), 'u64', this.name)[0]!;
+      if (address !== 0n) names.set(address, name);
     }
-    return this.#read(dataset, ranges);
+    this.#names = names;
+    return names;
   }
 
   attributes(path: string): ReadonlyMap<string, string | number> {
@@ -205,9 +240,30 @@ class OpenHdf5 implements Hdf5 {
     this.#source.close?.();
   }
 
-  #dataset(name: string): Described['datasets'] extends Map<string, infer D> ? D : never {
+  #checkBlock({ name, shape }: StoredDataset, ranges: Ranges): void {
+    const inside = ranges.every(
+      ([start, end], axis) =>
+        Number.isInteger(start) &&
+        Number.isInteger(end) &&
+        0 <= start &&
+        start <= end &&
+        end <= (shape[axis] ?? -1),
+    );
+    if (inside && ranges.length === shape.length) return;
+    throw new F2iError('INVALID_ARGUMENT', 'a block out of bounds', {
+      file: this.name,
+      field: name,
+      expected: `ranges in [${shape.join(', ')}]`,
+      found: ranges.map(([start, end]) => `[${start}, ${end})`).join(' x '),
+    });
+  }
+
+  #dataset(
+    name: string,
+    among: ReadonlyMap<string, StoredDataset> = this.#described.datasets,
+  ): StoredDataset {
     if (this.#closed) throw new F2iError('DISPOSED', 'the file was closed', { file: this.name });
-    const dataset = this.#described.datasets.get(name);
+    const dataset = among.get(name);
     if (!dataset) {
       const why = this.#described.others.get(name);
       throw new F2iError(
@@ -216,7 +272,7 @@ class OpenHdf5 implements Hdf5 {
         {
           file: this.name,
           field: name,
-          expected: [...this.#described.datasets.keys()].slice(0, 12).join(', ') || 'a dataset',
+          expected: [...among.keys()].slice(0, 12).join(', ') || 'a dataset',
           found: why ?? 'none',
         },
       );
@@ -236,15 +292,20 @@ class OpenHdf5 implements Hdf5 {
     return dataset;
   }
 
+  #read(stored: StoredDataset, ranges: Ranges): NdArray {
+    const { dtype } = stored;
+    const shape = ranges.map(([from, to]) => to - from);
+    const bytes = this.#bytes(stored, ranges, elementBytes(dtype));
+    return { dtype, shape, data: decodeElements(bytes, dtype, this.name) };
+  }
+
   /** The library writes into its own memory, little-endian; a copy of that is ours. */
-  #read(name: string, ranges: readonly (readonly [number, number] | number[])[]): NdArray {
-    const { dtype } = this.#dataset(name);
-    const shape = ranges.map(([from, to]) => to! - from!);
-    const count = elementCount(shape);
-    const bytes = (count ?? Number.NaN) * elementBytes(dtype);
+  #bytes({ name }: StoredDataset, ranges: Ranges, size: number): Uint8Array {
+    const shape = ranges.map(([from, to]) => to - from);
+    const bytes = (elementCount(shape) ?? Number.NaN) * size;
     const place = { file: this.name, field: name };
-    if (bytes === 0) return { dtype, shape, data: decodeElements(new Uint8Array(0), dtype, this.name) };
-    if (bytes > MAXIMUM_EXPANSION * this.#source.size) {
+    if (bytes === 0) return new Uint8Array(0);
+    if (!(bytes <= MAXIMUM_EXPANSION * this.#source.size)) {
       throw new F2iError('FORMAT', 'the dataset cannot be as large as stated', {
         ...place,
         expected: `at most ${MAXIMUM_EXPANSION} times the ${this.#source.size} bytes of the file`,
@@ -266,14 +327,13 @@ class OpenHdf5 implements Hdf5 {
           this.#id,
           name,
           shape.length === 0 ? null : shape.map(BigInt),
-          shape.length === 0 ? null : ranges.map(([from]) => BigInt(from!)),
+          shape.length === 0 ? null : ranges.map(([from]) => BigInt(from)),
           shape.length === 0 ? null : shape.map(() => 1n),
           BigInt(pointer),
         ),
       );
       if (status < 0) this.#guarded(name, () => fail('the library cannot read it'));
-      const raw = library.HEAPU8.slice(pointer, pointer + bytes);
-      return { dtype, shape, data: decodeElements(raw, dtype, this.name) };
+      return library.HEAPU8.slice(pointer, pointer + bytes);
     } finally {
       library._free(pointer);
     }
@@ -299,89 +359,4 @@ function refuseOther(source: SyncSource): void {
   }
   source.close?.();
   throw new F2iError('FORMAT', 'not an HDF5 file', { file: source.name });
-}
-
-/** Everything in the file: arrays of numbers, and what else there is. */
-function describe(library: Hdf5Module, id: bigint): Described {
-  const found: Described = { datasets: new Map(), others: new Map(), groups: [] };
-  for (const name of library.get_names(id, '/', true)) {
-    const type = library.get_type(id, name);
-    if (type === library.H5G_GROUP) {
-      found.groups.push(name);
-      continue;
-    }
-    if (type !== library.H5G_DATASET) {
-      found.others.set(name, type === library.H5G_LINK ? 'a link that leads nowhere' : 'no dataset');
-      continue;
-    }
-    const metadata = library.get_dataset_metadata(id, name);
-    const dtype = elementTypeOf(metadata, library);
-    if (dtype === undefined || !metadata.shape) {
-      found.others.set(name, metadata.shape ? 'its type is no number' : 'it is empty');
-    } else if (metadata.virtual_sources && metadata.virtual_sources.length > 0) {
-      // Where a file of it is missing, the library would fill in zeros.
-      found.others.set(name, 'its parts lie in other files (a virtual dataset)');
-    } else {
-      const filters = library.get_dataset_filters(id, name);
-      const title = (filter: { id: number; name: string }) =>
-        FILTERS[filter.id] ?? (filter.name || `${filter.id}`);
-      found.datasets.set(name, {
-        name,
-        dtype,
-        shape: metadata.shape.map(Number),
-        filters: filters.map(title),
-        missing: filters.filter(({ id: number }) => !READABLE_FILTERS.includes(number)).map(title),
-      });
-    }
-  }
-  return found;
-}
-
-/** Longest attribute that is looked at. */
-const LONGEST_ATTRIBUTE = 4096;
-
-function readAttributes(library: Hdf5Module, id: bigint, path: string): Map<string, string | number> {
-  const found = new Map<string, string | number>();
-  const { H5T_INTEGER: integer, H5T_STRING: text } = library.H5T_class_t;
-  for (const name of library.get_attribute_names(id, path)) {
-    const {
-      type,
-      size,
-      signed,
-      shape,
-      total_size: count,
-      vlen,
-    } = library.get_attribute_metadata(id, path, name);
-    const isKnown = type === text.value || (type === integer.value && [1, 2, 4, 8].includes(size));
-    if (!isKnown || vlen || !shape || count !== 1 || size > LONGEST_ATTRIBUTE) continue;
-    const pointer = library._malloc(size);
-    try {
-      if (library.get_attribute_data(id, path, name, BigInt(pointer)) < 0) fail('the library cannot read it');
-      const bytes = library.HEAPU8.slice(pointer, pointer + size);
-      if (type === text.value) found.set(name, new TextDecoder().decode(bytes).replace(/\0.*$/s, ''));
-      else {
-        const whole = bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
-        found.set(name, Number(signed ? BigInt.asIntN(8 * size, whole) : whole));
-      }
-    } finally {
-      library._free(pointer);
-    }
-  }
-  return found;
-}
-
-function elementTypeOf(
-  metadata: Hdf5Metadata,
-  { H5T_class_t: classes }: Hdf5Module,
-): ElementType | undefined {
-  const { type, size, signed, enum_type: values } = metadata;
-  if (type === classes.H5T_FLOAT.value) return ({ 2: 'f16', 4: 'f32', 8: 'f64' } as const)[size];
-  if (type === classes.H5T_INTEGER.value) {
-    const bits = { 1: 8, 2: 16, 4: 32, 8: 64 }[size];
-    return bits === undefined ? undefined : (`${signed ? 'i' : 'u'}${bits}` as ElementType);
-  }
-  // Booleans of h5py.
-  const members = values?.members;
-  const isBoolean = size === 1 && members?.FALSE === 0 && members?.TRUE === 1;
-  return type === classes.H5T_ENUM.value && isBoolean ? 'bool' : undefined;
 }

@@ -8,11 +8,19 @@ export interface Hdf5Metadata {
   readonly size: number;
   readonly signed: boolean;
   readonly shape: readonly number[] | null;
+  /** Of what lies in chunks. */
+  readonly chunks?: readonly number[] | null;
+  readonly littleEndian?: boolean;
+  /** Of references: `object` or `region`. */
+  readonly ref_type?: string;
+  readonly compound_type?: {
+    readonly members: readonly (Hdf5Metadata & { readonly name: string; readonly offset: number })[];
+  };
   readonly enum_type?: { readonly members: Readonly<Record<string, number>> };
   readonly virtual_sources?: readonly unknown[];
 }
 
-type TypeClass = 'H5T_INTEGER' | 'H5T_FLOAT' | 'H5T_ENUM' | 'H5T_STRING';
+type TypeClass = 'H5T_INTEGER' | 'H5T_FLOAT' | 'H5T_ENUM' | 'H5T_STRING' | 'H5T_COMPOUND' | 'H5T_REFERENCE';
 
 interface Operations {
   stream_ops: Record<string, unknown>;
@@ -64,6 +72,8 @@ export interface Hdf5Module {
     strides: bigint[] | null,
     pointer: bigint,
   ): number;
+  /** The reference to an object: 8 bytes, of zeros where there is none. */
+  create_object_reference(id: bigint, path: string): readonly number[];
   create_attribute(id: bigint, path: string, name: string, pointer: bigint, metadata: object): number;
   create_dataset(id: bigint, path: string, pointer: bigint, metadata: object): number;
   _malloc(bytes: number): number;

@@ -150,14 +150,14 @@ export class VariableWalk {
       string,
       string,
     ];
-    const columns = this.#file.datasets.get(starts);
+    const heads = this.#file.datasets.get(starts)?.shape;
     const isHeight = typeof height === 'number' && Number.isSafeInteger(height) && height >= 0;
-    if (!columns || columns.shape.length !== 1 || columns.shape[0]! < 1 || !isHeight) {
+    if (heads?.length !== 1 || heads[0]! < 1 || !isHeight) {
       throw new F2iError('FORMAT', 'a sparse matrix without its extents', {
         file: this.#file.name,
         field: name,
         expected: 'a number of rows, and the starts of columns (jc)',
-        found: `${height} rows, ${columns ? `jc [${columns.shape.join(', ')}]` : 'no jc'}`,
+        found: `${height} rows, ${heads ? `jc [${heads.join(', ')}]` : 'no jc'}`,
       });
     }
     const complex = this.#file.complex.has(values);
@@ -168,7 +168,7 @@ export class VariableWalk {
     }
     if (stored) this.#checkType(name, className, stored.dtype);
     this.contents.arrays.push({
-      ...this.#array(name, className, [height, columns.shape[0]! - 1]),
+      ...this.#array(name, className, [height, heads[0]! - 1]),
       complex,
       sparse: true,
       empty: stored === undefined,
