@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs the peers that the benchmarks compare with, from Debian's packages: OpenBLAS, BLIS, numpy and PyTorch.
+# Installs the peers that the benchmarks compare with, from Debian's packages: OpenBLAS, BLIS, oneDNN,
+# numpy, scikit-learn and PyTorch.
 set -euo pipefail
-packages=(libopenblas0-pthread libblis4-pthread python3-numpy python3-torch)
+packages=(libopenblas0-pthread libblis4-pthread libdnnl2 python3-numpy python3-sklearn python3-torch)
 missing=()
 for package in "${packages[@]}"; do
   dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")

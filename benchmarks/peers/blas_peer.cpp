@@ -1,4 +1,4 @@
-// A benchmark peer: one BLAS library, opened at run time, driven over standard input.
+// A benchmark peer: one BLAS library or oneDNN, opened at run time, driven over standard input.
 //
 //   blas_peer LIBRARY            (the thread count and core type come from the library's own environment variables)
 //
@@ -12,6 +12,7 @@
 #include <dlfcn.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -19,6 +20,7 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -48,6 +50,14 @@ template <class T> using Potrs =
     void (*)(const char *, const int *, const int *, const T *, const int *, T *, const int *, int *);
 template <class T> using Syevd = void (*)(const char *, const char *, const int *, T *, const int *, T *, T *,
                                           const int *, int *, const int *, int *);
+
+/// oneDNN's product, row-major as well.
+using DnnlGemm = int (*)(char, char, int64_t, int64_t, int64_t, float, const float *, int64_t, const float *, int64_t,
+                         float, float *, int64_t);
+
+struct DnnlVersion {
+  int major, minor, patch;
+};
 
 template <class T> std::vector<T> random_values(size_t count) {
   static std::mt19937 generator(7);
@@ -80,6 +90,12 @@ template <class T> Call prepare(const std::string &op, std::istream &in) {
   int m = 0, n = 0, k = 0, t = 0;
   const auto zeros = [](size_t count) { return std::vector<T>(count, T(0)); };
   if (op == "gemm" && in >> m >> n >> k) {
+    if (auto dnnl = symbol<DnnlGemm>("dnnl_sgemm"); dnnl && std::is_same_v<T, float>) {
+      return [=, a = random_values<float>(size_t(m) * k), b = random_values<float>(size_t(k) * n),
+              c = std::vector<float>(size_t(m) * n)]() mutable {
+        return seconds_of([&] { dnnl('N', 'N', m, n, k, 1, a.data(), k, b.data(), n, 0, c.data(), n); });
+      };
+    }
     auto gemm = symbol<Gemm<T>>(Names<T>::gemm);
     if (!gemm) return {};
     return [=, a = random_values<T>(size_t(m) * k), b = random_values<T>(size_t(k) * n),
@@ -159,6 +175,10 @@ int main(int argc, char **argv) {
   std::string description = argv[1];
   if (auto config = symbol<const char *(*)()>("openblas_get_config")) description = config();
   else if (auto version = symbol<const char *(*)()>("bli_info_get_version_str")) description = std::string("BLIS ") + version();
+  else if (auto dnnl = symbol<const DnnlVersion *(*)()>("dnnl_version")) {
+    const DnnlVersion &v = *dnnl();
+    description = "oneDNN " + std::to_string(v.major) + "." + std::to_string(v.minor) + "." + std::to_string(v.patch);
+  }
   std::cout << description << std::endl;
 
   Call call;

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import {
 import { MINDEYE2_PUBLISHED, randomModel } from '@fmri2image/core/conformance';
 import { CpuBackend, loadDecoder, writeFolderAtomic } from '@fmri2image/node';
 import type { Limits } from './limits.ts';
+import { commit } from './machine.ts';
 import { timing } from './statistics.ts';
 
 /** Stages in the order in which they are measured. */
@@ -240,12 +241,4 @@ export function modelTable(rows: readonly ModelRow[]): string {
     'op by op, the slower of flops over peak and bytes over the bandwidth of a copy, both measured in this run. The prior draws',
     'one sample: 19 evaluations.',
   ].join('\n');
-}
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  } catch {
-    return 'unknown';
-  }
 }

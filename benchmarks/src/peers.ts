@@ -36,7 +36,8 @@ export class Peer {
     return peer;
   }
 
-  async #ask(line: string): Promise<string> {
+  /** One command, one line of answer; `unsupported` when the process has ended. */
+  async ask(line: string): Promise<string> {
     this.#child.stdin!.write(`${line}\n`);
     const answer = await this.#lines.next();
     return answer.done ? 'unsupported' : answer.value;
@@ -45,12 +46,12 @@ export class Peer {
   /** False when the peer has no such op. */
   async prepare({ op, dtype, extents, options }: BenchShape): Promise<boolean> {
     const words = Object.entries(options).map(([name, value]) => `${name}=${value}`);
-    return (await this.#ask(['prepare', op, dtype, ...Object.values(extents), ...words].join(' '))) === 'ok';
+    return (await this.ask(['prepare', op, dtype, ...Object.values(extents), ...words].join(' '))) === 'ok';
   }
 
   /** Seconds of one call, as the peer's own clock saw it. */
   async run(): Promise<number> {
-    return Number(await this.#ask('run'));
+    return Number(await this.ask('run'));
   }
 
   stop(): void {
@@ -101,8 +102,7 @@ export async function startPeers(
   cache: string,
   threads: number,
 ): Promise<{ peers: Peer[]; absent: string[] }> {
-  const count = String(threads);
-  const env = { OPENBLAS_NUM_THREADS: count, BLIS_NUM_THREADS: count, OMP_NUM_THREADS: count };
+  const env = threadVariables(threads);
   const blas = compile(join(sources, 'blas_peer.cpp'), cache, ['-O2']);
   const starts: [
     name: string,
@@ -118,6 +118,8 @@ export async function startPeers(
   }
   const blis = findLibrary(/^libblis\.so\.4$/);
   starts.push(['blis', blis && blas, [blis ?? '']]);
+  const onednn = findLibrary(/^libdnnl\.so\.\d+$/);
+  starts.push(['onednn', onednn && blas, [onednn ?? '']]);
   starts.push(['numpy', '/usr/bin/python3', [join(sources, 'numpy_peer.py')]]);
   starts.push(['torch', '/usr/bin/python3', [join(sources, 'torch_peer.py')]]);
 
@@ -129,4 +131,19 @@ export async function startPeers(
     else absent.push(name);
   }
   return { peers, absent };
+}
+
+/** Python's ridge regressions; `F2I_PEERS` names a folder with packages that are not installed (himalaya). */
+export async function startRidgePeer(sources: string, threads: number): Promise<Peer | undefined> {
+  const path = [process.env.F2I_PEERS, process.env.PYTHONPATH].filter(Boolean).join(':');
+  return Peer.start('ridge', '/usr/bin/python3', [join(sources, 'ridge_peer.py')], {
+    ...threadVariables(threads),
+    PYTHONPATH: path,
+  });
+}
+
+/** What OpenBLAS, BLIS and OpenMP read their number of threads from. */
+function threadVariables(threads: number): Record<string, string> {
+  const count = String(threads);
+  return { OPENBLAS_NUM_THREADS: count, BLIS_NUM_THREADS: count, OMP_NUM_THREADS: count };
 }

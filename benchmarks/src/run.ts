@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,11 +6,13 @@ import { parseArgs } from 'node:util';
 import { createReferenceBackend } from '@fmri2image/core';
 import { CpuBackend } from '@fmri2image/node';
 import { measureLimits } from './limits.ts';
+import { commit, deviceOf } from './machine.ts';
 import { measureShape } from './measure.ts';
 import { type ModelRow, measureMindEye2, modelTable, STAGES, serveChild } from './mindeye2.ts';
 import { measureOverhead, type Overhead } from './overhead.ts';
 import { startPeers } from './peers.ts';
 import { measurePrior, PRIOR_WEIGHTS, type PriorRow, priorTable } from './prior.ts';
+import { measureRidge, RIDGE_CASES, RIDGE_SIZE, type RidgeRow, ridgeTable } from './ridge.ts';
 import { markdown, type Row } from './row.ts';
 import { label, readShapes } from './shape.ts';
 import { openWebGpu } from './webgpu.ts';
@@ -44,7 +45,17 @@ one trial's three repeats through each stage, beside the floor that the machine 
 npm run bench -- prior [options]
 
 Measures one evaluation of MindEye2's prior at its published size with random weights, bf16 and f32, beside the whole
-evaluation in PyTorch, and each of its ops by itself. --threads N, --samples, --precision, --no-peers, --json and --record as above.`;
+evaluation in PyTorch, and each of its ops by itself. --threads N, --samples, --precision, --no-peers, --json and --record as above.
+
+npm run bench -- ridge [options]
+
+Measures ridge regression of many targets through the public interface, data and results in memory, beside scikit-learn token by
+token (as Brain-Diffuser fits it), LAPACK's Cholesky factor, numpy's hat matrix, and himalaya (a folder on F2I_PEERS that holds
+it). Some targets are checked in float64 in the run. --threads N, --samples (default 3), --seed, --no-peers, --json and --record
+as above, and:
+
+  --cases LIST     of dual, predictions, cross-validated (default: all)
+  --scale S        all sizes times S (default 1)`;
 
 const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
 peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
@@ -60,7 +71,7 @@ async function main(): Promise<number> {
     options: {
       threads: { type: 'string' },
       only: { type: 'string', default: '' },
-      samples: { type: 'string', default: '10' },
+      samples: { type: 'string' },
       seconds: { type: 'string', default: '20' },
       seed: { type: 'string', default: '1' },
       isa: { type: 'string', default: 'auto' },
@@ -71,6 +82,8 @@ async function main(): Promise<number> {
       precision: { type: 'string' },
       bundle: { type: 'string' },
       child: { type: 'string' },
+      cases: { type: 'string', default: RIDGE_CASES.join(',') },
+      scale: { type: 'string', default: '1' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -89,7 +102,7 @@ async function main(): Promise<number> {
       const stages = STAGES.filter((stage) => values.stages.split(',').includes(stage));
       const limits = measureLimits(join(here, 'peers'), cache, threads);
       note(`limits: ${JSON.stringify(limits)}`);
-      const samples = Math.min(Number(values.samples), 5);
+      const samples = Math.min(Number(values.samples ?? 5), 5);
       rows.push(...measureMindEye2({ stages, precision, bundle, threads, samples, limits, note }));
     }
     if (values.record) record(values.record, rows);
@@ -102,7 +115,7 @@ async function main(): Promise<number> {
     const limits = measureLimits(join(here, 'peers'), cache, threads);
     const { peers } = values.peers ? await startPeers(join(here, 'peers'), cache, threads) : { peers: [] };
     const peer = peers.find(({ name }) => name === 'torch');
-    const samples = Math.min(Number(values.samples), 5);
+    const samples = Math.min(Number(values.samples ?? 5), 5);
     const weights = PRIOR_WEIGHTS.filter((each) => each === (values.precision ?? each));
     const rows = await measurePrior({ weights, threads, samples, limits, peer, note });
     for (const each of peers) each.stop();
@@ -110,6 +123,25 @@ async function main(): Promise<number> {
     if (values.json) for (const row of rows) console.log(JSON.stringify(row));
     else console.log(priorTable(rows));
     return 0;
+  }
+  if (positionals[0] === 'ridge') {
+    const scale = Number(values.scale);
+    const scaled = Object.entries(RIDGE_SIZE).map(([name, extent]) => [name, Math.ceil(extent * scale)]);
+    const rows = await measureRidge({
+      cases: RIDGE_CASES.filter((each) => values.cases.split(',').includes(each)),
+      size: Object.fromEntries(scaled) as unknown as typeof RIDGE_SIZE,
+      threads: Number(values.threads ?? os.availableParallelism()),
+      samples: Number(values.samples ?? 3),
+      seed: Number(values.seed),
+      peers: values.peers,
+      sources: join(here, 'peers'),
+      version: version(),
+      note,
+    });
+    if (values.record) record(values.record, rows);
+    if (values.json) for (const row of rows) console.log(JSON.stringify(row));
+    else console.log(ridgeTable(rows));
+    return rows.some((row) => row.passed === false) ? 1 : 0;
   }
   const shapes = readShapes(join(here, 'shapes'), positionals).filter((shape) =>
     label(shape).includes(values.only),
@@ -132,9 +164,9 @@ async function main(): Promise<number> {
       limits,
       threads,
       seed: Number(values.seed),
-      samples: Number(values.samples),
+      samples: Number(values.samples ?? 10),
       seconds: Number(values.seconds),
-      device: `${os.cpus()[0]?.model ?? 'unknown CPU'}, ${cores} cores; ${backend.info.description}`,
+      device: deviceOf(backend),
       commit: commit(),
       version: version(),
       note,
@@ -181,17 +213,9 @@ function overheadTable(overheads: readonly Overhead[]): string {
   );
 }
 
-function record(file: string, rows: readonly (Row | ModelRow | PriorRow)[]): void {
+function record(file: string, rows: readonly (Row | ModelRow | PriorRow | RidgeRow)[]): void {
   mkdirSync(dirname(file), { recursive: true });
   appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-}
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: here, encoding: 'utf8' }).trim();
-  } catch {
-    return 'unknown';
-  }
 }
 
 function version(): string {

@@ -44,7 +44,7 @@ std::unique_ptr<Job> Queue::next() {
   std::unique_lock lock(mutex_);
   const auto ready = [&] { return first_ != nullptr || stopping_.load(); };
   asleep_ = true;
-  if (!wake_.wait_for(lock, 500ms, ready)) {
+  if (!wake_.wait_for(lock, 5s, ready)) {
     lock.unlock();
     idle_();
     lock.lock();

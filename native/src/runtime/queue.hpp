@@ -27,7 +27,8 @@ private:
 
 class Queue {
 public:
-  /// idle is called on the queue thread after half a second without work.
+  /// idle is called on the queue thread after five seconds without work: longer than what a loop
+  /// over ops pauses, because blocks that were given back are faulted in and cleared again.
   explicit Queue(std::function<void()> idle);
   ~Queue() { stop(); }
   Queue(const Queue &) = delete;

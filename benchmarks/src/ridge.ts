@@ -1,0 +1,347 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import {
+  type AlphaChoice,
+  type Backend,
+  bytesSource,
+  createRandom,
+  gemm,
+  kFolds,
+  matrixInMemory,
+  memorySink,
+  openStreamedRidge,
+  readNpy,
+  type Values,
+} from '@fmri2image/core';
+import { CpuBackend } from '@fmri2image/node';
+import { commit, deviceOf } from './machine.ts';
+import { type Peer, startRidgePeer } from './peers.ts';
+import { checkRidge } from './ridgeCheck.ts';
+import { designOf, type RidgeData, type RidgeSize, simulateRidge, withFiles } from './ridgeData.ts';
+import { type Timing, timing } from './statistics.ts';
+
+/** What is measured: each has its own peers. */
+export const RIDGE_CASES = ['dual', 'predictions', 'cross-validated'] as const;
+export type RidgeCase = (typeof RIDGE_CASES)[number];
+
+/** Brain-Diffuser's penalty of CLIP-vision. */
+const ALPHA = 6e4;
+const GRID = [1e2, 1e3, 3e3, 1e4, 3e4, 6e4, 1e5, 3e5, 1e6, 1e7];
+const FOLDS = 5;
+
+const ABOUT: Readonly<Record<RidgeCase, string>> = {
+  dual: 'fit to stored dual coefficients, then predictions of the test rows',
+  predictions: 'predictions of the test rows alone',
+  'cross-validated': `${GRID.length} alphas, ${FOLDS} folds, an alpha for each target; dual coefficients, then predictions`,
+};
+
+const PEERS: Readonly<Record<RidgeCase, readonly string[]>> = {
+  dual: ['sklearn-per-token', 'cholesky-dual'],
+  predictions: ['sklearn-per-token', 'hat-matrix', 'hat-matrix-cholesky'],
+  'cross-validated': ['himalaya-ridge-cv', 'himalaya-kernel-ridge-cv'],
+};
+
+/** Side of the product whose speed ours is compared with. */
+const GEMM_SIDE = 2048;
+
+/** One implementation of one case. */
+export interface RidgeRow {
+  readonly op: 'ridge';
+  readonly case: RidgeCase;
+  readonly about: string;
+  readonly shape: RidgeSize;
+  readonly dtype: 'f32';
+  readonly alpha: number | readonly number[];
+  readonly impl: string;
+  readonly version: string;
+  readonly threads: number;
+  /** Data in memory on both sides, results in memory. */
+  readonly wall: Timing;
+  /** Ours: executed operations, and their share of the speed of a square product, measured in the same rounds. */
+  readonly gflop?: number | undefined;
+  readonly gflops?: number | undefined;
+  readonly gemmGflops?: number | undefined;
+  readonly shareOfGemmPercent?: number | undefined;
+  /** Ours: median of each peer over our median. */
+  readonly ratios?: Readonly<Record<string, number>> | undefined;
+  /** Ours: checked in float64 in this run; at most 1 when right. */
+  readonly errorOverTolerance?: number | undefined;
+  readonly passed?: boolean | undefined;
+  /** Largest difference of a peer's predictions from ours, over the spread of ours; or targets that chose another alpha. */
+  readonly differenceFromOurs?: number | undefined;
+  readonly differentChoices?: number | undefined;
+  readonly device: string;
+  readonly commit: string;
+  readonly date: string;
+  readonly seed: number;
+}
+
+export interface RidgeBenchOptions {
+  readonly cases: readonly RidgeCase[];
+  readonly size: RidgeSize;
+  readonly threads: number;
+  readonly samples: number;
+  readonly seed: number;
+  /** Ask Python for its peers? */
+  readonly peers: boolean;
+  /** Folder of the peers' sources. */
+  readonly sources: string;
+  readonly version: string;
+  readonly note: (line: string) => void;
+}
+
+/** The published sizes of the regression, shortened to 32 of 257 tokens. */
+export const RIDGE_SIZE: RidgeSize = { train: 2000, test: 400, voxels: 4000, tokens: 32, width: 768 };
+
+interface Result {
+  readonly dual?: Values;
+  readonly predictions: Values;
+  readonly alphas: Float64Array;
+  readonly flops: number;
+}
+
+/** Ours, through the public interface: voxels and targets in memory, results in memory. */
+async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise<Result> {
+  const { size, targets, y } = data;
+  const choice: AlphaChoice = {
+    grid: GRID,
+    folds: kFolds(size.train, { folds: FOLDS }),
+    score: 'negativeSquaredError',
+    perTarget: true,
+  };
+  const chosen = kind === 'cross-validated';
+  const ridge = await openStreamedRidge(designOf(data), {
+    backend,
+    alpha: chosen ? choice : ALPHA,
+    intercept: true,
+    form: 'dual',
+    precision: 'f32',
+  });
+  try {
+    const source = matrixInMemory({ data: y, shape: [size.train, targets] }, 'targets');
+    const features = { source, train: Int32Array.from({ length: size.train }, (_, i) => i) };
+    const alphas = chosen ? (await ridge.choose(features)).alphas : new Float64Array(targets).fill(ALPHA);
+    const weights = kind === 'predictions' ? undefined : memorySink(size.train, targets);
+    if (weights) await ridge.dual(features, weights, { alphas });
+    const predictions = memorySink(size.test, targets);
+    await ridge.predict(features, predictions, { alphas });
+    return {
+      ...(weights && { dual: weights.values }),
+      predictions: predictions.values,
+      alphas,
+      flops: ridge.work.flops,
+    };
+  } finally {
+    ridge.dispose();
+  }
+}
+
+/**
+ * Ours, the published loop and its better forms, in turns; results are checked in float64, and beside the peers', in the
+ * same run.
+ */
+export async function measureRidge(options: RidgeBenchOptions): Promise<RidgeRow[]> {
+  const { threads, seed, size, note, sources } = options;
+  note(
+    `ridge: simulating ${size.train} + ${size.test} rows, ${size.voxels} voxels, ${size.tokens} x ${size.width} targets`,
+  );
+  const data = simulateRidge(size, seed);
+  const backend = new CpuBackend({ threads });
+  const peer = options.peers ? await startRidgePeer(sources, threads) : undefined;
+  if (options.peers && !peer)
+    note('not on this machine: numpy or scikit-learn (benchmarks/install-peers.sh)');
+  const rows: RidgeRow[] = [];
+  try {
+    const measure = async () => {
+      for (const kind of options.cases) rows.push(...(await measureCase(kind, data, backend, peer, options)));
+    };
+    if (peer) {
+      await withFiles(data, async (folder) => {
+        if ((await peer.ask(`prepare ${folder} ${size.tokens}`)) !== 'ok')
+          throw new Error('the peer cannot load its data');
+      });
+    }
+    await measure();
+  } finally {
+    peer?.stop();
+    await backend.dispose();
+  }
+  return rows;
+}
+
+async function measureCase(
+  kind: RidgeCase,
+  data: RidgeData,
+  backend: Backend,
+  peer: Peer | undefined,
+  options: RidgeBenchOptions,
+): Promise<RidgeRow[]> {
+  const { samples, threads, note } = options;
+  const settings = JSON.stringify(
+    kind === 'cross-validated' ? { alphas: GRID, folds: FOLDS } : { alpha: ALPHA },
+  );
+  const product = await productOf(backend, options.seed);
+  let result: Result | undefined;
+  const times = new Map<string, number[]>([
+    ['gemm', []],
+    ['ours', []],
+  ]);
+  for (const name of peer ? PEERS[kind] : []) times.set(name, []);
+  /** Seconds of one turn; NaN where the peer cannot. */
+  const run = async (name: string): Promise<number> => {
+    if (name === 'gemm') return product.run();
+    if (name !== 'ours') return Number(await peer!.ask(`run ${name} ${settings}`));
+    const start = performance.now();
+    result = await ours(kind, data, backend);
+    return (performance.now() - start) / 1e3;
+  };
+  await run('gemm');
+  await run('ours'); // pages of the process, compiled functions; peers have theirs from loading their data
+  for (let round = 0; round < samples; round++) {
+    const names = [...times.keys()];
+    for (let i = 0; i < names.length; i++) {
+      const name = names[(i + round) % names.length]!;
+      const seconds = await run(name);
+      if (Number.isNaN(seconds)) {
+        note(`ridge ${kind}: no ${name} here${name.startsWith('himalaya') ? ' (F2I_PEERS)' : ''}`);
+        times.delete(name);
+      } else times.get(name)!.push(seconds);
+    }
+    note(`ridge ${kind}: round ${round + 1} of ${samples}`);
+  }
+  product.dispose();
+
+  const found = result!;
+  const error = checkRidge(data, found);
+  const wall = timing(times.get('ours')!);
+  const gflop = found.flops / 1e9;
+  const gemmGflops = (2 * GEMM_SIDE ** 3) / timing(times.get('gemm')!).p50 / 1e9;
+  const peers = [...times.keys()].filter((name) => name !== 'ours' && name !== 'gemm');
+  const common = {
+    op: 'ridge',
+    case: kind,
+    about: ABOUT[kind],
+    shape: data.size,
+    dtype: 'f32',
+    alpha: kind === 'cross-validated' ? GRID : ALPHA,
+    threads,
+    device: deviceOf(backend),
+    commit: commit(),
+    date: new Date().toISOString(),
+    seed: options.seed,
+  } as const;
+  const rows: RidgeRow[] = [
+    {
+      ...common,
+      impl: 'ours',
+      version: options.version,
+      wall,
+      gflop,
+      gflops: gflop / wall.p50,
+      gemmGflops,
+      shareOfGemmPercent: (100 * gflop) / wall.p50 / gemmGflops,
+      ratios: Object.fromEntries(peers.map((name) => [name, timing(times.get(name)!).p50 / wall.p50])),
+      errorOverTolerance: error,
+      passed: error <= 1,
+    },
+  ];
+  for (const name of peers) {
+    rows.push({
+      ...common,
+      impl: name,
+      version: peer!.version,
+      wall: timing(times.get(name)!),
+      ...(await compare(kind, name, peer!, found)),
+    });
+  }
+  return rows;
+}
+
+/** A square product on the same backend. */
+async function productOf(backend: Backend, seed: number) {
+  const values = () => Float32Array.from(createRandom(seed).normals(GEMM_SIDE ** 2));
+  const [a, b] = [values(), values()].map((data) => backend.tensor(data, [GEMM_SIDE, GEMM_SIDE]));
+  await backend.sync();
+  return {
+    async run() {
+      const start = performance.now();
+      const y = gemm(a!, b!);
+      await backend.sync();
+      const seconds = (performance.now() - start) / 1e3;
+      y.dispose();
+      return seconds;
+    },
+    dispose() {
+      a!.dispose();
+      b!.dispose();
+    },
+  };
+}
+
+/** What the peer found beside what we found. */
+async function compare(kind: RidgeCase, name: string, peer: Peer, found: Result) {
+  const folder = mkdtempSync(join(os.tmpdir(), 'f2i-ridge-'));
+  try {
+    const file = join(folder, 'result.npy');
+    if ((await peer.ask(`save ${name} ${file}`)) !== 'ok') throw new Error(`${name} cannot save its result`);
+    const { data } = await readNpy(bytesSource(readFileSync(file), file));
+    const theirs = Float64Array.from(data as Float32Array);
+    if (kind === 'cross-validated') {
+      // The peer's alphas went through logarithms in float32.
+      const same = (a: number, b: number) => Math.abs(a / b - 1) < 1e-4;
+      const different = found.alphas.reduce(
+        (count, alpha, t) => count + (same(alpha, theirs[t]!) ? 0 : 1),
+        0,
+      );
+      return { differentChoices: different };
+    }
+    const { predictions } = found;
+    let difference = 0;
+    let squares = 0;
+    for (let i = 0; i < predictions.length; i++) {
+      difference = Math.max(difference, Math.abs(predictions[i]! - theirs[i]!));
+      squares += predictions[i]! ** 2;
+    }
+    return { differenceFromOurs: difference / Math.sqrt(squares / predictions.length) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+export function ridgeTable(rows: readonly RidgeRow[]): string {
+  const text = (value: number | undefined, digits: number) => value?.toFixed(digits) ?? '';
+  const lines = rows.map((row) => {
+    const cells = [
+      row.case,
+      row.impl,
+      row.threads,
+      row.passed === false ? 'wrong result' : row.wall.p50.toFixed(3),
+      row.wall.min.toFixed(3),
+      text(row.gflop, 0),
+      text(row.gflops, 0),
+      text(row.gemmGflops, 0),
+      text(row.shareOfGemmPercent, 0),
+      Object.entries(row.ratios ?? {})
+        .map(([name, ratio]) => `${ratio.toFixed(2)} ${name}`)
+        .join(', '),
+      text(row.errorOverTolerance, 3),
+      row.differentChoices === undefined
+        ? (row.differenceFromOurs?.toExponential(1) ?? '')
+        : `${row.differentChoices} alphas`,
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  const { shape } = rows[0]!;
+  return [
+    `Ridge on simulated data, float32, alpha ${ALPHA}: ${shape.train} training rows, ${shape.voxels} voxels, ${shape.tokens} x ${shape.width} targets, ${shape.test} test rows.`,
+    '',
+    '| case | implementation | threads | p50 s | min s | GFLOP | GFLOP/s | gemm GFLOP/s | share of gemm % | peers over ours | error / tolerance | difference from ours |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|',
+    ...lines,
+    '',
+    ...RIDGE_CASES.map((kind) => `${kind}: ${ABOUT[kind]}.`),
+    'GFLOP: executed by ours. gemm: a square product of ours in the same rounds. error / tolerance: some targets in float64 by',
+    'conjugate gradients in this run, at most 1 when right. difference: largest, over the root mean square of our predictions.',
+  ].join('\n');
+}

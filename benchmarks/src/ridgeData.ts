@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { createRandom, type Design, encodeNpy } from '@fmri2image/core';
+
+/** The sizes of a regression from voxels to tokens of features. */
+export interface RidgeSize {
+  readonly train: number;
+  readonly test: number;
+  readonly voxels: number;
+  readonly tokens: number;
+  /** Values of a token. */
+  readonly width: number;
+}
+
+/** Simulated responses and features, float32, row-major. */
+export interface RidgeData {
+  readonly size: RidgeSize;
+  /** Values of a row of y. */
+  readonly targets: number;
+  /** [train, voxels] */
+  readonly x: Float32Array;
+  /** [train, targets] */
+  readonly y: Float32Array;
+  /** [test, voxels] */
+  readonly test: Float32Array;
+}
+
+/** Dimensions that responses and features share. */
+const SHARED = 40;
+
+/** Voxels and targets that share a few dimensions, each with noise of its own and a mean: an intercept matters. */
+export function simulateRidge(size: RidgeSize, seed: number): RidgeData {
+  const random = createRandom(seed);
+  const { train, test, voxels } = size;
+  const targets = size.tokens * size.width;
+  const latent = Float32Array.from(random.normals((train + test) * SHARED));
+  const x = seen(latent.subarray(0, train * SHARED), train, voxels, seed + 1);
+  const held = seen(latent.subarray(train * SHARED), test, voxels, seed + 1, seed + 2);
+  const y = seen(latent.subarray(0, train * SHARED), train, targets, seed + 3);
+  return { size, targets, x, y, test: held };
+}
+
+/** rows of noise + latent * loadings + mean; the loadings are the same for the same seed. */
+function seen(
+  latent: Float32Array,
+  rows: number,
+  columns: number,
+  seed: number,
+  noiseSeed = seed + 10,
+): Float32Array {
+  const mixing = createRandom(seed);
+  const mean = mixing.normals(columns);
+  const loadings = mixing.normals(SHARED * columns);
+  const noise = createRandom(noiseSeed);
+  const values = new Float32Array(rows * columns);
+  for (let i = 0; i < rows; i++) {
+    const row = values.subarray(i * columns, (i + 1) * columns);
+    row.set(noise.normals(columns));
+    for (let j = 0; j < columns; j++) row[j]! += mean[j]!;
+    for (let d = 0; d < SHARED; d++) {
+      const weight = latent[i * SHARED + d]! / Math.sqrt(SHARED);
+      const loading = loadings.subarray(d * columns, (d + 1) * columns);
+      for (let j = 0; j < columns; j++) row[j]! += weight * loading[j]!;
+    }
+  }
+  return values;
+}
+
+/** The voxels as a design that is in memory. */
+export function designOf({ size: { train, test, voxels }, x, test: held }: RidgeData): Design {
+  const columns = (values: Float32Array, rows: number, from: number, to: number) => {
+    const block = new Float32Array(rows * (to - from));
+    for (let i = 0; i < rows; i++) {
+      block.set(values.subarray(i * voxels + from, i * voxels + to), i * (to - from));
+    }
+    return block;
+  };
+  return {
+    train,
+    test,
+    voxels,
+    ledger: [],
+    async read(from, to) {
+      return { train: columns(x, train, from, to), test: columns(held, test, from, to) };
+    },
+  };
+}
+
+/** Writes the data where a peer can load them, for as long as `use` takes. */
+export async function withFiles<T>(
+  { size, targets, x, y, test }: RidgeData,
+  use: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(os.tmpdir(), 'f2i-ridge-'));
+  try {
+    const write = (name: string, data: Float32Array, shape: number[]) =>
+      writeFileSync(join(folder, `${name}.npy`), encodeNpy({ dtype: 'f32', shape, data }));
+    write('x', x, [size.train, size.voxels]);
+    write('y', y, [size.train, targets]);
+    write('test', test, [size.test, size.voxels]);
+    return await use(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
