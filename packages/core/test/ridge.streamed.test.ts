@@ -1,21 +1,28 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Backend,
-  createRandom,
+  type BlockStatistics,
+  columnStats,
   createReferenceBackend,
   type Design,
   type DesignTargets,
   fitRidge,
+  gemm,
   kFolds,
-  matrixInMemory,
+  type MemorySink,
   memorySink,
   openStreamedRidge,
+  planStreamed,
+  readBlocks,
   type StreamedRidge,
   type StreamedRidgeOptions,
+  type StreamedSink,
+  sub,
   TARGET_BLOCK,
   targetsInMemory,
   VOXEL_BLOCK,
 } from '../src/index.ts';
+import { randomDesign, randomTargets, worst } from './streamed.ts';
 
 let backend: Backend;
 beforeEach(() => {
@@ -25,45 +32,6 @@ afterEach(async () => {
   expect(backend.stats().liveTensors).toBe(0);
   await backend.dispose();
 });
-
-/** A design of random voxels, each with a mean of its own. */
-function randomDesign(train: number, test: number, voxels: number): Design & { rows: Float32Array } {
-  const random = createRandom(1);
-  const rows = Float32Array.from({ length: (train + test) * voxels }, (_, i) => random.normal() + (i % 7));
-  const part = (first: number, count: number, from: number, to: number) => {
-    const block = new Float32Array(count * (to - from));
-    for (let row = 0; row < count; row++) {
-      const start = (first + row) * voxels;
-      block.set(rows.subarray(start + from, start + to), row * (to - from));
-    }
-    return block;
-  };
-  return {
-    rows,
-    train,
-    test,
-    voxels,
-    async read(from, to) {
-      return { train: part(0, train, from, to), test: part(train, test, from, to) };
-    },
-    ledger: [],
-  };
-}
-
-function randomTargets(rows: number, columns: number): DesignTargets & { values: Float32Array } {
-  const random = createRandom(2);
-  const values = Float32Array.from(
-    { length: rows * columns },
-    (_, i) => random.normal() + 3 * Math.sin(i % columns),
-  );
-  // Rows of the file stand in another order than those of the design.
-  const train = Int32Array.from({ length: rows }, (_, i) => (i * 7 + 3) % rows);
-  const shuffled = new Float32Array(values.length);
-  train.forEach((at, i) => {
-    shuffled.set(values.subarray(i * columns, (i + 1) * columns), at * columns);
-  });
-  return { values, source: matrixInMemory({ data: shuffled, shape: [rows, columns] }), train };
-}
 
 async function withRidge<T>(
   design: Design,
@@ -120,13 +88,6 @@ async function direct(
   return { weights: values, dual: dual?.values, targetMean, predictions };
 }
 
-function worst(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  expect(a.length).toBe(b.length);
-  let largest = 0;
-  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
-  return largest;
-}
-
 describe('openStreamedRidge', () => {
   const cases = [
     { form: 'dual', train: 15, voxels: 40, intercept: true },
@@ -158,4 +119,192 @@ describe('openStreamedRidge', () => {
       });
     }
   });
+
+  it.each([
+    ['voxels', VOXEL_BLOCK + 40, 5],
+    ['targets', 20, TARGET_BLOCK + 70],
+  ])('is fitRidge over several blocks of %s', async (_, voxels, columns) => {
+    const design = randomDesign(12, 3, voxels);
+    const targets = randomTargets(12, columns);
+    const expected = await direct(design, targets.values, 30, true);
+    for (const [precision, error] of [
+      ['f64', 1e-10],
+      ['refined', 1e-5],
+      ['f32', 1e-4],
+    ] as const) {
+      await withRidge(design, { alpha: 30, precision }, async (ridge) => {
+        const sink = memorySink(3, columns, 'f64');
+        await ridge.predict(targets, sink, { alphas: 30 });
+        expect(worst(sink.values, expected.predictions)).toBeLessThan(error);
+        const weights = memorySink(voxels, columns, 'f64');
+        await ridge.primal(targets, weights, { alphas: 30 });
+        expect(worst(weights.values, expected.weights)).toBeLessThan(error);
+      });
+    }
+  });
+
+  it('gives the same bits under any ceiling, and where it goes on', async () => {
+    const design = randomDesign(12, 3, 20);
+    const columns = 3 * TARGET_BLOCK + 70;
+    const targets = randomTargets(12, columns);
+    const alphas = Float64Array.from({ length: columns }, (_, j) => [50, 300][(j >> 3) % 2]!);
+    const sizes = { train: 12, test: 3, voxels: 20, targets: columns, alphas: 2, precision: 'f32' } as const;
+    const { bytes } = planStreamed(sizes);
+    const methods = ['predict', 'dual', 'primal'] as const;
+    const run = async (bounded: boolean, from: number) => {
+      const reads: number[] = [];
+      const counted: DesignTargets = {
+        ...targets,
+        source: {
+          ...targets.source,
+          async read(rows, first, to, signal) {
+            reads.push(first);
+            return targets.source.read(rows, first, to, signal);
+          },
+          async readBlocks(rows, edges, signal) {
+            reads.push(edges[0]!);
+            return readBlocks(targets.source, rows, edges, signal);
+          },
+        },
+      };
+      const sinks = [
+        memorySink(3, columns),
+        memorySink(12, columns),
+        memorySink(design.voxels, columns),
+      ] as const;
+      const writes: number[] = [];
+      const watched = (sink: MemorySink): StreamedSink => ({
+        async write(first, to, values) {
+          writes.push(first, to);
+          await sink.write(first, to, values);
+        },
+      });
+      for (const [i, method] of methods.entries()) {
+        const memory = bounded ? Math.max(bytes.gram, bytes.factor, bytes[method]) : undefined;
+        await withRidge(design, { alpha: 50, precision: 'f32', memory }, (ridge) =>
+          ridge[method](counted, watched(sinks[i]!), { alphas, from }),
+        );
+      }
+      return { values: sinks.map(({ values }) => values), reads, writes };
+    };
+    const wide = await run(false, 0);
+    const narrow = await run(true, 0);
+    for (const [i, values] of wide.values.entries()) expect(worst(values, narrow.values[i]!)).toBe(0);
+    // Blocks that are written are the same, those that are read are not.
+    expect(wide.writes).toEqual(narrow.writes);
+    expect(wide.reads.length).toBeLessThan(narrow.reads.length);
+    const edges = [0, 1, 2, 3].map((block) => block * TARGET_BLOCK);
+    expect(narrow.writes.slice(0, 8)).toEqual(
+      edges.flatMap((from) => [from, Math.min(columns, from + TARGET_BLOCK)]),
+    );
+
+    // From the middle of the third block: it is written again as a whole, the first two are left alone.
+    const resumed = await run(false, 2 * TARGET_BLOCK + 5);
+    for (const [i, values] of resumed.values.entries()) {
+      const rows = values.length / columns;
+      for (let row = 0; row < rows; row++) {
+        const [start, middle] = [row * columns, row * columns + 2 * TARGET_BLOCK];
+        expect(values.subarray(start, middle).every((value) => value === 0)).toBe(true);
+        const same = wide.values[i]!.subarray(middle, start + columns);
+        expect(worst(values.subarray(middle, start + columns), same)).toBe(0);
+      }
+    }
+  });
+
+  it.each(['dual', 'primal'] as const)('chooses penalties as fitRidge does, %s', async (form) => {
+    const [train, voxels] = form === 'dual' ? [18, 30] : [30, 7];
+    const design = randomDesign(train, 2, voxels);
+    const targets = randomTargets(train, 6);
+    const grid = [1, 10, 100];
+    const folds = kFolds(train, { folds: 3 });
+    for (const [score, perTarget, intercept] of [
+      ['r2', true, true],
+      ['correlation', false, false],
+    ] as const) {
+      const x = backend.tensor(Float64Array.from(design.rows.subarray(0, train * voxels)), [train, voxels]);
+      const { selection: expected } = await fitRidge(
+        x,
+        targetsInMemory(Float64Array.from(targets.values), train),
+        {
+          grid,
+          folds,
+          score,
+          perTarget,
+          intercept,
+          precision: 'f64',
+        },
+      );
+      x.dispose();
+      await withRidge(design, { alpha: { grid, folds, score, perTarget }, intercept }, async (ridge) => {
+        const selection = await ridge.choose(targets);
+        expect(worst(selection.table, expected!.table)).toBeLessThan(1e-10);
+        expect(selection.alphas).toEqual(expected!.alphas);
+      });
+    }
+  });
+
+  it('predicts targets in memory, and gives the matrix that does', async () => {
+    const design = randomDesign(15, 4, 40);
+    const targets = randomTargets(15, 9);
+    const expected = await direct(design, targets.values, 20, true);
+    await withRidge(design, {}, async (ridge) => {
+      expect(worst(await ridge.predictRows(targets.values, 20), expected.predictions)).toBeLessThan(1e-10);
+      const hat = await ridge.hat(20);
+      const [centred] = await backend.compute(() => {
+        const y = backend.tensor(Float64Array.from(targets.values), [15, 9]);
+        return [gemm(hat, sub(y, columnStats(y).mean), { transA: true })];
+      });
+      const means = expected.targetMean;
+      const predictions = Float64Array.from(centred, (value, i) => value + means[i % 9]!);
+      expect(worst(predictions, expected.predictions)).toBeLessThan(1e-10);
+    });
+  });
+
+  it.each(['dual', 'primal'] as const)(
+    'tells mean and spread of targets and of what it fits, %s',
+    async (form) => {
+      const [train, voxels] = form === 'dual' ? [15, 40] : [40, 12];
+      const design = randomDesign(train, 3, voxels);
+      const targets = randomTargets(train, 5);
+      // Predictions of the training rows by a design whose test rows are its training rows.
+      const again: Design = {
+        ...design,
+        test: train,
+        async read(from, to) {
+          const { train: rows } = await design.read(from, to);
+          return { train: rows, test: rows.slice() };
+        },
+      };
+      const fitted = await withRidge(again, {}, (ridge) => ridge.predictRows(targets.values, 20));
+      const wanted = { target: moments(targets.values, 5), prediction: moments(fitted, 5) };
+      await withRidge(design, {}, async (ridge) => {
+        for (const method of [
+          'predict',
+          'primal',
+          ...(form === 'dual' ? (['dual'] as const) : []),
+        ] as const) {
+          const seen: BlockStatistics[] = [];
+          const sink: StreamedSink = {
+            write: async (_from, _to, _values, statistics) => void seen.push(statistics),
+          };
+          await ridge[method](targets, sink, { alphas: 20, trainingStatistics: true });
+          const { targetMean, targetStd, predictionMean, predictionStd } = seen[0]!;
+          expect(worst(targetMean, wanted.target.mean)).toBeLessThan(1e-12);
+          expect(worst(targetStd, wanted.target.std)).toBeLessThan(1e-12);
+          expect(worst(predictionMean!, wanted.prediction.mean)).toBeLessThan(1e-10);
+          expect(worst(predictionStd!, wanted.prediction.std)).toBeLessThan(1e-10);
+        }
+      });
+    },
+  );
 });
+
+/** Mean and standard deviation (divisor n) of each column. */
+function moments(values: ArrayLike<number>, columns: number) {
+  const rows = values.length / columns;
+  const mean = new Float64Array(columns);
+  const std = new Float64Array(columns);
+  for (let i = 0; i < values.length; i++) mean[i % columns]! += values[i]! / rows;
+  for (let i = 0; i < values.length; i++) std[i % columns]! += (values[i]! - mean[i % columns]!) ** 2 / rows;
+  return { mean, std: std.map(Math.sqrt) };
+}

@@ -103,12 +103,11 @@ export function enqueueBlock<T>(
   const statistics = async (): Promise<BlockStatistics> => {
     const [[mean, std], fitted] = await Promise.all([known, knownFitted]);
     await checkFinite(targets, from, mean, signal);
-    const targetMean = intercept ? Float64Array.from(mean) : new Float64Array(width);
     return {
-      targetMean,
+      targetMean: Float64Array.from(mean),
       targetStd: Float64Array.from(std),
-      // Centred targets are predicted: their means come on top.
-      predictionMean: fitted && Float64Array.from(fitted[0], (value, j) => value + targetMean[j]!),
+      // Where centred targets are predicted, their means come on top.
+      predictionMean: fitted && Float64Array.from(fitted[0], (value, j) => value + (intercept ? mean[j]! : 0)),
       predictionStd: fitted && Float64Array.from(fitted[1]),
     };
   };
@@ -156,7 +155,8 @@ export async function streamTargets(
     const { from, to } = block;
     const [values, statistics] = await Promise.all([block.values, block.statistics]);
     await tally.files(() => sink.write(from, to, values as Values, statistics));
-    targetMean.set(statistics.targetMean, from);
+    if (context.intercept) targetMean.set(statistics.targetMean, from);
+    else targetMean.fill(0, from, to);
     context.report(pass.phase, to, columns);
   };
 

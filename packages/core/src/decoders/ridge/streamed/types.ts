@@ -84,7 +84,7 @@ export interface StreamedNumerics extends Omit<Numerics, 'precision'> {
 
 /** What is known of a block of targets, each [to - from]; standard deviations have divisor n. */
 export interface BlockStatistics {
-  /** Of training rows; the means are 0 without an intercept. */
+  /** Of training rows, whether there is an intercept or not. */
   readonly targetMean: Float64Array;
   readonly targetStd: Float64Array;
   /** Of the predictions of training rows, where `trainingStatistics` asks for them. */
@@ -112,7 +112,10 @@ export interface StreamOptions {
   trainingStatistics?: boolean | undefined;
 }
 
-/** Means over training rows of all targets; NaN for columns below `from`, which an earlier run knew. */
+/**
+ * What predictions add: means over training rows of all targets, 0 without an intercept; NaN for columns below `from`, which
+ * an earlier run knew.
+ */
 export interface Streamed {
   readonly targetMean: Float64Array;
 }

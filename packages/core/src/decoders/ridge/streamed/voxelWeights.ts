@@ -79,7 +79,8 @@ export async function streamVoxelWeights(
       });
       for (const [i, block] of held.entries()) {
         await tally.files(() => sink.write(block.from, block.to, weights[i]!, block.statistics));
-        targetMean.set(block.statistics.targetMean, block.from);
+        if (context.intercept) targetMean.set(block.statistics.targetMean, block.from);
+        else targetMean.fill(0, block.from, block.to);
         context.report('primal', block.to, columns);
       }
     } finally {
