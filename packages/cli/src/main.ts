@@ -10,6 +10,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { fitCommand } from './commands/fit.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { mapsCommand } from './commands/maps.ts';
 import { modelsCommand } from './commands/models.ts';
 import { reconstructCommand } from './commands/reconstruct.ts';
 import { reportCommand } from './commands/report.ts';
@@ -40,6 +41,7 @@ async function main(): Promise<number> {
     reconstructCommand,
     evaluateCommand,
     reportCommand,
+    mapsCommand,
     exportCommand,
     convertCommand,
     modelsCommand,

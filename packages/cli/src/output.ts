@@ -16,11 +16,25 @@ const KINDS = {
     'latent.npy',
     'prior.npy',
     'verification.json',
+    // Of a recipe: a head's predictions, its mean training target, its scores.
+    /^[a-z0-9][a-z0-9_-]*(\.mean)?\.npy$/i,
+    /^scores-[a-z0-9_-]+\.tsv$/i,
     'pictures',
     'pictures.png',
     'receptive-fields.tsv',
     'scores.tsv',
     'evaluation.json',
+  ],
+  'folder of maps': [
+    'maps.json',
+    'maps.html',
+    'regions.tsv',
+    'decoded-regions.tsv',
+    'figures',
+    'dataset_description.json',
+    'README',
+    /^desc-[a-z0-9]+_statmap\.(nii\.gz|npy|json)$/i,
+    /^sub-[a-z0-9]+$/i,
   ],
   report: [
     'report.json',
@@ -34,7 +48,15 @@ const KINDS = {
     'README',
     /^sub-[a-z0-9]+(\.html)?$/i,
   ],
-  'simulated NSD layout': ['wds', /^betas_all_subj\d+_fp32_renorm\.hdf5$/],
+  'simulated NSD layout': [
+    // Real files of NSD have the same names: only what says that it is simulated may be replaced.
+    'simulated.json',
+    'wds',
+    /^betas_all_subj\d+_fp32_renorm\.hdf5$/,
+    'nsddata',
+    'nsddata_betas',
+    'features',
+  ],
   'simulated study': ['study.json', 'voxels.npy', 'pictures.npy', 'trials.tsv'],
 } as const satisfies Record<string, readonly [string, ...(string | RegExp)[]]>;
 export type OutputKind = keyof typeof KINDS;

@@ -10,7 +10,7 @@ import { STYLE } from './style.ts';
  *
  * @param about what the page is about: `reconstructed pictures`
  */
-export function renderPage<Data extends ReportCommon>(
+export function renderPage<Data extends Pick<ReportCommon, 'reported'>>(
   data: Data,
   title: string,
   about: string,

@@ -2,7 +2,7 @@ import type { ReportCommon, ReportData } from './data.ts';
 import type { Html } from './html.ts';
 
 /** A part of the report, as data: pages are lists of them. */
-export interface Section<Data extends ReportCommon = ReportData> {
+export interface Section<Data extends Pick<ReportCommon, 'reported'> = ReportData> {
   /** Anchor in the page. */
   readonly id: string;
   readonly title: string;

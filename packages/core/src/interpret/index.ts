@@ -1,3 +1,4 @@
+export { type HeadReadout, readoutOfHead } from './heads.ts';
 export type { NestedFold, PenaltyOptions } from './heldOut.ts';
 export { type PatternForm, type PatternOptions, patternMap } from './pattern.ts';
 export type { Combine } from './project.ts';

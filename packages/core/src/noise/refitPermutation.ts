@@ -24,6 +24,8 @@ export interface RefitPermutationOptions extends PenaltyOptions {
   exchangeability: Exchangeability;
   /** Run (session) of each row: nothing is exchanged across its border. One run when absent. */
   runs?: ArrayLike<string | number> | undefined;
+  /** Block of each row: rows of a block move together, in their order. Blocks of a run that differ in length stay. */
+  blocks?: ArrayLike<string | number> | undefined;
   /** Random rearrangements; 999 by default. Where fewer exist, each of them is taken exactly once. */
   permutations?: number | undefined;
   seed?: number | undefined;
@@ -88,11 +90,18 @@ export async function refitPermutationTest(
   const width = targets.data.length / rows;
   check(rows, targets, folds, options);
   const runs = runsOf(rows, folds, options.runs);
-  const orders = rearrangements(rows, runs, options.exchangeability, permutations, createRandom(seed));
+  const units = unitsOf(runs, rows, options.blocks);
+  const orders = rearrangements(
+    units.length,
+    byRun(units),
+    options.exchangeability,
+    permutations,
+    createRandom(seed),
+  );
   const breathe = pacer(signal, 'the permutation test');
 
   // The true order comes first; in an exact test it is one of those that follow.
-  const pending = withIdentity(rows, orders.orders());
+  const pending = rowOrders(rows, units, orders.orders());
   const atOnce = Math.max(1, Math.floor((options.memory ?? MEMORY) / (4 * rows * width)));
   const total = 1 + orders.count;
   let observed: Float64Array | undefined;
@@ -221,9 +230,53 @@ function rearrangedTargets(
   };
 }
 
-function* withIdentity(rows: number, orders: Iterable<Int32Array>): Generator<Int32Array, void> {
-  yield Int32Array.from({ length: rows }, (_, i) => i);
-  yield* orders;
+/** Rows that move together: a block of a run, or a row by itself. */
+interface Unit {
+  readonly run: number;
+  readonly rows: readonly number[];
+}
+
+function unitsOf(
+  runs: readonly (readonly number[])[],
+  rows: number,
+  blocks: ArrayLike<string | number> | undefined,
+): Unit[] {
+  if (blocks && blocks.length !== rows) {
+    throw invalid('blocks', 'one block for each row', `${rows}`, `${blocks.length}`);
+  }
+  return runs.flatMap((run, r) => {
+    if (!blocks) return run.map((row) => ({ run: r, rows: [row] }));
+    const members = new Map<string | number, number[]>();
+    for (const row of run) members.set(blocks[row]!, [...(members.get(blocks[row]!) ?? []), row]);
+    return [...members.values()].map((rows) => ({ run: r, rows }));
+  });
+}
+
+/** Places in the list of units that may be exchanged: those of a run that are equally long. */
+function byRun(units: readonly Unit[]): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const [u, { run, rows }] of units.entries()) {
+    const key = `${run} ${rows.length}`;
+    groups.set(key, [...(groups.get(key) ?? []), u]);
+  }
+  return [...groups.values()];
+}
+
+/** The true order of rows, then those in which units have changed places. */
+function* rowOrders(
+  rows: number,
+  units: readonly Unit[],
+  orders: Iterable<Int32Array>,
+): Generator<Int32Array, void> {
+  const order = Int32Array.from({ length: rows }, (_, i) => i);
+  yield order;
+  for (const places of orders) {
+    for (const [u, { rows }] of units.entries()) {
+      const from = units[places[u]!]!.rows;
+      for (let k = 0; k < rows.length; k++) order[rows[k]!] = from[k]!;
+    }
+    yield order;
+  }
 }
 
 function take(orders: Iterator<Int32Array>, count: number): Int32Array[] {

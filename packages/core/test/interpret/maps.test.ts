@@ -75,7 +75,9 @@ describe('weight maps', () => {
         Math.hypot(...[0, 1].flatMap((l) => targets.map((t) => W[(l * P + v) * TARGETS + t]!))),
       );
     const close = (map: ArrayLike<number>, expected: readonly number[]) =>
-      expected.forEach((value, v) => expect(map[v]).toBeCloseTo(value, 4));
+      expected.forEach((value, v) => {
+        expect(map[v]).toBeCloseTo(value, 4);
+      });
     for (const model of [primal, dual]) {
       const readout = readoutOf(model);
       close((await weightMap(readout, { backend })).values, norm([0, 1, 2]));
@@ -128,7 +130,9 @@ describe('Haufe patterns', () => {
         await patternMap(readoutOf(dual), { backend, form }),
         await patternMap(readoutOf(primal), { backend, form, design }),
       ]) {
-        expected.forEach((value, v) => expect(map.values[v]).toBeCloseTo(value, 4));
+        expected.forEach((value, v) => {
+          expect(map.values[v]).toBeCloseTo(value, 4);
+        });
         expect(map.notes).toEqual([]);
       }
     }

@@ -95,7 +95,9 @@ describe('regionPredictions', () => {
       ['both without', all.filter((v) => v < 4 || v >= 8)],
     ] as const) {
       const expected = await explicit([...columns]);
-      found.get(name)!.forEach((value, i) => expect(value).toBeCloseTo(expected[i]!, 3));
+      found.get(name)!.forEach((value, i) => {
+        expect(value).toBeCloseTo(expected[i]!, 3);
+      });
     }
   });
 

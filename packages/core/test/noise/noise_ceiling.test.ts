@@ -44,7 +44,7 @@ describe('noiseCeilingOf', () => {
       const single = (100 * ncsnr ** 2) / (ncsnr ** 2 + 1);
       const averaged = (100 * ncsnr ** 2) / (ncsnr ** 2 + ceiling.meanInverse);
       expect(Math.abs(ceiling.singleTrial[v]! - single)).toBeLessThan(20);
-      expect(Math.abs(ceiling.averaged[v]! - averaged)).toBeLessThan(25);
+      expect(Math.abs(ceiling.averaged[v]! - averaged)).toBeLessThan(30);
       return ceiling.singleTrial[v]! - single;
     });
     // Voxels with signal: no bias (without signal, negative estimates are cut off at 0).

@@ -1,0 +1,108 @@
+import {
+  type Backend,
+  type BundleModel,
+  type DesignColumns,
+  HEADS_KIND,
+  lagVoxels,
+  openBundle,
+  openBundleWeights,
+  preparationOf,
+  prepareStudy,
+  type Readout,
+  RidgeDecoder,
+  readoutOf,
+  readoutOfHead,
+  rowOfInput,
+  type Study,
+  standardisedDesign,
+  takeRows,
+} from '@fmri2image/core';
+import { nodeFolder } from '@fmri2image/node';
+import { usage } from '../options.ts';
+import { otherVoxels, trainedTrials } from '../pipeline/training.ts';
+
+/** The read-out of a bundle, and which voxels of the responses it reads. */
+export interface BundleReadout {
+  readonly model: BundleModel;
+  readonly readout: Readout;
+  /** Columns of the responses; all when absent. */
+  readonly columns: Int32Array | undefined;
+  /** Responses that it was trained on, where they can be had. */
+  readonly design: DesignColumns | undefined;
+  /** Why there are none. */
+  readonly without: string | undefined;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Opens a ridge decoder, or one head of a bundle that has several, for maps.
+ *
+ * @param study that it was trained on, where there is one: decoders that do not keep their training responses take them
+ *   from there
+ */
+export async function openReadout(
+  path: string,
+  head: string | undefined,
+  study: Study | undefined,
+  { backend, signal }: { backend: Backend; signal: AbortSignal },
+): Promise<BundleReadout> {
+  const folder = await nodeFolder(path);
+  const opened = await openBundleWeights(folder, { signal });
+  const { model } = opened;
+  const file = `${path}/model.json`;
+  if (model.kind === HEADS_KIND) {
+    const { readout, columns } = await readoutOfHead(opened, head, file);
+    const without = readout.design
+      ? undefined
+      : 'the head keeps weights of voxels without its training responses';
+    return { model, readout, columns, design: readout.design, without, warnings: opened.warnings };
+  }
+  if (head !== undefined) throw usage(`--head names one of several heads; ${path} has one output`);
+  if (model.kind !== 'ridge') {
+    throw usage(`${path} is a bundle of kind ${model.kind}; maps are made of linear decoders (ridge)`);
+  }
+  const decoder = await openBundle(folder, { backend, signal });
+  try {
+    if (!(decoder instanceof RidgeDecoder)) throw usage(`${path} is no ridge decoder`);
+    const ridge = decoder.model;
+    const { voxels, delays } = rowOfInput(model.input);
+    // The delays of a row are as many lags.
+    const readout = { ...readoutOf(ridge), voxels, lags: ridge.lags.length * delays };
+    const warnings = [...decoder.warnings];
+    if (study) warnings.push(...(await otherVoxels(model.input, study, model.input.voxels, path, false)));
+    if (readout.design) {
+      return { model, readout, columns: undefined, design: readout.design, without: undefined, warnings };
+    }
+    const trained = study && trainedTrials(model.report.training, study);
+    if (!trained) {
+      const without = study
+        ? 'the bundle does not say which trials of this study it was trained on'
+        : 'the bundle keeps weights of voxels without its training responses, and no study was given';
+      return { model, readout, columns: undefined, design: undefined, without, warnings };
+    }
+    const prepared = prepareStudy(study, preparationOf(model, file));
+    const plain = ridge.lags.length === 1 && ridge.lags[0] === 0;
+    const rows = plain ? prepared.voxels : lagVoxels(prepared.voxels, ridge.lags, prepared.runs);
+    const design = standardisedDesign(takeRows(rows, trained).data, ridge);
+    return { model, readout, columns: undefined, design, without: undefined, warnings };
+  } finally {
+    decoder.dispose();
+  }
+}
+
+/** Targets that the user names: numbers from 0, or names of labels. */
+export function namedTargets(model: BundleModel, names: readonly string[] | undefined): number[] | undefined {
+  if (!names) return undefined;
+  const labels = model.output.kind === 'labels' ? model.output.names : [];
+  return names.map((name) => {
+    const label = labels.indexOf(name);
+    if (label >= 0) return label;
+    const index = Number(name);
+    if (/^\d+$/.test(name)) return index;
+    throw usage(
+      labels.length > 0
+        ? `no label ${name}; there are ${labels.join(', ')}`
+        : `--target takes numbers of targets from 0, not ${name}`,
+    );
+  });
+}

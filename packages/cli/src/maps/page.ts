@@ -1,0 +1,106 @@
+import { score, short } from '../report/format.ts';
+import { type Html, html } from '../report/html.ts';
+import { renderPage } from '../report/page.ts';
+import { facts, table } from '../report/parts.ts';
+import type { Figure } from '../report/plot.ts';
+import type { Section } from '../report/section.ts';
+import type { MadeMap, MadeMaps } from './made.ts';
+import { mapFiles, regionSummary } from './write.ts';
+
+interface Page extends MadeMaps {
+  readonly figures: ReadonlyMap<string, Figure>;
+}
+
+/** The page of a folder of maps. */
+export function renderMaps(made: MadeMaps, figures: ReadonlyMap<string, Figure>): string {
+  const data: Page = { ...made, figures };
+  const title =
+    made.study.pseudonym === undefined ? made.study.name : `${made.study.name}, ${made.study.pseudonym}`;
+  return renderPage(data, title, 'maps of voxels', [notes, ...made.maps.map(mapSection), decoded, about]);
+}
+
+const notes: Section<Page> = {
+  id: 'notes',
+  title: 'Please note',
+  short: 'Notes',
+  applies: ({ notes }) => notes.length > 0,
+  body: ({ notes }) => html`<ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`,
+};
+
+const mapSection = (map: MadeMap): Section<Page> => ({
+  id: map.name,
+  title: map.title,
+  short: map.title,
+  body: (data) => mapBody(map, data),
+});
+
+/** One map: drawn, explained, and in numbers. */
+export function mapBody(map: MadeMap, { figures, regions }: Pick<Page, 'figures' | 'regions'>): Html {
+  const figure = figures.get(map.name);
+  const histogram = figures.get(`${map.name}-histogram`);
+  const caption = html`Slices from left to right, back to front and below to above; left is left. Voxels outside the selection are transparent. ${map.scale === 'diverging' ? 'The neutral colour is 0.' : ''}`;
+  return html`<p>One value a voxel: ${map.description}. Unit: ${map.units}.</p>
+${map.caution && html`<p><strong>${map.caution}</strong></p>`}
+${map.notes.map((note) => html`<p>${note}.</p>`)}
+${figure ? html`<figure><div class="scroll" role="region" aria-label="${map.title}, slices" tabindex="0">${figure.inline}</div><figcaption>${caption}</figcaption></figure>` : html`<p>The voxels come from no image: nothing can be drawn.</p>`}
+${histogram && html`<figure>${histogram.inline}<figcaption>How many voxels have which value.</figcaption></figure>`}
+${valuesTable(map, regions)}`;
+}
+
+function valuesTable(map: MadeMap, regions: MadeMaps['regions']): Html {
+  const all = Int32Array.from(map.columns ?? map.values.keys());
+  const rows = [['all selected voxels', all] as const, ...regions].flatMap(([name, columns]) => {
+    const found = regionSummary(map, columns);
+    if (!found) return [];
+    const numbers = [found.mean, found.meanSize, found.largest].map(short);
+    return [{ cells: [name, found.voxels, ...numbers] }];
+  });
+  const columns = ['region', 'voxels', 'mean', 'mean size', 'largest size'];
+  return table(
+    `${map.title} by region (${map.units})`,
+    columns.map((title, i) => ({ title, number: i > 0 })),
+    rows,
+  );
+}
+
+const decoded: Section<Page> = {
+  id: 'regions',
+  title: 'Decoding from regions, and without them',
+  short: 'Regions',
+  applies: (data) => data.decoded !== undefined,
+  body: ({ decoded }) => decodedBody(decoded!),
+};
+
+export function decodedBody({ scores, heldOut, trials, notes }: NonNullable<MadeMaps['decoded']>): Html {
+  const tables = scores.map(({ words, all, chance, regions }) => {
+    const rows = regions.map(({ region, voxels, alone, without, unique, shared }) => ({
+      cells: [region, voxels, ...[alone, without, unique, shared].map((value) => score(value))],
+    }));
+    const columns = ['region', 'voxels', 'alone', 'left out', 'unique', 'shared'];
+    return table(
+      `${words}: ${score(all)} with all voxels, chance ${score(chance)}`,
+      columns.map((title, i) => ({ title, number: i > 0 })),
+      rows,
+    );
+  });
+  return html`<p>Ridge decoders that have one region alone, and decoders that have all voxels but its own, each fitted anew; held out: ${heldOut}, ${trials} trials. Unique is what is lost when the region is left out; shared is what the region tells above chance that other voxels tell as well. A region that shares everything may be left out without loss and still carry much.</p>
+${notes.map((note) => html`<p>${note}.</p>`)}
+${tables}`;
+}
+
+const about: Section<Page> = {
+  id: 'about',
+  title: 'How this was made',
+  short: 'Provenance',
+  body: ({ study, selection, maps, reported }) => html`${facts([
+    ['study', study.name],
+    ['terms of the data', study.dataTerms ?? 'not stated'],
+    ['voxels', selection.description],
+    ['bundle', reported.bundle],
+    ['files', maps.map(({ name }) => mapFiles(study, name).image).join(', ')],
+    ['command', html`<code>${reported.commandLine}</code>`],
+    ['device', reported.device],
+    ['version', reported.version],
+  ])}
+<p class="muted">Colours are equal steps of perceived lightness. Weight maps, patterns: Haufe et al. 2014, NeuroImage 87:96. Noise ceiling: Allen et al. 2022, Nature Neuroscience 25:116.</p>`,
+};
