@@ -6,6 +6,7 @@ import { findNsdSubject, nsdSubjectAt } from '../src/nsd/find.ts';
 import { openNsdSubject } from '../src/nsd/layout.ts';
 import { type LaidOutTrial, writeNsdLayout } from '../src/nsd/write.ts';
 import { repetitions } from '../src/pipeline/repeats.ts';
+import { bytesOf } from './bytes.ts';
 import { run, temporaryFolder } from './run.ts';
 
 const folder = temporaryFolder();
@@ -26,7 +27,7 @@ async function write(place: string, change: (trials: LaidOutTrial[]) => LaidOutT
     change(made),
     async (path, content) => {
       mkdirSync(join(at(place), path, '..'), { recursive: true });
-      writeFileSync(join(at(place), path), content as Uint8Array);
+      writeFileSync(join(at(place), path), await bytesOf(content));
     },
     20,
   );

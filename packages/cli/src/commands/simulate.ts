@@ -9,23 +9,20 @@ import {
 import { writeFolderAtomic } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
 import { type Context, withContext } from '../context.ts';
-import { simulateNsd } from '../nsd/simulate.ts';
-import { writeNsdLayout } from '../nsd/write.ts';
-import { type DeviceOptions, positiveNumber, seedNumber, wholeNumber, withDevice } from '../options.ts';
+import {
+  type DeviceOptions,
+  numberList,
+  positiveNumber,
+  seedNumber,
+  usage,
+  wholeNumber,
+  withDevice,
+} from '../options.ts';
 import { prepareOutput } from '../output.ts';
+import { runSimulateNsd, type SimulateNsdOptions } from './simulateNsd.ts';
 
-interface Options extends DeviceOptions {
-  output: string;
-  seed: number;
-  voxels: number;
-  trainPictures: number;
-  testPictures: number;
-  repeats: number;
-  size: number;
-  noise: number;
-  layout: 'study' | 'mindeye';
-  force?: boolean;
-}
+type Options = DeviceOptions &
+  Omit<SimulateNsdOptions, 'layout'> & { layout: SimulateNsdOptions['layout'] | 'study' };
 
 export function simulateCommand(program: Command): void {
   const demo = DEMO_SIMULATION;
@@ -51,16 +48,34 @@ export function simulateCommand(program: Command): void {
     .addOption(
       new Option(
         '--layout <name>',
-        'a study of time series, or betas and trials in the files that MindEye2 published of NSD',
+        'a study of time series, or betas and trials in the files of NSD (nsd), or in those that MindEye2 published of it (mindeye)',
       )
-        .choices(['study', 'mindeye'])
+        .choices(['study', 'nsd', 'mindeye'])
         .default('study'),
+    )
+    .option(
+      '--train-repeats <n>',
+      'nsd, mindeye: presentations of each training picture (NSD: 3)',
+      wholeNumber,
+      1,
+    )
+    .option('--sessions <n>', 'nsd, mindeye: scan sessions (NSD: 30 to 40)', wholeNumber, 2)
+    .option('--grid <x,y,z>', 'nsd: voxels of the image (default: some more than respond)', numberList)
+    .addOption(
+      new Option('--betas-format <name>', 'nsd: files of betas').choices(['hdf5', 'nifti']).default('hdf5'),
+    )
+    .option(
+      '--features <file=shape...>',
+      'nsd, mindeye: also features of the pictures to decode, such as vision.npy=257x768 text.hdf5=77x768; a row a picture, by ascending number',
     )
     .option('-f, --force', 'replace an existing folder');
   withDevice(command).action((options: Options) =>
-    withContext(options, (context) =>
-      options.layout === 'mindeye' ? runNsdLayout(options, context) : run(options, context),
-    ),
+    withContext(options, (context) => {
+      const { layout } = options;
+      if (layout !== 'study') return runSimulateNsd({ ...options, layout }, context);
+      if (options.features) throw usage('--features is for --layout nsd and mindeye');
+      return run(options, context);
+    }),
   );
 }
 
@@ -89,27 +104,6 @@ async function run(options: Options, { backend, console, signal }: Context): Pro
     `simulated study in ${options.output}: ${simulation.runs.length} runs, ${volumes} volumes of ${settings.voxels} voxels`,
   );
   console.print(`next: npx fmri2image fit ${options.output} -o ${options.output}-ridge`);
-}
-
-/** Betas of one simulated person in the files that MindEye2 published of NSD, for trying `verify` and `reconstruct`. */
-async function runNsdLayout(options: Options, { backend, console, signal }: Context): Promise<void> {
-  const output = await prepareOutput({
-    path: options.output,
-    kind: 'simulated NSD layout',
-    force: options.force,
-  });
-  console.progress('simulate');
-  const { betas, trials, sessionTrials } = await simulateNsd(options, backend, signal);
-  await writeFolderAtomic(options.output, (write) => writeNsdLayout(1, betas, trials, write, sessionTrials), {
-    ...output,
-    signal,
-    onRepair: console.warn,
-  });
-  const test = trials.filter(({ split }) => split === 'new_test').length;
-  console.result({ output: options.output, trials: trials.length, testTrials: test, voxels: options.voxels });
-  console.print(
-    `simulated betas in ${options.output}: ${trials.length} trials of ${options.voxels} voxels, ${test} of them for testing; not a real person, not NSD`,
-  );
 }
 
 /** The study that a lab would have, as files. Nothing that only the simulator knows is among them. */

@@ -1,10 +1,9 @@
 import {
   BEHAVIOUR_COLUMNS,
-  encodeHdf5,
   encodeNpy,
   encodeTar,
+  hdf5Pieces,
   MINDEYE_FILES,
-  type Rows,
   TRIALS_A_SESSION,
   type WriteFile,
 } from '@fmri2image/core';
@@ -19,28 +18,39 @@ export interface LaidOutTrial {
   readonly repeat: number;
 }
 
+export interface BetasToWrite {
+  readonly data: Float32Array | Iterable<Float32Array>;
+  readonly shape: readonly [trials: number, voxels: number];
+}
+
 /** Runs of a session of NSD. */
-const RUNS = 12;
+export const RUNS = 12;
 
 /**
  * Writes betas and trials as MindEye2 published those of NSD: same files, names, shapes and types. The order of samples in
  * a tar is that of the trials.
  *
- * @param betas [trials, voxels]
+ * @param betas [trials, voxels], whole or in pieces
  * @param sessionTrials trials of a session; 750 in NSD
  */
 export async function writeNsdLayout(
   subject: number,
-  betas: Rows & { readonly data: Float32Array },
+  { data, shape }: BetasToWrite,
   trials: readonly LaidOutTrial[],
   write: WriteFile,
   sessionTrials: number = TRIALS_A_SESSION,
 ): Promise<void> {
-  const { data, shape } = betas;
+  const pieces = data instanceof Float32Array ? [data] : data;
   await write(
     MINDEYE_FILES.betas(subject),
-    await encodeHdf5({ [MINDEYE_FILES.dataset]: { array: { dtype: 'f32', data, shape: [...shape] } } }),
+    hdf5Pieces({ name: MINDEYE_FILES.dataset, dtype: 'f32', shape }, pieces),
   );
+  const ofPicture = new Map<number, LaidOutTrial[]>();
+  for (const trial of trials) {
+    const own = ofPicture.get(trial.image);
+    if (own) own.push(trial);
+    else ofPicture.set(trial.image, [trial]);
+  }
   const sessions = Math.ceil(trials.length / sessionTrials);
   const train = Array.from({ length: sessions }, (_, session) =>
     trials.filter(({ split, trial }) => split === 'train' && Math.floor(trial / sessionTrials) === session),
@@ -70,7 +80,7 @@ export async function writeNsdLayout(
 
   /** Presentations of the same picture before; -1 where there were fewer than three. */
   function earlier({ image, trial }: LaidOutTrial): (LaidOutTrial | undefined)[] {
-    const before = trials.slice(0, trial).filter((other) => other.image === image);
+    const before = ofPicture.get(image)!.filter((other) => other.trial < trial);
     return Array.from({ length: 3 }, (_, i) => before[i]);
   }
 

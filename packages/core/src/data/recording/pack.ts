@@ -73,7 +73,7 @@ export async function packRecording(
       places.map((place) => kept[place]!),
     ),
     warnings: [...recording.warnings, ...warnings],
-    readVoxels(wanted, readSignal) {
+    async readVoxels(wanted, readSignal) {
       checkColumns(wanted, places.length);
       return sink.read(
         wanted.map((column) => places[column]!),
