@@ -521,7 +521,7 @@ TEST(idle_contexts_give_memory_back) {
   engine.sync();
   f2i_context *const context = engine;
   CHECK(context->memory.cached() > 0);
-  for (int i = 0; i < 300 && context->memory.cached() > 0; ++i) std::this_thread::sleep_for(10ms);
+  for (int i = 0; i < 2000 && context->memory.cached() > 0; ++i) std::this_thread::sleep_for(10ms);
   CHECK_EQUAL(context->memory.cached(), 0u);
 }
 
