@@ -19,13 +19,13 @@ export function withDevice(command: Command): Command {
         .default('auto'),
     )
     .option('--threads <n>', 'threads of the CPU (default: all cores)', wholeNumber)
-    .option('--memory <MiB>', 'ceiling of the memory for computing', wholeNumber)
+    .option('--memory <size>', 'ceiling of the memory for computing, in MiB, or as 3GB, 512MiB', memorySize)
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'show no progress');
 }
 
 export function backendOptions({ device, threads, memory }: DeviceOptions): BackendOptions {
-  return { device, threads, memoryLimit: memory === undefined ? undefined : memory * 2 ** 20 };
+  return { device, threads, memoryLimit: memory === undefined ? undefined : Math.round(memory * 2 ** 20) };
 }
 
 export function withStudy(command: Command): Command {
@@ -39,6 +39,25 @@ export function wholeNumber(text: string): number {
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('expected a whole number above 0');
   return value;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 2 ** 20,
+  MB: 1e6,
+  GB: 1e9,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** In MiB: `512`, `3GB`, `1.5GiB`. */
+export function memorySize(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([KMG]i?B|)$/.exec(text.trim()) ?? [];
+  const bytes = unit === undefined ? undefined : UNITS[unit];
+  const size = Number(number) * (bytes ?? Number.NaN);
+  if (!(size >= 2 ** 20) || (unit === '' && !Number.isInteger(Number(number)))) {
+    throw new InvalidArgumentError('expected MiB, or a number with MB, GB, MiB or GiB, 1 MiB or more');
+  }
+  return size / 2 ** 20;
 }
 
 export function seedNumber(text: string): number {

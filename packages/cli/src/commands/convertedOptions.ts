@@ -40,7 +40,7 @@ export function withRun(command: Command): Command {
     )
     .option(
       '--subject <n>',
-      'of a model of several subjects: whose layer to use, from 0 as in its file',
+      'of a published model of several subjects: whose layer to use, from 0 as in its file; of a recipe: the subject of NSD (default: the one it was fitted on)',
       countFromZero,
     )
     .option('--restart', 'throw away what an unfinished run of a published model left');

@@ -1,6 +1,5 @@
 import {
   CHUNK_BYTES,
-  CONVERTED_KINDS,
   type ExportOptions,
   type Folder,
   MODEL_FILE,
@@ -9,6 +8,7 @@ import {
   type PreparedCopy,
   prepareCopy,
   prepareExport,
+  RANGED_KINDS,
   readBundle,
   readModel,
   saveBundle,
@@ -79,8 +79,7 @@ async function exportBundle(path: string, options: Options, context: Context): P
   console.progress('read the bundle');
   const folder = await nodeFolder(path, { onRepair: console.warn });
   const { kind, contentHash: parent } = await readModel(folder, signal);
-  const isConverted = CONVERTED_KINDS.includes(kind);
-  const prepared = await (isConverted ? convertedCopy : fittedCopy)(folder, options, context);
+  const prepared = await (RANGED_KINDS.includes(kind) ? convertedCopy : fittedCopy)(folder, options, context);
   let contentHash = '';
   await writeFolderAtomic(
     options.output,

@@ -9,11 +9,14 @@ import { rowInWords } from '../pipeline/rowWidth.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
 import { withTargets } from '../pipeline/targets.ts';
 import { trainingRecord } from '../pipeline/training.ts';
+import { type FitRecipeFlags, fitRecipe } from '../recipes/fitRecipe.ts';
+import { checkRecipeUse, givenOnly, type RecipeFlags, withRecipe } from '../recipes/options.ts';
+import { ownTargets, targetFiles } from '../recipes/targetFiles.ts';
 import { openStudy } from '../study.ts';
 import { type Terms, termsOf, withTerms } from '../terms.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
 
-interface Options extends DeviceOptions, FitFlags, Terms {
+interface Options extends DeviceOptions, FitFlags, Terms, Omit<RecipeFlags, keyof FitFlags> {
   data?: string;
   output: string;
   leaveOut?: string[];
@@ -25,14 +28,18 @@ export function fitCommand(program: Command): void {
     .command('fit')
     .summary('fit a decoder to a study and save it as a bundle')
     .description(
-      'Fits a decoder from voxels to the study’s pictures (or features, or with --targets labels to the labels of its trials) on its training trials: those of split "train", or all where the study states no splits. Ridge regression for any study; retinotopic, through receptive fields, where the stimulus never stops.',
+      'Fits a decoder from voxels to the study’s pictures (or features, or with --targets labels to the labels of its trials) on its training trials: those of split "train", or all where the study states no splits. Ridge regression for any study; retinotopic, through receptive fields, where the stimulus never stops. With --recipe, the regressions of a published study from single-trial betas (NSD, MindEye’s files, a derivative of BIDS, a study) to features of the pictures in files; docs/recipes.md.',
     )
     .requiredOption('-o, --output <folder>', 'the bundle to write')
     .option('--leave-out <runs>', 'runs to leave out of the training, separated by commas', textList)
     .option('-f, --force', 'replace an existing bundle');
-  withDevice(withTerms(withFit(withStudy(command)))).action((study: string, options: Options) =>
-    withContext(options, (context) => fit(study, options, context)),
-  );
+  withRecipe(withDevice(withTerms(withFit(withStudy(command))))).action((study: string, options: Options) => {
+    checkRecipeUse(command, options.recipe !== undefined);
+    if (options.recipe === undefined) return withContext(options, (context) => fit(study, options, context));
+    const files = targetFiles(options.targets);
+    const given: FitRecipeFlags = givenOnly(command, options, ['score', 'storage']);
+    return withContext(options, (context) => fitRecipe(study, files, given, context));
+  });
 }
 
 async function fit(path: string, options: Options, context: Context): Promise<void> {
@@ -45,7 +52,7 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
     inputs: [path, options.data],
   });
   console.progress('read the study');
-  const study = withTargets(await openStudy(path, options.data, signal), options.targets);
+  const study = withTargets(await openStudy(path, options.data, signal), ownTargets(options.targets));
   for (const warning of study.warnings) console.warn(`note: ${warning}`);
   const split = hasSplits(study) ? 'train' : undefined;
   const trials = selectTrials(study, {

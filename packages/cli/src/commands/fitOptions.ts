@@ -3,14 +3,14 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { numberList, usage, wholeNumber } from '../options.ts';
 import { DECODER_KINDS, type DecoderKind, type FitSettings } from '../pipeline/fit.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
-import { TARGETS, type Targets } from '../pipeline/targets.ts';
+import { ownTargets, type TargetsOption, targetsOption } from '../recipes/targetFiles.ts';
 import { type RetinotopicFlags, retinotopicSettings, withRetinotopic } from './retinotopicOptions.ts';
 
 /** Options of commands that fit a decoder. */
 export interface FitFlags extends RetinotopicFlags {
   decoder: DecoderKind;
   alphas?: number[];
-  targets: Targets;
+  targets: TargetsOption;
   alphaFor?: 'each' | 'all';
   score: AlphaScore;
   folds?: number;
@@ -70,8 +70,11 @@ export function withFit(command: Command): Command {
 function withRidge(command: Command): Command {
   return command
     .addOption(
-      new Option('--targets <what>', 'decode what was shown, or the labels of the trials')
-        .choices([...TARGETS])
+      new Option(
+        '--targets <what>',
+        'decode what was shown (stimuli), or the labels of the trials; of recipes NAME=FILE: features of the pictures (npy, HDF5, safetensors), once for each head',
+      )
+        .argParser(targetsOption)
         .default('stimuli'),
     )
     .option(
@@ -102,8 +105,8 @@ function withRidge(command: Command): Command {
 }
 
 export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): FitSettings {
-  const { decoder, targets, alphas, score, folds, groupBy, delays, detrend, zscore, storage, standardize } =
-    flags;
+  const { decoder, alphas, score, folds, groupBy, delays, detrend, zscore, storage, standardize } = flags;
+  const targets = ownTargets(flags.targets);
   const { alphaFor = targets === 'labels' ? 'all' : 'each' } = flags;
   return {
     decoder,

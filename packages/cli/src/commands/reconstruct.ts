@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type BundleContents,
+  HEADS_KIND,
   MODEL_FILE,
   openBundle,
   preparationOf,
@@ -23,12 +24,14 @@ import { provenanceOf, type Results, writeResults } from '../pipeline/results.ts
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
 import { withLabelsOf } from '../pipeline/targets.ts';
 import { checkRepetitionTime, otherVoxels, seenBy, trainedTrials } from '../pipeline/training.ts';
+import { type RecipeFlags, renormaliseOption } from '../recipes/options.ts';
+import { reconstructHeads, refuseForeign } from '../recipes/reconstructHeads.ts';
 import { openStudy } from '../study.ts';
 import { termsOf } from '../terms.ts';
 import { type ConvertedFlags, refuseConvertedFlags, withConverted } from './convertedOptions.ts';
 import { reconstructConverted } from './reconstructConverted.ts';
 
-export interface ReconstructFlags extends DeviceOptions, ConvertedFlags {
+export interface ReconstructFlags extends DeviceOptions, ConvertedFlags, Pick<RecipeFlags, 'renormalise'> {
   data?: string;
   output: string;
   runs?: string[];
@@ -44,12 +47,12 @@ export function reconstructCommand(program: Command): void {
     .command('reconstruct')
     .summary('reconstruct pictures or features from responses with a decoder')
     .description(
-      'Reconstructs the study’s test trials: those of split "test", or all where the study states no splits. Writes PNGs, all values as npy, and reconstructions.json, which says what each is and how it was made. A bundle of a published model (fmri2image convert) gives features: tokens, latents, samples of its prior; its long runs can be stopped, or killed, and go on when the same command is given again.',
+      'Reconstructs the study’s test trials: those of split "test", or all where the study states no splits. Writes PNGs, all values as npy, and reconstructions.json, which says what each is and how it was made. A bundle of a published model (fmri2image convert) gives features: tokens, latents, samples of its prior; its long runs can be stopped, or killed, and go on when the same command is given again. So do those of a bundle of a recipe (fit --recipe), which predicts the test rows of its split from the recording that it was fitted on.',
     )
     .argument('<bundle>', 'a fitted decoder, or the converted weights of a published model')
     .argument(
       '<study>',
-      'a study.json, or the folder that holds one; betas_all_subj0N_fp32_renorm.hdf5 of NSD',
+      'a study.json, or the folder that holds one; of recipes and published models also files of NSD',
     )
     .option('--data <folder>', 'folder of the paths that begin with "data:"')
     .requiredOption('-o, --output <folder>', 'the folder to write')
@@ -60,11 +63,18 @@ export function reconstructCommand(program: Command): void {
     .option('--allow-other-voxels', 'take voxels that the decoder was not fitted on, if they are as many')
     .option('-f, --force', 'replace an existing folder');
   withConverted(command);
+  command.addOption(renormaliseOption('of a recipe: '));
   withDevice(command).action((bundle: string, study: string, options: ReconstructFlags) =>
     withContext(options, async (context) => {
       await refuseSwapped(bundle, study);
       const folder = await nodeFolder(bundle, { onRepair: context.console.warn });
       const { kind } = await readModel(folder, context.signal);
+      if (kind === HEADS_KIND) {
+        refuseForeign(command);
+        return reconstructHeads(bundle, study, options, context);
+      }
+      if (options.renormalise !== undefined)
+        throw usage(`--renormalise is for bundles of recipes; this is a ${kind} decoder`);
       if (isConverted(kind)) return reconstructConverted(bundle, study, options, context, chooseTrials);
       refuseConvertedFlags(kind, options);
       return reconstruct(bundle, study, options, context);

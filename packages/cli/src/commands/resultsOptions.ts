@@ -62,7 +62,11 @@ export function checkResultsUse(
     throw usage('--array names an output of --reconstructions; a decoder that is fitted here has only one');
   }
   const foreign = [...ofFit, ...command.options.filter(({ long }) => more.includes(long ?? ''))];
-  const given = foreign.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli');
+  // Files of features are what a recipe's predictions are scored against.
+  const isScored = (name: string) => name === 'targets' && typeof options.targets !== 'string';
+  const given = foreign
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .filter((option) => !isScored(option.attributeName()));
   if (given.length > 0) {
     const names = given
       .map(({ long }) => long)

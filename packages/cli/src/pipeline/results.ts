@@ -116,7 +116,14 @@ const schema = z.strictObject({
     .optional(),
   folds: z.array(foldSchema).optional(),
   outputs: z
-    .array(z.strictObject({ name: z.string(), file: z.string(), shape: z.array(z.int().positive()) }))
+    .array(
+      z.strictObject({
+        name: z.string(),
+        file: z.string(),
+        shape: z.array(z.int().positive()),
+        mean: z.string().optional(),
+      }),
+    )
     .min(1)
     .optional(),
   run: z.record(z.string(), z.json()).optional(),
@@ -260,7 +267,9 @@ export async function readResults(folder: Folder, signal: AbortSignal, array?: s
       found: `${values.shape[0]}`,
     });
   };
-  const arrays = outputs ?? [{ name: ONLY_ARRAY, file: `${ONLY_ARRAY}.npy` }];
+  const arrays: readonly Pick<OutputFile, 'name' | 'file' | 'mean'>[] = outputs ?? [
+    { name: ONLY_ARRAY, file: `${ONLY_ARRAY}.npy` },
+  ];
   const chosen = arrays.find(({ name }) => name === (array ?? arrays[0]!.name));
   if (!chosen) {
     throw new F2iError('USAGE', 'the reconstructions have no such array', {
@@ -271,13 +280,17 @@ export async function readResults(folder: Folder, signal: AbortSignal, array?: s
     });
   }
   const head = array === undefined ? retrievalHead(outputs) : undefined;
+  const readMean = async (ofMain: boolean, { mean }: Pick<OutputFile, 'mean'>) => {
+    if (mean !== undefined) return read(mean);
+    return ofMain ? read(meanFile(kind)) : undefined;
+  };
   return {
     items,
     values: await readItems(chosen.file),
     array: chosen.name,
     embeddings: head && { ...(await readItems(head.file)), array: head.name },
     // It is of what the decoder was trained to give.
-    meanPicture: index.meanPicture && chosen === arrays[0] ? await read(meanFile(kind)) : undefined,
+    meanPicture: await readMean(index.meanPicture && chosen === arrays[0], chosen),
     kind,
     labels,
     provenance,

@@ -12,10 +12,21 @@ export interface OutputFile {
   readonly file: string;
   /** Of one reconstruction. */
   readonly shape: readonly number[];
+  /** File of what a decoder without a brain would give: the mean training target, [1, ...shape]. */
+  readonly mean?: string | undefined;
 }
 
 /** What must be the same for a run to go on where another stopped. */
 export type RunIdentity = Readonly<Record<string, Json>>;
+
+const matrix = z.strictObject({
+  name: z.string(),
+  dtype: z.enum(['f32', 'f64']),
+  shape: z.tuple([z.int().positive(), z.int().positive()]),
+  files: z.array(z.strictObject({ file: z.string(), rows: z.int().positive(), bytes: z.int().positive() })),
+});
+/** A matrix in files of a bundle: `head.vision.weights`. */
+export type MatrixFiles = z.infer<typeof matrix>;
 
 const schema = z.strictObject({
   format: z.literal('fmri2image-unfinished'),
@@ -28,8 +39,13 @@ const schema = z.strictObject({
   outputs: z.array(
     z.strictObject({ name: z.string(), file: z.string(), shape: z.array(z.int().positive()) }),
   ),
+  /** Of a fit that goes by blocks: how far each of its matrices is. */
+  blocks: z.record(z.string(), z.int().nonnegative()).optional(),
+  /** The files of those matrices, and what was said of the fit. */
+  matrices: z.array(matrix).optional(),
+  notes: z.record(z.string(), z.json()).optional(),
 });
-type State = z.infer<typeof schema>;
+export type State = z.infer<typeof schema>;
 
 const STATE = 'run.json';
 const LOCK = 'lock';
@@ -69,24 +85,10 @@ export class WorkFolder {
     count: number,
     { restart = false, step = 1 }: { restart?: boolean | undefined; step?: number | undefined } = {},
   ): Promise<WorkFolder> {
-    const path = join(dirname(resolve(output)), `.${basename(resolve(output))}.unfinished`);
+    const path = unfinishedPath(output);
     return guarded(path, async () => {
-      await mkdir(path, { recursive: true });
-      await lock(path);
+      const { state } = await lockRun(path, identity, count, { restart });
       try {
-        if (restart) await clear(path);
-        const found = await readState(path);
-        if (found) refuseOther(path, found, identity, count);
-        const command = commandLine();
-        const state: State = found ?? {
-          command,
-          format: 'fmri2image-unfinished',
-          version: 1,
-          identity: { ...identity },
-          count,
-          done: 0,
-          outputs: [],
-        };
         const folder = new WorkFolder(path, state);
         await folder.#takeUp(step);
         return folder;
@@ -160,8 +162,7 @@ export class WorkFolder {
       if (this.#kept === 0) await this.remove();
       else {
         await this.#close();
-        for (const name of [`${STATE}.new`, LOCK])
-          await rm(join(this.path, name), { force: true, recursive: true });
+        await release(this.path);
       }
     }
   }
@@ -210,12 +211,75 @@ export class WorkFolder {
     }
   }
 
-  /** Under another name first: a state is never half-written. */
   async #writeState(): Promise<void> {
-    const path = join(this.path, STATE);
-    await writeFile(`${path}.new`, JSON.stringify(this.#state));
-    await rename(`${path}.new`, path);
+    await writeState(this.path, this.#state);
   }
+}
+
+/** Where the work of a run lies until its output is complete. */
+export const unfinishedPath = (output: string): string =>
+  join(dirname(resolve(output)), `.${basename(resolve(output))}.unfinished`);
+
+/** A folder of unfinished work that belongs to this process. */
+export interface Lock {
+  readonly path: string;
+  readonly state: State;
+  writeState(): Promise<void>;
+  /** Leaves the work to a later run. */
+  release(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+/**
+ * Takes a folder of unfinished work, or begins one.
+ *
+ * @throws USAGE where it belongs to a run with another setting, naming it, or another process works in it
+ */
+export async function lockRun(
+  path: string,
+  identity: RunIdentity,
+  count: number,
+  { restart = false }: { restart?: boolean | undefined } = {},
+): Promise<Lock> {
+  return guarded(path, async () => {
+    await mkdir(path, { recursive: true });
+    await lock(path);
+    try {
+      if (restart) await clear(path);
+      const found = await readState(path);
+      if (found) refuseOther(path, found, identity, count);
+      const state: State = found ?? {
+        command: commandLine(),
+        format: 'fmri2image-unfinished',
+        version: 1,
+        identity: { ...identity },
+        count,
+        done: 0,
+        outputs: [],
+      };
+      return {
+        path,
+        state,
+        writeState: () => writeState(path, state),
+        release: () => release(path),
+        remove: () => guarded(path, () => rm(path, { recursive: true, force: true })),
+      };
+    } catch (error) {
+      await rm(join(path, LOCK), { force: true });
+      throw error;
+    }
+  });
+}
+
+async function release(path: string): Promise<void> {
+  for (const name of [`${STATE}.new`, LOCK]) await rm(join(path, name), { force: true, recursive: true });
+}
+
+/** Under another name first: a state is never half-written. */
+async function writeState(folder: string, state: State): Promise<void> {
+  const path = join(folder, STATE);
+  await writeFile(`${path}.new`, JSON.stringify(state));
+  await rename(`${path}.new`, path);
 }
 
 async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {

@@ -36,7 +36,10 @@ export async function prepareCopy(
   const file = `${folder.name}/${MODEL_FILE}`;
   refuseNewer(model, file);
   if (options.primal) {
-    throw new F2iError('INVALID_ARGUMENT', 'the bundle holds no responses of training trials to replace', {
+    const message = model.containsTrainingData
+      ? 'weights of voxels are made by fitting anew: fit --recipe ... --storage primal'
+      : 'the bundle holds no responses of training trials to replace';
+    throw new F2iError('INVALID_ARGUMENT', message, {
       file,
       field: 'primal',
       expected: 'a bundle of kind ridge',

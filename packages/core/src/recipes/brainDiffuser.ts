@@ -53,7 +53,7 @@ export const brainDiffuser: Recipe = {
       option: '--average none,betas',
     },
     { what: 'penalties are stated, not chosen: one for all tokens of a head', option: '--alphas' },
-    { what: 'voxels are z-scored by the standard deviation with divisor n - 1', option: '--zscore' },
+    { what: 'voxels are z-scored by the standard deviation with divisor n - 1', option: '--normalisation' },
   ],
   inferred: [],
   published: {

@@ -3,6 +3,7 @@ export {
   type DescribedRun,
   fittedSteps,
   headsBundle,
+  headsConfigOf,
   renormalisationStep,
 } from './bundle.ts';
 export { unitRows } from './designs.ts';

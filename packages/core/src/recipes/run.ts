@@ -175,6 +175,7 @@ async function fitHead(
   const isFloat64 = ridge.numerics.precision === 'f64';
   const stored = await store.head({
     name,
+    shape: head.shape,
     targets: count,
     keep,
     inputs: isPredicted ? (groups?.length ?? design.test) : isDual ? design.train : design.voxels,

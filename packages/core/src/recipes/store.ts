@@ -37,6 +37,8 @@ export interface ChosenAlphas {
 
 export interface HeadSpec {
   readonly name: string;
+  /** Axes of the targets; all of them multiplied are `targets`. */
+  readonly shape: readonly number[];
   readonly targets: number;
   /** `weights`: [targets, inputs]; `predictions`: [inputs, targets], inputs being rows of the test. */
   readonly keep: 'weights' | 'predictions';

@@ -1,0 +1,209 @@
+import { join } from 'node:path';
+import {
+  F2iError,
+  type MatrixSource,
+  openMatrix,
+  picturesOf,
+  type Recording,
+  type Study,
+  targetRows,
+} from '@fmri2image/core';
+import { fileSource, nodeFolder, writeFileAtomic } from '@fmri2image/node';
+import type { Context } from '../context.ts';
+import {
+  type EvaluateSettings,
+  evaluateResults,
+  printEvaluation,
+  type ScoredResults,
+} from '../pipeline/evaluate.ts';
+import { type Results, readIndex, readResults } from '../pipeline/results.ts';
+import { scoresTable } from '../pipeline/scores.ts';
+import type { TargetFile } from './plan.ts';
+import { openAt } from './recording.ts';
+
+/** One head of a folder of predictions, beside what it should have predicted. */
+export interface HeadResults {
+  readonly head: string;
+  /** Test rows as a study of single trials, whose stimuli are the true features. */
+  readonly study: Study;
+  readonly results: Results;
+}
+
+interface Options extends EvaluateSettings {
+  readonly reconstructions: string;
+  readonly data?: string | undefined;
+  readonly subject?: string | undefined;
+}
+
+/**
+ * Reads the predictions of one head after the other, and the features that are true of their pictures.
+ *
+ * @param path of the recording, which is held against what the predictions say of themselves
+ * @throws USAGE and FORMAT naming file, expected and found
+ */
+export async function* headResults(
+  path: string,
+  files: readonly TargetFile[],
+  options: Options,
+  context: Context,
+): AsyncGenerator<HeadResults, void, void> {
+  const { signal, console } = context;
+  const folder = await nodeFolder(options.reconstructions, { onRepair: console.warn });
+  const index = await readIndex(folder, signal);
+  const known = index.outputs?.map(({ name }) => name) ?? [];
+  const unknown = files.find(({ name }) => !known.includes(name));
+  if (unknown) {
+    throw new F2iError('USAGE', 'the reconstructions have no such head', {
+      file: options.reconstructions,
+      field: '--targets',
+      expected: known.join(', ') || 'a folder of predictions of a recipe',
+      found: unknown.name,
+    });
+  }
+  const recording = await openAt(
+    path,
+    { data: options.data, subject: options.subject ?? subjectOf(index.provenance.study) },
+    context,
+  );
+  try {
+    checkItems(recording, index.items, index.provenance.study);
+  } finally {
+    recording.close();
+  }
+  for (const { name, path: file } of files) {
+    console.progress(`read ${name}`);
+    const results = await readResults(folder, signal, name);
+    const source = await openMatrix(await fileSource(file), { signal });
+    try {
+      yield { head: name, ...(await asStudy(results, name, source, recording, signal)) };
+    } finally {
+      source.close?.();
+    }
+  }
+}
+
+/** `nsd-subj01` names the subject. */
+const subjectOf = (name: string): string | undefined => /^nsd-subj0(\d)$/.exec(name)?.[1];
+
+/** The predictions are of this recording: the same pictures in the same trials. */
+function checkItems({ name, trials }: Recording, items: Results['items'], of: string): void {
+  const wrong = items.findIndex(({ trials: own, stimulus }) =>
+    own.some((trial) => trials[trial]?.stimulus !== stimulus),
+  );
+  if (wrong < 0 && name === of) return;
+  throw new F2iError('FORMAT', 'the predictions belong to another recording', {
+    file: 'reconstructions.json',
+    field: wrong < 0 ? 'provenance.study' : `items.${wrong}.stimulus`,
+    expected: wrong < 0 ? name : `${trials[items[wrong]!.trials[0]!]?.stimulus} (${name})`,
+    found: wrong < 0 ? of : `${items[wrong]!.stimulus} (${of})`,
+  });
+}
+
+/** Each test row is a trial of its own, and the true features of its picture are what was shown. */
+async function asStudy(
+  results: Results,
+  head: string,
+  source: MatrixSource,
+  recording: Recording,
+  signal: AbortSignal,
+): Promise<Omit<HeadResults, 'head'>> {
+  const { items, values } = results;
+  const pictures = items.map(({ stimulus }) => stimulus!);
+  const test = picturesOf(pictures.map((stimulus) => ({ stimulus, trials: new Int32Array(0) })));
+  const train = trainedPictures(results, recording);
+  const rows = targetRows(source, test, 'test', { train, test });
+  const size = values.data.length / items.length;
+  if (source.columns !== size) {
+    throw new F2iError('FORMAT', 'targets and predictions differ in shape', {
+      file: source.name,
+      field: head,
+      expected: `[pictures, ${values.shape.slice(1).join(', ')}]`,
+      found: `[${[`pictures`, ...source.shape].join(', ')}]`,
+    });
+  }
+  const truth = Float32Array.from(await source.read(rows, 0, size, signal));
+  const placeOf = new Map(Array.from(test, (picture, place) => [picture, place]));
+  const names = Array.from(test, (picture) => recording.stimulusName?.(picture) ?? `picture ${picture}`);
+  // Averages of several runs may be exchanged with all others.
+  const single = items.every(({ trials }) => trials.length === 1);
+  const runOf = (run: string) => (single ? run : 'all');
+  const placed = items.map((item, i) => ({
+    ...item,
+    trials: [i],
+    stimulus: placeOf.get(item.stimulus!)!,
+    run: runOf(item.run),
+  }));
+  const study: Study = {
+    name: `${recording.name}, test rows`,
+    voxels: { data: new Float32Array(items.length), shape: [items.length, 1] },
+    rows: 'trials',
+    runs: [],
+    trials: placed.map(({ stimulus, run }, row) => ({ row, stimulus, run })),
+    continuous: false,
+    stimuli: {
+      kind: 'features',
+      names,
+      values: { data: truth, shape: [test.length, ...values.shape.slice(1)] },
+      name: head,
+    },
+    scored: Int32Array.from(items.keys()),
+    selection: recording.selection,
+    warnings: [],
+    repairs: [],
+  };
+  return { study, results: { ...results, items: placed } };
+}
+
+/** Pictures of the training rows, as the folder records them. */
+function trainedPictures({ folds }: Results, { trials }: Recording): Int32Array {
+  const { stimuli = [] } = (folds?.[0]?.training ?? {}) as { stimuli?: [number, number][] };
+  const within = (picture: number) => stimuli.some(([first, last]) => picture >= first && picture <= last);
+  return Int32Array.from(new Set(trials.map(({ stimulus }) => stimulus).filter(within))).sort();
+}
+
+/** Scores each head against the features of its file; scores-HEAD.tsv goes into the folder. */
+export async function evaluateHeads(
+  path: string,
+  files: readonly TargetFile[],
+  options: Options,
+  context: Context,
+): Promise<void> {
+  const { console, signal } = context;
+  const all: Record<string, ScoredResults> = {};
+  const started = performance.now();
+  for await (const { head, study, results } of headResults(path, files, options, context)) {
+    console.progress(`evaluate ${head}`);
+    const evaluation = await evaluateResults(study, results, options, context);
+    all[head] = evaluation;
+    const scores = scoresTable(study, results, evaluation).tsv;
+    const file = join(options.reconstructions, `scores-${head}.tsv`);
+    await writeFileAtomic(file, scores, { force: true, signal });
+    console.print(`${head} [${results.values.shape.slice(1).join(', ')}]`);
+    printEvaluation(console, evaluation, head, results.kind);
+    console.print(`scores of each row: ${file}`);
+    console.print();
+  }
+  const evaluation = join(options.reconstructions, 'evaluation.json');
+  await writeFileAtomic(evaluation, `${JSON.stringify({ heads: all }, undefined, 2)}\n`, {
+    force: true,
+    signal,
+  });
+  console.result({
+    heads: Object.fromEntries(
+      Object.entries(all).map(([head, { twoWay, frameCorrelation, retrieval, trials }]) => [
+        head,
+        {
+          twoWay: twoWay.score,
+          correlation: frameCorrelation.score,
+          imageToBrain: retrieval?.imageToBrain.score,
+          brainToImage: retrieval?.brainToImage.score,
+          permutationP: twoWay.p,
+          rows: trials,
+        },
+      ]),
+    ),
+    evaluation: all,
+    seconds: (performance.now() - started) / 1e3,
+  });
+  console.print('what these figures mean: docs/scores.md');
+}

@@ -1,0 +1,278 @@
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import {
+  chooseRecipe,
+  type DescribedRun,
+  fitHeads,
+  fittedSteps,
+  headsBundle,
+  headsConfigOf,
+  type Json,
+  type Recipe,
+  type Recording,
+  type RidgeForm,
+  type RunOutcome,
+  type Study,
+  VERSION,
+} from '@fmri2image/core';
+import { ioError } from '@fmri2image/node';
+import { gigabytes } from '../console.ts';
+import { type Context, Interrupted } from '../context.ts';
+import { backendOptions, type DeviceOptions } from '../options.ts';
+import { prepareOutput } from '../output.ts';
+import { provenanceOf } from '../pipeline/results.ts';
+import { trainingRecord } from '../pipeline/training.ts';
+import type { RunIdentity } from '../pipeline/workFolder.ts';
+import { type Terms, termsOf } from '../terms.ts';
+import { BlockFolder } from './blockFolder.ts';
+import { writeHeadsBundle } from './bundleFiles.ts';
+import { describeItems } from './items.ts';
+import { overridesOf, type RecipeFlags } from './options.ts';
+import { closeTargets, openTargetFiles, type Plan, planRecipe, regionsOf, type TargetFile } from './plan.ts';
+import { writePredictions } from './predictionsFolder.ts';
+import { inputOf, openAt, packed, sessionsOf } from './recording.ts';
+
+export interface FitRecipeFlags extends DeviceOptions, RecipeFlags, Terms {
+  data?: string;
+  output: string;
+  storage?: RidgeForm | 'auto';
+  force?: boolean;
+}
+
+/** Fits the heads of a recipe: a bundle of their weights, or predictions of the test rows alone. */
+export async function fitRecipe(
+  path: string,
+  files: readonly TargetFile[],
+  flags: FitRecipeFlags,
+  context: Context,
+): Promise<void> {
+  const { console, signal, backend } = context;
+  const started = performance.now();
+  const { keep } = flags;
+  const output = await prepareOutput({
+    path: flags.output,
+    kind: keep === 'bundle' ? 'bundle' : 'folder of reconstructions',
+    force: flags.force,
+    inputs: [path, flags.data, ...files.map((file) => file.path)],
+  });
+  const recipe = chooseRecipe(
+    flags.recipe!,
+    files.map(({ name }) => name),
+    overridesOf(flags),
+  );
+  console.progress('read the trials');
+  const { subject, data } = flags;
+  const recording = await openAt(path, { subject, data, roi: regionsOf(recipe) }, context);
+  const targets = await openTargetFiles(recipe, files, signal);
+  try {
+    const sizes = new Map([...targets].map(([name, { source }]) => [name, source.columns]));
+    const identity = await identityOf(recipe, recording, files, flags, backend.info.description);
+    const work = await BlockFolder.open(flags.output, identity, sizes, { restart: flags.restart });
+    try {
+      if (work.done > 0) {
+        console.warn(`goes on after ${work.done} of ${work.count} targets, made by an earlier run`);
+      }
+      const responses = await packed(recording, work.file('responses.packed'), context);
+      const plan = await planRecipe(recipe, responses, targets, signal);
+      for (const line of plan.designs[0]!.arrangement.counts) console.print(`  ${line}`);
+      const outcome = await fitHeads(plan.designs, work, {
+        backend,
+        keep: keep === 'bundle' ? 'weights' : 'predictions',
+        precision: recipe.precision,
+        storage: flags.storage,
+        memory: backendOptions(flags).memoryLimit,
+        signal,
+        onProgress: ({ phase, done, total, head, flops, fileSeconds }) => {
+          const seconds = (performance.now() - started) / 1e3 - fileSeconds;
+          const rate = flops > 1e9 ? `${(flops / 1e9 / seconds).toFixed(0)} GFLOP/s` : undefined;
+          console.progress(head ? `${head}: ${phase}` : phase, done / total, rate);
+        },
+      });
+      const described = await describeRun(plan, outcome, recording, responses);
+      const notes = [...recording.warnings, ...plan.warnings, ...outcome.warnings, ...rowWarnings(plan)];
+      const hash =
+        keep === 'bundle'
+          ? await writeHeadsBundle(
+              flags.output,
+              await headsBundle(described, (head) => work.statistics(head)),
+              work,
+              termsOf(flags, {}),
+              { ...output, ...context },
+            )
+          : undefined;
+      if (keep === 'predictions')
+        await predictionsOf(described, plan, recording, work, flags, notes, { ...output, ...context });
+      responses.close();
+      await work.remove();
+      tell(flags, described, plan, hash, notes, (performance.now() - started) / 1e3, context);
+    } catch (error) {
+      // What failed first is the news; the state on the disk is the last good one whatever happens here.
+      await work.leave().catch(() => undefined);
+      const kept = `${work.done} of ${work.count} targets are made and kept in ${work.path}; the same command goes on from there`;
+      if (signal.aborted) throw new Interrupted(kept, error);
+      console.warn(kept);
+      throw error;
+    }
+  } finally {
+    closeTargets(targets);
+    recording.close();
+  }
+}
+
+/** Everything that the numbers depend on: a run that was killed goes on only with the same. */
+async function identityOf(
+  recipe: Recipe,
+  recording: Recording,
+  files: readonly TargetFile[],
+  { keep, storage = 'auto' }: FitRecipeFlags,
+  device: string,
+): Promise<RunIdentity> {
+  const identity: Record<string, Json> = {
+    version: VERSION,
+    keep,
+    storage,
+    recipe: recipe.name,
+    split: recipe.split,
+    normalisation: recipe.normalisation,
+    testAverage: recipe.testAverage,
+    precision: recipe.precision,
+    recording: recording.name,
+    trials: recording.trials.length,
+    voxels: recording.voxels,
+    // Numbers are the same for any number of threads, but not on any device.
+    device: device.replace(/, \d+ threads?$/, ''),
+  };
+  for (const { name, what: _, shape: __, ...settings } of recipe.heads) {
+    for (const [setting, value] of Object.entries(settings)) identity[`${name}.${setting}`] = value as Json;
+  }
+  for (const { name, path } of files) {
+    const { size, mtime } = await stat(path).catch((error) => {
+      throw ioError(error, path, 'read');
+    });
+    identity[`${name}.targets`] = `${basename(path)}, ${size} bytes of ${mtime.toISOString()}`;
+  }
+  return identity;
+}
+
+async function describeRun(
+  { recipe, designs }: Plan,
+  outcome: RunOutcome,
+  recording: Recording,
+  responses: Awaited<ReturnType<typeof packed>>,
+): Promise<DescribedRun> {
+  const trained = new Set(
+    designs.flatMap(({ arrangement }) => arrangement.train.flatMap(({ trials }) => [...trials])),
+  );
+  return {
+    recipe,
+    designs,
+    outcome,
+    input: await inputOf(responses),
+    runs: sessionsOf(
+      responses,
+      [...trained].sort((a, b) => a - b),
+    ),
+    ledger: recording.ledger,
+    report: {
+      recording: {
+        name: recording.name,
+        ...(recording.subject !== undefined && { subject: recording.subject }),
+        roi: regionsOf(recipe) ?? 'all',
+        counts: [...designs[0]!.arrangement.counts],
+      },
+      training: trainingRecord({ name: recording.name, trials: recording.trials } as unknown as Study, [
+        ...trained,
+      ]),
+    },
+  };
+}
+
+/** Oddities of voxels, which are known when they have been read. */
+const rowWarnings = ({ designs }: Plan) => [...new Set(designs.flatMap(({ rows }) => rows.warnings))];
+
+async function predictionsOf(
+  run: DescribedRun,
+  plan: Plan,
+  recording: Recording,
+  work: BlockFolder,
+  flags: FitRecipeFlags,
+  notes: readonly string[],
+  context: Context & { readonly force: boolean },
+): Promise<void> {
+  const config = headsConfigOf(run);
+  const { recipe, input, outcome } = run;
+  const heads = await Promise.all(
+    config.heads.map(async ({ name, shape }) => ({
+      name,
+      shape,
+      targetMean: (await work.statistics(name)).target_mean,
+    })),
+  );
+  await writePredictions(
+    flags.output,
+    {
+      heads,
+      items: describeItems(plan.items, recording, plan.pictures),
+      provenance: provenanceOf(recording.name, 'ridge-heads', 'none', context.backend.info, notes),
+      terms: termsOf(flags, {}),
+      fold: {
+        decoder: 'ridge-heads',
+        voxels: input.voxels,
+        selection: input.selection,
+        preprocess: [],
+        training: run.report.training,
+        config: { ...config },
+        report: { ...run.report, heads: outcome.heads.map((head) => ({ ...head })) as Json },
+        ledger: fittedSteps(run),
+      },
+      run: { recipe: recipe.name, split: recipe.split, normalisation: recipe.normalisation },
+    },
+    work,
+    context,
+  );
+}
+
+function tell(
+  { output, keep }: FitRecipeFlags,
+  { outcome, recipe, input }: DescribedRun,
+  plan: Plan,
+  contentHash: string | undefined,
+  notes: readonly string[],
+  seconds: number,
+  { console, backend }: Context,
+): void {
+  for (const note of notes) console.warn(`note: ${note}`);
+  const { flops, fileSeconds, heads, numerics } = outcome;
+  const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
+  console.result({
+    ...(keep === 'bundle' ? { bundle: output, contentHash } : { output, reconstructions: plan.items.length }),
+    recipe: recipe.name,
+    heads,
+    numerics,
+    trainingRows: plan.designs.map(({ design }) => design.train),
+    testRows: plan.items.length,
+    voxels: input.voxels,
+    counts: plan.designs[0]!.arrangement.counts,
+    flops,
+    seconds: { all: seconds, files: fileSeconds },
+    peakMemoryBytes,
+    device: backend.info.description,
+  });
+  for (const { head } of plan.designs.flatMap((design) => design.heads)) {
+    const made = heads.find(({ name }) => name === head.name)!;
+    const alpha =
+      typeof made.alpha === 'number'
+        ? `alpha ${made.alpha}`
+        : `alpha chosen of ${Object.keys(made.alpha.chosen).join(', ')}`;
+    console.print(`  ${head.name} [${head.shape.join(', ')}]: ${alpha}, ${made.storage}`);
+  }
+  for (const { what, option } of recipe.quirks) console.print(`  as published: ${what} (${option})`);
+  console.print(
+    `${recipe.title}, ${recipe.heads.length} heads, in ${seconds.toFixed(1)} s (${fileSeconds.toFixed(1)} s of it waiting for files), at most ${gigabytes(peakMemoryBytes)} of memory (${backend.info.description})`,
+  );
+  console.print(
+    keep === 'bundle'
+      ? `bundle ${output} (${contentHash!.slice(0, 12)})`
+      : `predictions of ${plan.items.length} test rows in ${output}`,
+  );
+}

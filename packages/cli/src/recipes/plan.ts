@@ -1,0 +1,213 @@
+import {
+  type Arrangement,
+  arrange,
+  checkTargetShape,
+  designOf,
+  F2iError,
+  type MatrixSource,
+  NORMALISATIONS,
+  type NormalisationName,
+  openMatrix,
+  type PackedRecording,
+  picturesOf,
+  type Recipe,
+  type RecipeHead,
+  type RecordingDesign,
+  type RecordingFacts,
+  type RunDesign,
+  regionColumns,
+  SPLIT_NAMES,
+  type SplitPictures,
+  targetRows,
+  unitRows,
+  unitTokens,
+} from '@fmri2image/core';
+import { fileSource } from '@fmri2image/node';
+
+/** Features of pictures in a file: `--targets vision=clip_vision.npy`. */
+export interface TargetFile {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** A design of a run, and what a bundle says of it. */
+export interface PlannedDesign extends RunDesign {
+  readonly roi: string;
+  readonly average: RecipeHead['average'];
+  readonly unitVoxels: boolean;
+  /** Of the packed voxels, ascending. */
+  readonly columns: Int32Array;
+  readonly rows: RecordingDesign;
+  readonly arrangement: Arrangement;
+}
+
+/** A recipe on a recording: everything is checked, nothing is computed. */
+export interface Plan {
+  readonly recipe: Recipe;
+  readonly designs: readonly PlannedDesign[];
+  /** Rows of the test, as `predictions` and `reconstructions.json` have them. */
+  readonly items: readonly PlannedItem[];
+  readonly pictures: SplitPictures;
+  readonly warnings: readonly string[];
+}
+
+export interface PlannedItem {
+  readonly stimulus: number;
+  /** Trials of the recording, ascending. */
+  readonly trials: readonly number[];
+}
+
+/** ROIs that the heads read, in one word; undefined where one of them reads all voxels. */
+export function regionsOf({ heads }: Recipe): string | undefined {
+  const named = [...new Set(heads.map(({ roi }) => roi))];
+  return named.includes('all') ? undefined : named.join('+');
+}
+
+/** Voxels of a head among those of a recording. */
+export function columnsOf({ regions, voxels }: RecordingFacts, roi: string): Int32Array {
+  return roi === 'all'
+    ? Int32Array.from({ length: voxels }, (_, column) => column)
+    : regionColumns(regions, roi, '--roi');
+}
+
+/** @throws USAGE for a name that is none of those; a recipe holds texts */
+export function named<T extends string>(name: string, known: readonly T[], option: string): T {
+  const found = known.find((one) => one === name);
+  if (found !== undefined) return found;
+  throw new F2iError('USAGE', 'no such name', { field: option, expected: known.join(', '), found: name });
+}
+
+/** Training and test rows of a head, or of the test alone. */
+export function arrangementOf(
+  recording: RecordingFacts,
+  recipe: Recipe,
+  average: RecipeHead['average'],
+): Arrangement {
+  return arrange(recording, {
+    split: named(recipe.split, SPLIT_NAMES, '--split'),
+    average: { train: average, test: recipe.testAverage },
+  });
+}
+
+export const normalisationOf = ({ normalisation }: Recipe): NormalisationName =>
+  named(normalisation, Object.keys(NORMALISATIONS) as NormalisationName[], '--normalisation');
+
+/** An open file of features, and the axes that its rows have in the recipe. */
+export interface OpenTargets {
+  readonly source: MatrixSource;
+  readonly shape: readonly number[];
+}
+
+/**
+ * Opens the files of features and holds their shapes against the heads.
+ *
+ * @throws FORMAT naming file, expected and found
+ */
+export async function openTargetFiles(
+  recipe: Recipe,
+  files: readonly TargetFile[],
+  signal: AbortSignal,
+): Promise<Map<string, OpenTargets>> {
+  const opened = new Map<string, OpenTargets>();
+  try {
+    for (const head of recipe.heads) {
+      const { path } = files.find(({ name }) => name === head.name)!;
+      const source = await openMatrix(await fileSource(path), { signal });
+      opened.set(head.name, { source, shape: source.shape });
+      opened.set(head.name, { source, shape: checkTargetShape(source, head) });
+    }
+    return opened;
+  } catch (error) {
+    closeTargets(opened);
+    throw error;
+  }
+}
+
+export function closeTargets(opened: ReadonlyMap<string, OpenTargets>): void {
+  for (const { source } of opened.values()) source.close?.();
+}
+
+/**
+ * Arranges the trials, and finds the row of features of each.
+ *
+ * @throws FORMAT and USAGE naming file or option, expected and found
+ */
+export async function planRecipe(
+  recipe: Recipe,
+  packed: PackedRecording,
+  targets: ReadonlyMap<string, OpenTargets>,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const normalisation = normalisationOf(recipe);
+  const groups = new Map<string, RecipeHead[]>();
+  for (const head of recipe.heads) {
+    const { roi, average, intercept, unitVoxels } = head;
+    const key = JSON.stringify([roi, average, intercept, unitVoxels]);
+    groups.set(key, [...(groups.get(key) ?? []), head]);
+  }
+  const designs: PlannedDesign[] = [];
+  for (const heads of groups.values()) {
+    const { roi, average, intercept, unitVoxels } = heads[0]!;
+    const arrangement = arrangementOf(packed, recipe, average);
+    const columns = columnsOf(packed, roi);
+    const rows = designOf(packed, arrangement, normalisation, { columns });
+    const pictures = Int32Array.from(arrangement.train, ({ stimulus }) => stimulus);
+    const split = splitOf(arrangement);
+    const runs: RunDesign['heads'][number][] = [];
+    for (const head of heads) {
+      const { source, shape } = targets.get(head.name)!;
+      const train = targetRows(source, pictures, 'train', split);
+      runs.push({
+        head: { ...head, shape },
+        targets: { source: head.unitTargets ? unitTokens(source, shape) : source, train },
+      });
+    }
+    designs.push({
+      design: unitVoxels ? await unitRows(rows, signal) : rows,
+      pictures,
+      groups: recipe.testAverage === 'predictions' ? repeatsOf(arrangement) : undefined,
+      intercept,
+      heads: runs,
+      roi,
+      average,
+      unitVoxels,
+      columns,
+      rows,
+      arrangement,
+    });
+  }
+  const first = designs[0]!.arrangement;
+  return {
+    recipe,
+    designs,
+    items: itemsOf(first),
+    pictures: splitOf(first),
+    warnings: [...new Set(designs.flatMap(({ arrangement }) => arrangement.warnings))],
+  };
+}
+
+/** Pictures of both sides. */
+export const splitOf = ({ train, test }: Arrangement): SplitPictures => ({
+  train: picturesOf(train),
+  test: picturesOf(test),
+});
+
+/** Rows of the test that show one picture, which lie together: their predictions are averaged. */
+export function repeatsOf({ test }: Arrangement): number[][] {
+  const groups: number[][] = [];
+  for (const [row, { stimulus }] of test.entries()) {
+    if (row > 0 && test[row - 1]!.stimulus === stimulus) groups.at(-1)!.push(row);
+    else groups.push([row]);
+  }
+  return groups;
+}
+
+/** What each row of the predictions is of. */
+export function itemsOf(arrangement: Arrangement): PlannedItem[] {
+  const { test, average } = arrangement;
+  const groups = average.test === 'predictions' ? repeatsOf(arrangement) : test.map((_, row) => [row]);
+  return groups.map((rows) => ({
+    stimulus: test[rows[0]!]!.stimulus,
+    trials: rows.flatMap((row) => [...test[row]!.trials]),
+  }));
+}
