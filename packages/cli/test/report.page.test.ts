@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { writeLabelledStudy } from './labelledStudy.ts';
 import { root, run, temporaryFolder } from './run.ts';
 
 const executable = process.env.F2I_CHROMIUM ?? '/usr/bin/chromium';
@@ -106,6 +107,34 @@ describeInChromium('the page of a report', () => {
     expect(broken).toBe(0);
     expect(await page.locator('img').count()).toBeGreaterThan(40);
     await page.context().close();
+  });
+
+  it('of decoded labels: a confusion matrix that can be read in light and dark, narrow, and as a table', async () => {
+    writeLabelledStudy(join(folder, 'labels'));
+    const args = [
+      join(folder, 'labels'),
+      '--targets',
+      'labels',
+      '--leave-one-out',
+      'run',
+      '--permutations',
+      '99',
+    ];
+    const labels = await reported('labels-report', args);
+    for (const options of [{ colorScheme: 'light' }, { colorScheme: 'dark', width: 400 }] as const) {
+      const { page, troubles } = await open(labels, options);
+      expect(troubles).toEqual([]);
+      const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+      expect(await page.evaluate(overflow)).toBe(0);
+      await page.evaluate('for (const each of document.querySelectorAll("details")) each.open = true');
+      expect(await accessibilityErrors(page)).toEqual([]);
+      // Numbers in cells, and the same ones in the table.
+      const texts = await page.locator('#confusion svg text').allTextContents();
+      expect(texts.filter((text) => /^\d+ %$/.test(text)).length).toBeGreaterThan(3);
+      const cells = await page.locator('#confusion table').first().locator('td').allTextContents();
+      expect(cells.map(Number).reduce((a, b) => a + b)).toBe(48);
+      await page.context().close();
+    }
   });
 
   it('follows the colours of its mode, plots too', async () => {

@@ -11,6 +11,7 @@ import {
 } from '../src/index.ts';
 import { retinotopicV1 } from './bundles/retinotopic_v1.ts';
 import { ridgeDualV1 } from './bundles/ridge_dual_v1.ts';
+import { ridgeLabelsV3 } from './bundles/ridge_labels_v3.ts';
 import { ridgeV1 } from './bundles/ridge_v1.ts';
 
 /**
@@ -43,6 +44,7 @@ export const KEPT_BUNDLES: Readonly<Record<string, KeptBundle>> = {
   ridge_v1: ridgeV1,
   ridge_dual_v1: ridgeDualV1,
   retinotopic_v1: retinotopicV1,
+  ridge_labels_v3: ridgeLabelsV3,
 };
 
 /** A kept bundle as a folder. */
@@ -54,7 +56,7 @@ export function keptBundle(name: string): Folder {
   );
 }
 
-/** Unseen responses for a kept bundle, and the pictures that the reference made of them. */
+/** Unseen responses for a kept bundle, and the pictures (of labels the scores) that the reference made of them. */
 export function keptPictures(name: string) {
   const { betas, betasShape, pictures } = KEPT_BUNDLES[name]!;
   return { betas: { data: floatsOf(betas), shape: betasShape }, pictures: floatsOf(pictures) };
@@ -83,8 +85,8 @@ async function check(label: string, folder: Folder, kept: string, backend: Backe
   const size = pictures.length / betas.shape[0];
   let worst = 0;
   try {
-    for await (const { trial, image } of decoder.reconstruct(betas)) {
-      image!.data.forEach((value, i) => {
+    for await (const { trial, image, label } of decoder.reconstruct(betas)) {
+      (image?.data ?? label!.scores).forEach((value, i) => {
         const difference = Math.abs(value - pictures[trial * size + i]!);
         // NaN is not small.
         if (!(difference <= worst)) worst = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;

@@ -13,6 +13,7 @@ it('kept bundles open and give the pictures that they gave when they were writte
     'ridge_dual_v1',
     'ridge_dual_v1 as primal',
     'retinotopic_v1',
+    'ridge_labels_v3',
   ]);
   for (const { bundle, worst, contrast } of checks) {
     expect(contrast, bundle).toBeGreaterThan(0.1);
@@ -25,7 +26,8 @@ it('kept bundles open and give the pictures that they gave when they were writte
 it('kept bundles are the bundles that were kept', async () => {
   for (const [name, { contentHash }] of Object.entries(KEPT_BUNDLES)) {
     const { model, warnings } = await readBundle(keptBundle(name));
-    expect(model).toMatchObject({ contentHash, formatVersion: 1, minReader: 1 });
+    const version = Number(/_v(\d+)$/.exec(name)![1]);
+    expect(model).toMatchObject({ contentHash, formatVersion: version, minReader: version });
     expect(warnings).toEqual([]);
   }
   expect((await readBundle(keptBundle('ridge_dual_v1'))).model).toMatchObject({

@@ -62,7 +62,7 @@ describe('labels as targets', () => {
   it('are 1 for the label shown and 0 for the others, in alphabetical order or a given one', () => {
     const { stimuli, trials } = labelTargets(study);
     expect(stimuli.names).toEqual(['cat', 'face']);
-    expect([...stimuli.values.data]).toEqual([1, 0, 0, 1]);
+    expect(Array.from(stimuli.values.data)).toEqual([1, 0, 0, 1]);
     expect(trials.map(({ stimulus }) => stimulus)).toEqual([1, 1, 1, 0, 0, 0, 1]);
     const given = labelTargets(study, ['face', 'house', 'cat']);
     expect(given.stimuli.values.shape).toEqual([3, 3]);

@@ -56,6 +56,21 @@ describe('loadDecoder', () => {
     }
   });
 
+  it('gives labels with their scores', async () => {
+    const { betas, pictures: scores } = keptPictures('ridge_labels_v3');
+    const decoder = await loadDecoder(keptBundle('ridge_labels_v3'), { device: 'cpu', threads: 1 });
+    expect(decoder.output).toMatchObject({ kind: 'labels', names: ['cat', 'face', 'house', 'shoe'] });
+    const found: string[] = [];
+    for await (const { trial, label } of decoder.reconstruct(betas)) {
+      found.push(label!.name);
+      label!.scores.forEach((score, i) => {
+        expect(score).toBeCloseTo(scores[4 * trial + i]!, 5);
+      });
+    }
+    expect(found).toEqual(['cat', 'shoe', 'house', 'face', 'shoe', 'shoe', 'house', 'face']);
+    await decoder.dispose();
+  });
+
   it('says what `auto` passed over, and why', async () => {
     const decoder = await loadDecoder(bundle, { threads: 2 });
     expect(decoder.backend.name).toBe('cpu');

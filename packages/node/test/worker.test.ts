@@ -92,6 +92,20 @@ describe('a decoder in a worker thread', { timeout: 120_000 }, () => {
     await third.dispose();
   });
 
+  it('sends labels', async () => {
+    const { betas } = keptPictures('ridge_labels_v3');
+    const here = await loadDecoder(keptBundle('ridge_labels_v3'), cpu);
+    const there = await loadDecoder(keptBundle('ridge_labels_v3'), { ...cpu, worker: start() });
+    const labels = async (decoder: typeof here) => {
+      const found = [];
+      for await (const { trial, label } of decoder.reconstruct(betas)) found.push({ trial, label });
+      return found;
+    };
+    expect(await labels(there)).toEqual(await labels(here));
+    expect((await labels(there))[1]).toMatchObject({ trial: 1, label: { name: 'shoe', index: 3 } });
+    await Promise.all([here.dispose(), there.dispose()]);
+  });
+
   it('can be cancelled in the middle, and frees', async () => {
     const decoder = await loadDecoder(await writeKept(root), { ...cpu, worker: start() });
     const before = await decoder.stats();

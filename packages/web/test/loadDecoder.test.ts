@@ -1,4 +1,4 @@
-import { keptBundle } from '@fmri2image/core/conformance';
+import { keptBundle, keptPictures, PICTURE_TOLERANCE } from '@fmri2image/core/conformance';
 import { describe, expect, it } from 'vitest';
 import { createBackend, type LoadProgress, loadDecoder } from '../src/index.ts';
 import { bareDevice, describeOnDevice } from './available.ts';
@@ -32,6 +32,20 @@ describeOnDevice('loadDecoder on WebGPU', () => {
       await decoder.dispose();
     }
     expect(new Set(phases)).toEqual(new Set(['read', 'verify', 'upload']));
+  });
+
+  it('gives labels with their scores', async () => {
+    const { betas, pictures: scores } = keptPictures('ridge_labels_v3');
+    const decoder = await loadDecoder(keptBundle('ridge_labels_v3'));
+    const found: string[] = [];
+    for await (const { trial, label } of decoder.reconstruct(betas)) {
+      found.push(label!.name);
+      label!.scores.forEach((score, i) => {
+        expect(Math.abs(score - scores[4 * trial + i]!)).toBeLessThan(PICTURE_TOLERANCE);
+      });
+    }
+    expect(found).toEqual(['cat', 'shoe', 'house', 'face', 'shoe', 'shoe', 'house', 'face']);
+    await decoder.dispose();
   });
 
   it('frees after an abort, a loop that was left, and dispose()', async () => {
