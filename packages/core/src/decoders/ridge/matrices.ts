@@ -1,7 +1,7 @@
 import type { Backend } from '../../backend.ts';
 import { pacer } from '../../data/pause.ts';
 import { type DType, dtypeOf, hostArray } from '../../dtype.ts';
-import { cast, gemm, type OpOptions } from '../../ops/index.ts';
+import { cast, gemm, type OpOptions, permute } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
 
 /** Column of `n` equal weights 1/n: a product with it takes means. */
@@ -15,12 +15,9 @@ export function identity(backend: Backend, n: number, dtype: DType): Tensor {
   return backend.tensor(data, [n, n], dtype);
 }
 
-/** x transposed, as a product with the identity of its shorter side. */
+/** A matrix transposed. */
 export function transpose(x: Tensor, options: OpOptions): Tensor {
-  const [rows, cols] = x.shape as [number, number];
-  return rows <= cols
-    ? gemm(x, identity(x.backend, rows, x.dtype), { ...options, transA: true })
-    : gemm(identity(x.backend, cols, x.dtype), x, { ...options, transB: true });
+  return permute(x, [1, 0], options);
 }
 
 /** Mean of each column, [1, t]. */

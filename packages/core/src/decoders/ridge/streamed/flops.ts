@@ -2,7 +2,8 @@ import type { DType } from '../../../dtype.ts';
 import { choleskyFactorSpec } from '../../../ops/cholesky_factor.ts';
 import { choleskySolveSpec } from '../../../ops/cholesky_solve.ts';
 import { gemmSpec } from '../../../ops/gemm.ts';
-import type { NormalEquations } from '../equations.ts';
+import { gramSpec } from '../../../ops/gram.ts';
+import { type NormalEquations, trialsOf } from '../equations.ts';
 import type { Fold } from '../types.ts';
 
 /** Operations of a cross-validation: for each fold and alpha a factor, a small hat matrix and its product with all targets. */
@@ -23,8 +24,12 @@ export function crossValidationFlops(
       choleskySolveSpec.flops([matrix, cross], {}) +
       gemmSpec.flops([cross, spec([unknowns, targets], dtype)], PLAIN);
     flops += alphas * each;
-    // Right-hand sides of primal equations.
-    if (equations.form === 'primal') flops += 2 * train.length * unknowns * targets;
+    if (equations.form === 'dual') continue;
+    // The Gram matrix of the rows by which the fold differs from all rows, and the right-hand sides.
+    const rest = trialsOf(equations) - train.length;
+    const rows = rest === test.length && rest <= train.length ? rest : train.length;
+    flops += gramSpec.flops([spec([rows, unknowns], dtype)], { columns: true, alpha: 1 });
+    flops += 2 * train.length * unknowns * targets;
   }
   return flops;
 }

@@ -107,7 +107,8 @@ export function enqueueBlock<T>(
       targetMean: Float64Array.from(mean),
       targetStd: Float64Array.from(std),
       // Where centred targets are predicted, their means come on top.
-      predictionMean: fitted && Float64Array.from(fitted[0], (value, j) => value + (intercept ? mean[j]! : 0)),
+      predictionMean:
+        fitted && Float64Array.from(fitted[0], (value, j) => value + (intercept ? mean[j]! : 0)),
       predictionStd: fitted && Float64Array.from(fitted[1]),
     };
   };
@@ -153,6 +154,7 @@ export async function streamTargets(
   };
   const finish = async (block: Enqueued): Promise<void> => {
     const { from, to } = block;
+    throwIfAborted(signal, 'the ridge');
     const [values, statistics] = await Promise.all([block.values, block.statistics]);
     await tally.files(() => sink.write(from, to, values as Values, statistics));
     if (context.intercept) targetMean.set(statistics.targetMean, from);

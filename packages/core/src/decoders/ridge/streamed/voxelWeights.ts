@@ -78,6 +78,7 @@ export async function streamVoxelWeights(
         },
       });
       for (const [i, block] of held.entries()) {
+        throwIfAborted(signal, 'the ridge');
         await tally.files(() => sink.write(block.from, block.to, weights[i]!, block.statistics));
         if (context.intercept) targetMean.set(block.statistics.targetMean, block.from);
         else targetMean.fill(0, block.from, block.to);

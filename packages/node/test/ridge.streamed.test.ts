@@ -1,0 +1,271 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  CpuBackend,
+  createRandom,
+  type Design,
+  encodeNpy,
+  fileSource,
+  type MatrixSource,
+  matrixInMemory,
+  memorySink,
+  npyFileSink,
+  openMatrix,
+  openStreamedRidge,
+  readNpy,
+  type StreamedRidgeOptions,
+  TARGET_BLOCK,
+} from '../src/index.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'f2i-streamed-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const inFolder = (name: string) => join(folder, name);
+const backends = [1, 2].map((threads) => new CpuBackend({ threads }));
+afterAll(() => Promise.all(backends.map((backend) => backend.dispose())));
+
+/** Rows of a matrix on disk as a design: the first `train` ones for training. */
+function designOf(source: MatrixSource, train: number): Design {
+  const test = source.rows - train;
+  const rows = Int32Array.from({ length: source.rows }, (_, i) => i);
+  return {
+    train,
+    test,
+    voxels: source.columns,
+    async read(from, to, signal) {
+      const part = (some: Int32Array) => source.read(some, from, to, signal) as Promise<Float32Array>;
+      return { train: await part(rows.subarray(0, train)), test: await part(rows.subarray(train)) };
+    },
+    ledger: [],
+  };
+}
+
+describe('a streamed ridge on files', () => {
+  const [train, test, voxels, columns] = [600, 50, 900, 5000];
+  let x: MatrixSource;
+  let y: MatrixSource;
+  const rows = Int32Array.from({ length: train }, (_, i) => (i * 7) % train);
+  beforeAll(async () => {
+    const random = createRandom(1);
+    const write = async (name: string, count: number, width: number): Promise<MatrixSource> => {
+      const data = Float32Array.from(random.normals(count * width));
+      writeFileSync(inFolder(name), encodeNpy({ dtype: 'f32', shape: [count, width], data }));
+      return openMatrix(await fileSource(inFolder(name)));
+    };
+    x = await write('voxels.npy', train + test, voxels);
+    y = await write('targets.npy', train, columns);
+  });
+  afterAll(() => {
+    x.close?.();
+    y.close?.();
+  });
+
+  /** Writes predictions and dual weights; stops after `blocks` of each, as a killed process would. */
+  async function run(
+    backend: CpuBackend,
+    name: string,
+    { from = 0, blocks = Number.POSITIVE_INFINITY } = {},
+  ) {
+    const options: StreamedRidgeOptions = { backend, alpha: 300, intercept: true, precision: 'f32' };
+    const ridge = await openStreamedRidge(designOf(x, train), options);
+    for (const [method, count] of [
+      ['predict', test],
+      ['dual', train],
+    ] as const) {
+      const sink = await npyFileSink(inFolder(`${name}-${method}.npy`), {
+        rows: count,
+        shape: [columns],
+        resume: from > 0,
+      });
+      let written = 0;
+      const targets = { source: y, train: rows };
+      const killed = {
+        async write(first: number, to: number, values: Float32Array | Float64Array) {
+          if (written++ === blocks) throw new Error('killed');
+          await sink.write(first, to, values);
+        },
+      };
+      await ridge[method](targets, killed, { alphas: 300, from }).catch((error) => {
+        if (error.message !== 'killed') throw error;
+      });
+      await sink.flush();
+      await sink.close();
+    }
+    ridge.dispose();
+    expect(backend.stats().liveTensors).toBe(0);
+    return (['predict', 'dual'] as const).map((method) => readFileSync(inFolder(`${name}-${method}.npy`)));
+  }
+
+  it('gives the same bytes with one thread and with two, and where it goes on', async () => {
+    const [one, two] = [await run(backends[0]!, 'one'), await run(backends[1]!, 'two')];
+    const part = await run(backends[1]!, 'resumed', { blocks: 2 });
+    const resumed = await run(backends[0]!, 'resumed', { from: 2 * TARGET_BLOCK });
+    for (const i of [0, 1]) {
+      expect(one[i]!.equals(two[i]!)).toBe(true);
+      expect(part[i]!.equals(one[i]!)).toBe(false);
+      expect(resumed[i]!.equals(one[i]!)).toBe(true);
+    }
+    // Weights of trials are those of the definition: (K + alpha I) c = y, and predictions are K_test c.
+    const dual = await openMatrix(await fileSource(inFolder('one-dual.npy')));
+    const predictions = await openMatrix(await fileSource(inFolder('one-predict.npy')));
+    const all = Int32Array.from({ length: train + test }, (_, i) => i);
+    const voxel = await x.read(all, 0, voxels);
+    const [column] = [3333];
+    const c = await dual.read(all.subarray(0, train), column, column + 1);
+    const target = Float64Array.from(await y.read(rows, column, column + 1));
+    const mean = target.reduce((sum, value) => sum + value, 0) / train;
+    const w = new Float64Array(voxels);
+    const means = new Float64Array(voxels);
+    for (let i = 0; i < train; i++) {
+      for (let v = 0; v < voxels; v++) means[v]! += voxel[i * voxels + v]! / train;
+    }
+    for (let i = 0; i < train; i++) {
+      for (let v = 0; v < voxels; v++) w[v]! += (voxel[i * voxels + v]! - means[v]!) * c[i]!;
+    }
+    const predicted = (row: number) => {
+      let sum = 0;
+      for (let v = 0; v < voxels; v++) sum += (voxel[row * voxels + v]! - means[v]!) * w[v]!;
+      return sum;
+    };
+    for (const i of [0, 299, 599]) expect(predicted(i) + 300 * c[i]!).toBeCloseTo(target[i]! - mean, 4);
+    const held = await predictions.read([0, 49], column, column + 1);
+    expect(held[0]).toBeCloseTo(predicted(train) + mean, 4);
+    expect(held[1]).toBeCloseTo(predicted(train + 49) + mean, 4);
+    for (const matrix of [dual, predictions]) matrix.close?.();
+  });
+
+  it('stops when aborted, and leaves nothing behind', async () => {
+    const [, backend] = backends;
+    for (const phase of ['gram', 'factor', 'predict'] as const) {
+      const controller = new AbortController();
+      const onProgress: StreamedRidgeOptions['onProgress'] = (progress) => {
+        if (progress.phase === phase) controller.abort();
+      };
+      const { signal } = controller;
+      const work = async () => {
+        const ridge = await openStreamedRidge(designOf(x, train), {
+          backend: backend!,
+          alpha: 300,
+          intercept: true,
+          precision: 'f32',
+          signal,
+          onProgress,
+        });
+        const sink = memorySink(test, columns);
+        await ridge.predict({ source: y, train: rows }, sink, { alphas: 300 }).finally(() => ridge.dispose());
+      };
+      await expect(work()).rejects.toMatchObject({ code: 'CANCELLED' });
+      expect(backend!.stats().liveTensors).toBe(0);
+    }
+  });
+});
+
+describe('precision of a streamed ridge on the CPU', () => {
+  /** A few strong directions, and voxels that only the penalty holds. */
+  const [train, test, voxels, columns] = [120, 10, 150, 40];
+  const random = createRandom(4);
+  const x = Float32Array.from(
+    { length: (train + test) * voxels },
+    (_, i) => random.normal() * (i % voxels < 30 ? 60 : 0.05),
+  );
+  const y = Float32Array.from(random.normals(train * columns));
+  const part = (first: number, count: number, from: number, to: number) =>
+    Float32Array.from({ length: count * (to - from) }, (_, i) => {
+      const [row, column] = [Math.floor(i / (to - from)), i % (to - from)];
+      return x[(first + row) * voxels + from + column]!;
+    });
+  const design: Design = {
+    train,
+    test,
+    voxels,
+    read: async (from, to) => ({ train: part(0, train, from, to), test: part(train, test, from, to) }),
+    ledger: [],
+  };
+  const solve = async (precision: StreamedRidgeOptions['precision']) => {
+    const ridge = await openStreamedRidge(design, {
+      backend: backends[1]!,
+      alpha: 1,
+      intercept: true,
+      precision,
+    });
+    const predictions = await ridge.predictRows(y, 1);
+    const sink = memorySink(train, columns, 'f64');
+    const all = Int32Array.from({ length: train }, (_, i) => i);
+    const source = matrixInMemory({ data: y, shape: [train, columns] }, 'y');
+    await ridge.dual({ source, train: all }, sink, { alphas: 1 });
+    ridge.dispose();
+    return { predictions, dual: sink.values, numerics: ridge.numerics };
+  };
+  const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => {
+    let [difference, norm] = [0, 0];
+    for (let i = 0; i < a.length; i++) {
+      difference += (a[i]! - b[i]!) ** 2;
+      norm += b[i]! ** 2;
+    }
+    return Math.sqrt(difference / norm);
+  };
+
+  it('is lost in float32, and comes back by refinement', async () => {
+    const exact = await solve('f64');
+    const plain = await solve('f32');
+    const refined = await solve('refined');
+    expect(exact.numerics.conditionBound).toBeGreaterThan(1e5);
+    expect(distance(plain.dual, exact.dual)).toBeGreaterThan(1e-3);
+    expect(distance(refined.dual, exact.dual)).toBeLessThan(1e-7);
+    expect(distance(refined.predictions, exact.predictions)).toBeLessThan(
+      distance(plain.predictions, exact.predictions) / 100,
+    );
+    expect((await solve('auto')).numerics.precision).toBe('refined');
+  });
+});
+
+describe('npyFileSink', () => {
+  it('writes blocks of columns at their places, whatever their type', async () => {
+    for (const dtype of ['f32', 'f64'] as const) {
+      const path = inFolder(`sink-${dtype}.npy`);
+      const sink = await npyFileSink(path, { rows: 3, shape: [2, 3], dtype });
+      await sink.write(0, 2, Float64Array.of(0, 1, 10, 11, 20, 21));
+      await sink.write(2, 6, Float32Array.of(2, 3, 4, 5, 12, 13, 14, 15, 22, 23, 24, 25));
+      await sink.close();
+      await sink.close();
+      const { data, ...rest } = await readNpy(await fileSource(path));
+      expect(rest).toEqual({ dtype, shape: [3, 2, 3] });
+      expect([...(data as Float32Array)]).toEqual([
+        0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 20, 21, 22, 23, 24, 25,
+      ]);
+    }
+    const whole = await npyFileSink(inFolder('whole.npy'), { rows: 2, shape: [2] });
+    await whole.write(0, 2, Float32Array.of(1, 2, 3, 4));
+    await expect(whole.write(0, 2, Float32Array.of(1))).rejects.toThrow(/whole.npy: not a block of columns/);
+    await whole.close();
+    expect([...((await readNpy(await fileSource(inFolder('whole.npy')))).data as Float32Array)]).toEqual([
+      1, 2, 3, 4,
+    ]);
+  });
+
+  it('goes on with its own file alone', async () => {
+    const path = inFolder('resume.npy');
+    await expect(npyFileSink(path, { rows: 2, shape: [4], resume: true })).rejects.toMatchObject({
+      code: 'IO',
+    });
+    const first = await npyFileSink(path, { rows: 2, shape: [4] });
+    await first.write(0, 2, Float32Array.of(1, 2, 5, 6));
+    await first.close();
+    await expect(npyFileSink(path, { rows: 2, shape: [4] })).rejects.toMatchObject({
+      code: 'IO',
+      file: path,
+    });
+    await expect(npyFileSink(path, { rows: 4, shape: [2], resume: true })).rejects.toThrow(/another array/);
+    const again = await npyFileSink(path, { rows: 2, shape: [4], resume: true });
+    await again.write(2, 4, Float32Array.of(3, 4, 7, 8));
+    await again.flush();
+    await again.close();
+    const { data } = await readNpy(await fileSource(path));
+    expect([...(data as Float32Array)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+});
