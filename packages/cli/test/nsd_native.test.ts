@@ -2,10 +2,11 @@ import { gzipSync } from 'node:zlib';
 import {
   arrange,
   bytesSource,
+  createRandom,
   createReferenceBackend,
   encodeHdf5,
   encodeNifti,
-  type F2iError,
+  F2iError,
   type Folder,
   layoutOf,
   memoryFolder,
@@ -13,6 +14,7 @@ import {
   openHdf5,
   openRecording,
   packRecording,
+  type Random,
   readArray,
   readNpy,
   syncOf,
@@ -317,6 +319,44 @@ describe('NSD as MindEye2 published it', { timeout: 60_000 }, () => {
     );
   });
 });
+
+describe('damaged files', { timeout: 60_000 }, () => {
+  it('end in an error that names a file, or in responses', async () => {
+    const random = createRandom(11);
+    let refused = 0;
+    for (const kind of ['hdf5', 'nifti', 'mindeye'] as const) {
+      const paths = [...files[kind].keys()].filter((path) => !/ncsnr/.test(path));
+      for (let i = 0; i < 50; i++) {
+        const path = paths[i % paths.length]!;
+        const folder = folderOf(kind, { [path]: damaged(files[kind].get(path)!, random) });
+        try {
+          const recording = await openRecording(folder);
+          await packRecording(recording, { badVoxels: 'drop' }).finally(() => recording.close());
+        } catch (error) {
+          if (!(error instanceof F2iError)) throw error;
+          expect(error.message).not.toMatch(/undefined/);
+          refused++;
+        }
+      }
+    }
+    expect(refused).toBeGreaterThan(50);
+  });
+});
+
+/** Bits flipped, a part filled, or an end cut off. */
+function damaged(bytes: Uint8Array, random: Random): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  const at = random.integer(copy.length);
+  switch (random.integer(3)) {
+    case 0:
+      for (let k = 0; k < 4; k++) copy[random.integer(copy.length)]! ^= 1 << random.integer(8);
+      return copy;
+    case 1:
+      return copy.fill([0, 0xff, 0x20][random.integer(3)]!, at, at + 1 + random.integer(64));
+    default:
+      return copy.slice(0, at);
+  }
+}
 
 describe('simulated features', () => {
   it('are told by the responses that pictures evoke, and not by them alone', async () => {

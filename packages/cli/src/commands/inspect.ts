@@ -21,10 +21,11 @@ import { openStudy } from '../study.ts';
 import { describeTerms } from '../terms.ts';
 import { describeConverted } from './inspectConverted.ts';
 import { inspectDiff } from './inspectDiff.ts';
+import { inspectRecording, type RecordingChoices } from './inspectRecording.ts';
 import { counted, describeStudy, extent, stack } from './inspectStudy.ts';
 import { describeUnfinished } from './inspectUnfinished.ts';
 
-interface Options {
+interface Options extends RecordingChoices {
   diff?: boolean;
   data?: string;
   json?: boolean;
@@ -33,14 +34,18 @@ interface Options {
 export function inspectCommand(program: Command): void {
   program
     .command('inspect')
-    .summary('say what a file, a study, a bundle or reconstructions hold')
+    .summary('say what a file, a study, NSD, a bundle or reconstructions hold')
     .description(
-      'Describes a file (npy, npz, NIfTI, GIFTI, HDF5, MATLAB, safetensors, checkpoint, PNG, tar, table), a study (study.json), a bundle, reconstructions, or every file of a folder. Only headers are read where the format allows it. With --diff, compares two bundles; the exit code is then as of diff: 0 identical, 1 different, 2 trouble.',
+      'Describes a file (npy, npz, NIfTI, GIFTI, HDF5, MATLAB, safetensors, checkpoint, PNG, tar, table), a study (study.json), single-trial responses (NSD in its own files or MindEye’s, a derivative of BIDS with betas) and what each published split makes of them, a bundle, reconstructions, or every file of a folder. Only headers are read where the format allows it. With --diff, compares two bundles; the exit code is then as of diff: 0 identical, 1 different, 2 trouble.',
     )
     .argument('<path>', 'a file or a folder; with --diff, a bundle')
     .argument('[other]', 'with --diff alone: the bundle to compare it with')
     .option('--diff', 'compare two bundles, field by field and number by number')
     .option('--data <folder>', 'of a study: folder of the paths that begin with "data:"')
+    .option('--subject <name>', 'of NSD (1 to 8) or of a derivative of BIDS: whose responses')
+    .option('--roi <names>', 'of NSD: ROIs whose voxels are taken, such as nsdgeneral, streams:early+ventral')
+    .option('--mask <file>', 'of NSD or BIDS: an image whose voxels above 0 are taken')
+    .option('--betas <name>', 'of NSD: folder of the GLM, such as betas_fithrf')
     .option('--json', 'print the result as one JSON object')
     .action((path: string, other: string | undefined, options: Options) =>
       interruptible((signal) => {
@@ -70,6 +75,10 @@ async function inspect(path: string, options: Options, signal: AbortSignal): Pro
   }
   const unfinished = resolve(path).endsWith('.unfinished') ? await readUnfinished(path) : undefined;
   if (unfinished) return describeUnfinished(path, unfinished, console);
+  // NSD is looked for by its files, not listed: a whole copy has very many.
+  if (await inspectRecording(path, options, console, signal)) return;
+  const choice = (['subject', 'roi', 'mask', 'betas'] as const).find((name) => options[name] !== undefined);
+  if (choice) throw usage(`--${choice} is for folders of NSD and derivatives of BIDS; ${path} is none`);
   const folder = await nodeFolder(path, { onRepair: console.warn });
   const names = await folder.list();
   if (names.includes('model.json')) return inspectBundle(path, console, signal);
