@@ -5,6 +5,7 @@ import type { Context } from '../context.ts';
 import type { prepareOutput } from '../output.ts';
 import { evaluateLabelResults, printLabels } from '../pipeline/evaluateLabels.ts';
 import { labelsTable } from '../pipeline/labelsTable.ts';
+import { printRefit, type RefitPermutations } from '../pipeline/refit.ts';
 import { type Results, writeResults } from '../pipeline/results.ts';
 import type { EvaluateFlags } from './evaluate.ts';
 
@@ -16,7 +17,12 @@ export async function scoreLabels(
   results: Results,
   options: EvaluateFlags,
   { console, signal }: Context,
-  { started, read, ...output }: Prepared & { started: number; read: number },
+  {
+    started,
+    read,
+    refit,
+    ...output
+  }: Prepared & { started: number; read: number; refit?: RefitPermutations | undefined },
 ): Promise<void> {
   console.progress('evaluate');
   const evaluation = await evaluateLabelResults(study, results, options, signal);
@@ -29,7 +35,7 @@ export async function scoreLabels(
       options.output,
       async (write) => {
         await writeResults(results, write, study);
-        await write('evaluation.json', `${JSON.stringify({ ...evaluation, notes }, undefined, 2)}\n`);
+        await write('evaluation.json', `${JSON.stringify({ ...evaluation, refit, notes }, undefined, 2)}\n`);
       },
       { ...output, signal, onRepair: console.warn },
     );
@@ -46,10 +52,12 @@ export async function scoreLabels(
     trials: evaluation.trials,
     device: results.provenance.device,
     evaluation,
+    refit,
     notes,
     seconds: { read: (read - started) / 1e3, compute: (performance.now() - read) / 1e3 },
   });
   printLabels(console, evaluation, results.provenance.decoder);
+  if (refit) printRefit(console, refit);
   console.print('what these figures mean: docs/labels.md');
   const where = options.reconstructions ?? options.output;
   const file = options.reconstructions === undefined ? 'labels.tsv' : 'scores.tsv';

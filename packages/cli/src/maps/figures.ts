@@ -21,7 +21,7 @@ export async function drawMaps(made: MadeMaps, signal: AbortSignal): Promise<Map
   return figures;
 }
 
-function drawHistogram(name: string, { title, units, values }: MadeMap): Promise<Figure> {
+function drawHistogram(name: string, { title, values }: MadeMap): Promise<Figure> {
   const list = [...values].filter(Number.isFinite);
   const low = Math.min(
     0,
@@ -32,7 +32,7 @@ function drawHistogram(name: string, { title, units, values }: MadeMap): Promise
   const x = {
     type: 'quantitative',
     scale: { domain: [low, high], nice: false },
-    axis: { title: units, tickCount: 6, grid: false, titleLimit: 420 },
+    axis: { title: 'value, in the unit above', tickCount: 6, grid: false },
   };
   const at = { data: { values: [{ at: middle, text: `median ${short(middle)}` }] } };
   const description = `${title}: values of ${list.length} voxels from ${short(low)} to ${short(high)}, median ${short(middle)}.`;

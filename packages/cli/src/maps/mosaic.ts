@@ -69,7 +69,7 @@ export function drawMosaic(map: DrawnMap, selection: VoxelSelection): Figure {
     top += height + LABEL + GAP;
   }
   parts.push(...colourBar(map, limit, top + 4));
-  const total = Math.ceil(top + 50);
+  const total = Math.ceil(top + 56);
   const description = describe(map, limit, rows);
   const whole = (modes: readonly Mode[]) =>
     html`<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${description}" width="${WIDTH}" height="${total}" viewBox="0 0 ${WIDTH} ${total}" font-family="${FONT}">${modes.length === 1 && html`<rect width="${WIDTH}" height="${total}" fill="white"/>`}${parts.map((part) => shown(part, modes))}</svg>`;
@@ -164,7 +164,7 @@ function colourBar({ scale, units }: DrawnMap, limit: number, top: number): Part
       },
     );
   });
-  return [bar, ...labels, text(units, LEFT + BAR.width + 44, top + 10, { size: 11 })];
+  return [bar, ...labels, text(units, LEFT, top + 44, { size: 11 })];
 }
 
 function describe(

@@ -1,0 +1,107 @@
+import { blocksOf, hasBlocks, refitPermutationTest, type Study } from '@fmri2image/core';
+import type { Console } from '../console.ts';
+import { decimal, three } from './evaluate.ts';
+import type { FitContext, FitSettings } from './fit.ts';
+import { heldOutPlan } from './heldOutPlan.ts';
+import { heldOutScorer } from './heldOutScores.ts';
+import type { Grouping } from './select.ts';
+import { decodesLabels } from './targets.ts';
+
+/** A permutation test for which decoders are fitted again for each rearrangement. */
+export interface RefitPermutations {
+  readonly scores: readonly {
+    readonly name: string;
+    readonly words: string;
+    /** Of the true order; as `evaluate` has it, but for rounding. */
+    readonly observed: number;
+    readonly p: number;
+    /** Mean over rearrangements. */
+    readonly shuffled: number;
+  }[];
+  readonly exchanged: 'circular shifts within runs' | 'orders within runs' | 'blocks within runs';
+  readonly permutations: number;
+  readonly exact: boolean;
+  readonly smallestP: number;
+  readonly seed: number;
+  readonly notes: readonly string[];
+  readonly seconds: number;
+}
+
+/**
+ * Tests scores of trials that were held out in turn against rearranged labels, everything fitted anew for each: no
+ * correction is needed for folds that train each other. See `refitPermutationTest`.
+ */
+export async function refitPermutations(
+  study: Study,
+  grouping: Grouping,
+  settings: FitSettings,
+  { permutations, seed }: { permutations: number; seed: number },
+  context: FitContext,
+): Promise<RefitPermutations> {
+  const { backend, signal, console } = context;
+  const started = performance.now();
+  const plan = await heldOutPlan(study, grouping, settings, context);
+  const scorer = heldOutScorer(study, plan, context);
+  const inBlocks = decodesLabels(study) && hasBlocks(study);
+  const {
+    observed,
+    p,
+    exact,
+    smallestP,
+    null: all,
+    nullMaximum,
+  } = await refitPermutationTest(plan.voxels, plan.targets, plan.folds, {
+    backend,
+    signal,
+    statistic: (predictions) => scorer.measure(predictions),
+    exchangeability: study.continuous ? 'continuous' : 'trials',
+    runs: study.trials.map(({ run }) => run),
+    blocks: inBlocks ? blocksOf(study) : undefined,
+    permutations,
+    seed,
+    alphas: settings.alphas?.length === 1 ? settings.alphas[0] : settings.alphas,
+    score: settings.score,
+    perTarget: settings.perTarget,
+    standardize: settings.standardize,
+    onProgress: ({ done, total }) => console.progress('refit for each rearrangement', done / total),
+  });
+  const count = nullMaximum.length;
+  const shuffled = (s: number) => {
+    let sum = 0;
+    for (let b = 0; b < count; b++) sum += all![b * observed.length + s]! / count;
+    return sum;
+  };
+  return {
+    scores: scorer.scores.map(({ name, words }, s) => ({
+      name,
+      words,
+      observed: observed[s]!,
+      p: p[s]!,
+      shuffled: shuffled(s),
+    })),
+    exchanged: study.continuous
+      ? 'circular shifts within runs'
+      : inBlocks
+        ? 'blocks within runs'
+        : 'orders within runs',
+    permutations: count,
+    exact,
+    smallestP,
+    seed,
+    notes: plan.notes,
+    seconds: (performance.now() - started) / 1e3,
+  };
+}
+
+export function printRefit(console: Console, refit: RefitPermutations): void {
+  const { scores, exchanged, permutations, exact, smallestP, seed, notes, seconds } = refit;
+  const how = `${exact ? `all ${permutations}` : `${permutations} random`} ${exchanged} (seed ${seed}), decoders fitted anew for each`;
+  console.print(`permutation test with refitting: ${how}; the smallest possible p is ${decimal(smallestP)}`);
+  for (const { words, observed, p, shuffled } of scores) {
+    console.print(
+      `  ${words}: ${three(observed)}, refitted to rearranged labels ${three(shuffled)}, p ${decimal(p)}`,
+    );
+  }
+  for (const note of notes) console.print(`  ${note}`);
+  console.print(`  ${(permutations / seconds).toPrecision(3)} rearrangements per second`);
+}
