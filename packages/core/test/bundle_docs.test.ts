@@ -103,7 +103,7 @@ describe.skipIf(!interpreter)('the Python of docs/bundle.md (skipped where no py
     return memoryFolder(files, 'b');
   }
 
-  it.each(['ridge_v1', 'ridge_dual_v1'])(
+  it.each(['ridge_v1', 'ridge_dual_v1', 'ridge_labels_v3'])(
     'gives the pictures of %s',
     async (name) => {
       const { betas, pictures } = keptPictures(name);
