@@ -3,6 +3,7 @@
   prepare FOLDER TOKENS   loads x.npy [n, p], y.npy [n, tokens values], test.npy [m, p]        -> ok
   run CASE JSON           fits with the settings in JSON and predicts the test rows           -> seconds | unsupported
   save CASE FILE          what the last run of the case found, as npy                         -> ok
+  token JSON              one token of a problem on disk: files, width, alpha, dtype          -> seconds | unsupported
   quit
 
 Threads come from the environment variables of the libraries. Arrays are in memory and float32 before the clock starts."""
@@ -113,6 +114,15 @@ CASES = {
 }
 
 
+def one_token(files, width, alpha, dtype):
+    """One fit of that loop, with data in memory before the clock starts."""
+    x, y, test = (np.load(name, mmap_mode="r") for name in files)
+    data = (x.astype(dtype), y.reshape(len(y), -1)[:, :width].astype(dtype), test.astype(dtype), 1)
+    start = time.perf_counter()
+    sklearn_per_token(data, alpha)
+    return time.perf_counter() - start
+
+
 def versions():
     found = []
     for name in ("numpy", "scipy", "sklearn", "himalaya"):
@@ -155,5 +165,10 @@ for line in sys.stdin:
     elif command == "save":
         np.save(words[1], results[words[0]])
         print("ok", flush=True)
+    elif command == "token":
+        try:
+            print(one_token(**json.loads(" ".join(words))), flush=True)
+        except ImportError:
+            print("unsupported", flush=True)
     elif command == "quit":
         break

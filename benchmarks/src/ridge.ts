@@ -5,8 +5,6 @@ import {
   type AlphaChoice,
   type Backend,
   bytesSource,
-  createRandom,
-  gemm,
   kFolds,
   matrixInMemory,
   memorySink,
@@ -15,6 +13,7 @@ import {
   type Values,
 } from '@fmri2image/core';
 import { CpuBackend } from '@fmri2image/node';
+import { squareProduct } from './gemmSpeed.ts';
 import { commit, deviceOf } from './machine.ts';
 import { type Peer, startRidgePeer } from './peers.ts';
 import { checkRidge } from './ridgeCheck.ts';
@@ -41,9 +40,6 @@ const PEERS: Readonly<Record<RidgeCase, readonly string[]>> = {
   predictions: ['sklearn-per-token', 'hat-matrix', 'hat-matrix-cholesky'],
   'cross-validated': ['himalaya-ridge-cv', 'himalaya-kernel-ridge-cv'],
 };
-
-/** Side of the product whose speed ours is compared with. */
-const GEMM_SIDE = 2048;
 
 /** One implementation of one case. */
 export interface RidgeRow {
@@ -181,7 +177,7 @@ async function measureCase(
   const settings = JSON.stringify(
     kind === 'cross-validated' ? { alphas: GRID, folds: FOLDS } : { alpha: ALPHA },
   );
-  const product = await productOf(backend, options.seed);
+  const product = await squareProduct(backend, options.seed);
   let result: Result | undefined;
   const times = new Map<string, number[]>([
     ['gemm', []],
@@ -216,7 +212,7 @@ async function measureCase(
   const error = checkRidge(data, found);
   const wall = timing(times.get('ours')!);
   const gflop = found.flops / 1e9;
-  const gemmGflops = (2 * GEMM_SIDE ** 3) / timing(times.get('gemm')!).p50 / 1e9;
+  const gemmGflops = product.flops / timing(times.get('gemm')!).p50 / 1e9;
   const peers = [...times.keys()].filter((name) => name !== 'ours' && name !== 'gemm');
   const common = {
     op: 'ridge',
@@ -256,27 +252,6 @@ async function measureCase(
     });
   }
   return rows;
-}
-
-/** A square product on the same backend. */
-async function productOf(backend: Backend, seed: number) {
-  const values = () => Float32Array.from(createRandom(seed).normals(GEMM_SIDE ** 2));
-  const [a, b] = [values(), values()].map((data) => backend.tensor(data, [GEMM_SIDE, GEMM_SIDE]));
-  await backend.sync();
-  return {
-    async run() {
-      const start = performance.now();
-      const y = gemm(a!, b!);
-      await backend.sync();
-      const seconds = (performance.now() - start) / 1e3;
-      y.dispose();
-      return seconds;
-    },
-    dispose() {
-      a!.dispose();
-      b!.dispose();
-    },
-  };
 }
 
 /** What the peer found beside what we found. */

@@ -5,6 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createReferenceBackend } from '@fmri2image/core';
 import { CpuBackend } from '@fmri2image/node';
+import {
+  type BrainDiffuserRow,
+  brainDiffuserTable,
+  KEEPS,
+  measureBrainDiffuser,
+  serveRun,
+} from './brainDiffuser.ts';
+import { PUBLISHED } from './brainDiffuserData.ts';
 import { measureLimits } from './limits.ts';
 import { commit, deviceOf } from './machine.ts';
 import { measureShape } from './measure.ts';
@@ -55,7 +63,19 @@ it). Some targets are checked in float64 in the run. --threads N, --samples (def
 as above, and:
 
   --cases LIST     of dual, predictions, cross-validated (default: all)
-  --scale S        all sizes times S (default 1)`;
+  --scale S        all sizes times S (default 1)
+
+npm run bench -- brain-diffuser [options]
+
+Measures Brain-Diffuser's regression to CLIP-vision at its published size, simulated (4 GB of inputs, and up to 16 GB of results,
+in a temporary folder, removed afterwards), from disk to disk in processes whose resident memory is measured; kills a second run
+of each in the middle and resumes it under another ceiling and number of threads. --threads N, --seed, --scale, --no-peers, --json
+and --record as above, and:
+
+  --keep LIST      of predictions, dual (default: both)
+  --memory GB      ceiling of resident memory (default 2.9)
+  --no-kill        without killing and resuming
+  --scratch FOLDER for the temporary folder (default: the system's)`;
 
 const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
 peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
@@ -84,11 +104,19 @@ async function main(): Promise<number> {
       child: { type: 'string' },
       cases: { type: 'string', default: RIDGE_CASES.join(',') },
       scale: { type: 'string', default: '1' },
+      keep: { type: 'string', default: KEEPS.join(',') },
+      memory: { type: 'string', default: '2.9' },
+      kill: { type: 'boolean', default: true },
+      scratch: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) {
     console.log(USAGE);
+    return 0;
+  }
+  if (values.child !== undefined && positionals[0] === 'brain-diffuser') {
+    await serveRun(values.child);
     return 0;
   }
   if (values.child !== undefined) {
@@ -124,12 +152,28 @@ async function main(): Promise<number> {
     else console.log(priorTable(rows));
     return 0;
   }
+  if (positionals[0] === 'brain-diffuser') {
+    const rows = await measureBrainDiffuser({
+      problem: scaled(PUBLISHED, Number(values.scale)),
+      keeps: KEEPS.filter((each) => values.keep.split(',').includes(each)),
+      threads: Number(values.threads ?? os.availableParallelism()),
+      memory: Number(values.memory) * 1e9,
+      seed: Number(values.seed),
+      kill: values.kill,
+      peers: values.peers,
+      sources: join(here, 'peers'),
+      scratch: values.scratch ?? os.tmpdir(),
+      note,
+    });
+    if (values.record) record(values.record, rows);
+    if (values.json) for (const row of rows) console.log(JSON.stringify(row));
+    else console.log(brainDiffuserTable(rows));
+    return rows.some((row) => !row.passed) ? 1 : 0;
+  }
   if (positionals[0] === 'ridge') {
-    const scale = Number(values.scale);
-    const scaled = Object.entries(RIDGE_SIZE).map(([name, extent]) => [name, Math.ceil(extent * scale)]);
     const rows = await measureRidge({
       cases: RIDGE_CASES.filter((each) => values.cases.split(',').includes(each)),
-      size: Object.fromEntries(scaled) as unknown as typeof RIDGE_SIZE,
+      size: scaled(RIDGE_SIZE, Number(values.scale)),
       threads: Number(values.threads ?? os.availableParallelism()),
       samples: Number(values.samples ?? 3),
       seed: Number(values.seed),
@@ -213,9 +257,18 @@ function overheadTable(overheads: readonly Overhead[]): string {
   );
 }
 
-function record(file: string, rows: readonly (Row | ModelRow | PriorRow | RidgeRow)[]): void {
+function record(
+  file: string,
+  rows: readonly (Row | ModelRow | PriorRow | RidgeRow | BrainDiffuserRow)[],
+): void {
   mkdirSync(dirname(file), { recursive: true });
   appendFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+}
+
+/** All extents times a number. */
+function scaled<T extends object>(size: T, scale: number): T {
+  const extents = Object.entries(size).map(([name, extent]) => [name, Math.ceil((extent as number) * scale)]);
+  return Object.fromEntries(extents) as T;
 }
 
 function version(): string {
