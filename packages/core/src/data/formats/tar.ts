@@ -19,7 +19,8 @@ const LONGEST_NAME = 4096;
  * The files of a tar archive (ustar, and the long names of GNU tar and of pax), in order. Folders and links are passed
  * over. Names are for finding things: nothing is ever written by them.
  *
- * @throws FORMAT for what is no tar archive, or is cut off
+ * @throws FORMAT for what is no tar archive, or is cut off: within a file, or between files, which an archive without the
+ *   blocks of zeros at its end was (a copy that was interrupted loses samples otherwise unnoticed)
  */
 export async function* tarEntries(
   source: Source,
@@ -34,8 +35,16 @@ export async function* tarEntries(
     return ahead.bytes.subarray(at - ahead.at, at - ahead.at + length);
   };
   let longName: string | undefined;
-  for (let at = 0; at < source.size; ) {
+  let last: string | undefined;
+  for (let at = 0; ; ) {
     const place = { file: source.name, field: `header at byte ${at}` };
+    if (at + BLOCK > source.size) {
+      throw new F2iError('FORMAT', 'the archive was cut off', {
+        ...place,
+        expected: 'another file, or two blocks of zeros at the end',
+        found: `${source.size} bytes, which end after ${last ?? 'nothing'}`,
+      });
+    }
     const header = await bytesAt(at, BLOCK);
     // Two blocks of zeros end the archive; one is enough to know.
     if (header.every((byte) => byte === 0)) return;
@@ -44,7 +53,7 @@ export async function* tarEntries(
     const type = String.fromCharCode(header[156]!);
     const start = at + BLOCK;
     if (start + size > source.size) {
-      throw new F2iError('FORMAT', 'the archive ends within a file', {
+      throw new F2iError('FORMAT', `the archive ends within ${longName ?? nameOf(header)}`, {
         ...place,
         expected: `${size} bytes`,
         found: `${source.size - start}`,
@@ -58,6 +67,7 @@ export async function* tarEntries(
     } else {
       const name = longName ?? nameOf(header);
       longName = undefined;
+      last = name;
       if (type === '0' || type === '\0') {
         yield { name, content: sliceSource(source, start, size, `${source.name}/${name}`) };
       }
