@@ -12,6 +12,7 @@ import { fitCommand } from './commands/fit.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { mapsCommand } from './commands/maps.ts';
 import { modelsCommand } from './commands/models.ts';
+import { recipesCommand } from './commands/recipes.ts';
 import { reconstructCommand } from './commands/reconstruct.ts';
 import { reportCommand } from './commands/report.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
     exportCommand,
     convertCommand,
     modelsCommand,
+    recipesCommand,
     verifyCommand,
     doctorCommand,
     benchCommand,

@@ -17,6 +17,7 @@ import { sawTestInWords } from '../pipeline/ledger.ts';
 import { readResults } from '../pipeline/results.ts';
 import { rowInWords } from '../pipeline/rowWidth.ts';
 import { readUnfinished } from '../pipeline/workFolder.ts';
+import { describeHeads } from '../recipes/describeHeads.ts';
 import { openStudy } from '../study.ts';
 import { describeTerms } from '../terms.ts';
 import { describeConverted } from './inspectConverted.ts';
@@ -138,6 +139,7 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
       ],
       ['  output', `${model.output.kind} [${model.output.shape.join(', ')}]`],
       ['  training data inside', model.containsTrainingData ? 'yes: do not share without consent' : 'no'],
+      ...describeHeads(model).map(([what, text]) => [`  ${what}`, text]),
       ...describeConverted(model).map(([what, text]) => [`  ${what}`, text]),
       ...describeTerms(model).map(([what, text]) => [`  ${what}`, text]),
       ['  written by', `${model.writer.name} ${model.writer.version}`],

@@ -3,9 +3,11 @@ import type { UnfinishedRun } from '../pipeline/workFolder.ts';
 
 /** Says what a stopped run has made, and how to go on. */
 export function describeUnfinished(path: string, run: UnfinishedRun, console: Console): void {
-  const { done, count, command, outputs, settings, underWay } = run;
+  const { done, count, command, outputs, settings, blocks, underWay } = run;
   console.result({ unfinished: run });
-  console.print(`${path}: an unfinished run, ${done} of ${count} reconstructions are made`);
+  const what = blocks ? 'targets' : 'reconstructions';
+  console.print(`${path}: an unfinished run, ${done} of ${count} ${what} are made`);
+  for (const [name, of] of Object.entries(blocks ?? {})) console.print(`  ${name}: ${of}`);
   for (const { file, shape } of outputs)
     console.print(`  ${file}: f32 [${done} of ${count}, ${shape.join(', ')}]`);
   const said = ['stage', 'precision', 'subject', 'seed', 'noise', 'repeats', 'trials'].filter(

@@ -316,6 +316,8 @@ export interface UnfinishedRun {
   readonly command: string;
   readonly outputs: readonly OutputFile[];
   readonly settings: RunIdentity;
+  /** Of a fit that goes by blocks: how far each of its matrices is. */
+  readonly blocks?: Readonly<Record<string, number>> | undefined;
   /** A process is at it now. */
   readonly underWay: boolean;
 }
@@ -324,9 +326,17 @@ export interface UnfinishedRun {
 export async function readUnfinished(path: string): Promise<UnfinishedRun | undefined> {
   const state = await readState(path);
   if (!state) return undefined;
-  const { done, count, command, outputs, identity } = state;
+  const { done, count, command, outputs, identity, blocks } = state;
   const holder = await readFile(join(path, LOCK), 'utf8').catch(() => '');
-  return { done, count, command, outputs, settings: identity, underWay: holder !== '' && !hasEnded(holder) };
+  return {
+    done,
+    count,
+    command,
+    outputs,
+    settings: identity,
+    blocks,
+    underWay: holder !== '' && !hasEnded(holder),
+  };
 }
 
 async function readState(path: string): Promise<State | undefined> {
@@ -369,7 +379,7 @@ function refuseOther(
     );
   }
   if (was === count) return;
-  throw new F2iError('USAGE', 'an unfinished run has other reconstructions; --restart begins anew', {
+  throw new F2iError('USAGE', 'an unfinished run has another number of results; --restart begins anew', {
     file: join(path, STATE),
     field: 'count',
     expected: `${was}`,

@@ -266,9 +266,9 @@ function tell(
         : `alpha chosen of ${Object.keys(made.alpha.chosen).join(', ')}`;
     console.print(`  ${head.name} [${head.shape.join(', ')}]: ${alpha}, ${made.storage}`);
   }
-  for (const { what, option } of recipe.quirks) console.print(`  as published: ${what} (${option})`);
+  for (const { what, option } of recipe.quirks) console.print(`  of this recipe: ${what} (${option})`);
   console.print(
-    `${recipe.title}, ${recipe.heads.length} heads, in ${seconds.toFixed(1)} s (${fileSeconds.toFixed(1)} s of it waiting for files), at most ${gigabytes(peakMemoryBytes)} of memory (${backend.info.description})`,
+    `${recipe.title}, ${recipe.heads.length} ${recipe.heads.length === 1 ? 'head' : 'heads'}, in ${seconds.toFixed(1)} s (${fileSeconds.toFixed(1)} s of it waiting for files), at most ${gigabytes(peakMemoryBytes)} of memory (${backend.info.description})`,
   );
   console.print(
     keep === 'bundle'

@@ -154,11 +154,11 @@ function refusePrivate(
   file: string,
 ): void {
   if (containsTrainingData) {
-    const which = tensors.find(({ name }) => name.startsWith('training'));
+    const which = tensors.find(({ name }) => /(^|\.)training/.test(name));
     const what = which ? `${which.shape[0]} of them, in the tensor ${which.name}` : 'in its tensors';
     const remedy = Object.hasOwn(primal, kind)
       ? '--primal replaces them by weights of voxels'
-      : 'fit a decoder that keeps none';
+      : 'fit a decoder that keeps none (--storage primal)';
     throw new F2iError(
       'INVALID_ARGUMENT',
       `the bundle holds the responses of training trials (${what}): not to be shared; ${remedy}`,
@@ -188,7 +188,9 @@ const TELLING: readonly (readonly [tensor: string, what: string])[] = [
 export function holdings({ containsTrainingData, tensors, report }: Described): string[] {
   const holds = [
     containsTrainingData ? 'responses of training trials' : 'no response and no stimulus of a single trial',
-    ...TELLING.filter(([name]) => tensors.some((tensor) => tensor.name === name)).map(([, what]) => what),
+    ...TELLING.filter(([name]) =>
+      tensors.some((tensor) => tensor.name === name || tensor.name.endsWith(`.${name}`)),
+    ).map(([, what]) => what),
     'weights or parameters that were computed from the training trials',
   ];
   if (report.alignment !== undefined) {

@@ -47,13 +47,23 @@ export const brainDiffuser: Recipe = {
     {
       what: 'the original renormalises predictions by the mean and spread of the test predictions themselves, which a single trial does not have; the default takes those of the training predictions',
       option: '--renormalise test-predictions',
+      setting: 'renormalise',
     },
     {
       what: 'responses are averaged over the repeats of a picture before the fit, which weighs pictures of one and of three repeats alike',
       option: '--average none,betas',
+      setting: 'average',
     },
-    { what: 'penalties are stated, not chosen: one for all tokens of a head', option: '--alphas' },
-    { what: 'voxels are z-scored by the standard deviation with divisor n - 1', option: '--normalisation' },
+    {
+      what: 'penalties are stated, not chosen: one for all tokens of a head',
+      option: '--alphas',
+      setting: 'alphas',
+    },
+    {
+      what: 'voxels are z-scored by the standard deviation with divisor n - 1',
+      option: '--normalisation',
+      setting: 'normalisation',
+    },
   ],
   inferred: [],
   published: {

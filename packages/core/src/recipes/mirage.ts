@@ -49,12 +49,14 @@ export const mirage: Recipe = {
     {
       what: 'the original renormalises predictions by the mean and spread of the test predictions themselves; the default takes those of the training predictions',
       option: '--renormalise test-predictions',
+      setting: 'renormalise',
     },
     {
       what: 'the head for retrieval divides each row of voxels, and each token of its targets, by its Euclidean norm: with alpha 1e5 its predictions are tiny, and only their direction (cosine) means something',
       option: '--recipe custom',
+      head: 'retrieval',
     },
-    { what: 'one penalty for all heads, stated and not chosen', option: '--alphas' },
+    { what: 'one penalty for all heads, stated and not chosen', option: '--alphas', setting: 'alphas' },
   ],
   inferred: [
     'training rows are averaged over repeats',

@@ -74,6 +74,10 @@ export interface Quirk {
   readonly what: string;
   /** `--renormalise test-predictions` */
   readonly option: string;
+  /** What the option sets: where it is set otherwise, the quirk is none. */
+  readonly setting?: string | undefined;
+  /** The head that it is about; all of them when absent. */
+  readonly head?: string | undefined;
 }
 
 export interface Published {

@@ -70,6 +70,11 @@ export function chooseRecipe(
   return {
     ...recipe,
     ...defined({ split, normalisation, testAverage, precision }),
+    quirks: recipe.quirks.filter(
+      ({ setting, head }) =>
+        (head === undefined || targets.includes(head)) &&
+        (setting === undefined || overrides[setting as keyof RecipeOverrides] === undefined),
+    ),
     heads: recipe.heads
       .filter((head) => targets.includes(head.name))
       .map((head) => overridden(head, overrides)),

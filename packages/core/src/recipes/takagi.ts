@@ -102,16 +102,23 @@ export const takagi: Recipe = {
     {
       what: 'no intercept, though neither voxels of all rows nor targets are centred: predictions lack the mean of the targets',
       option: '--intercept',
+      setting: 'intercept',
     },
     {
       what: 'the penalties for z and c (1e-6 to 1) are so small beside some 25,000 trials that they are ordinary least squares',
       option: '--alphas',
+      setting: 'alphas',
     },
     {
       what: 'folds are blocks of successive trials: repeats of one picture lie in several of them',
       option: '--folds-by picture',
+      setting: 'foldsTogether',
     },
-    { what: 'fitted on single trials, tested on averages of three', option: '--average betas' },
+    {
+      what: 'fitted on single trials, tested on averages of three',
+      option: '--average betas',
+      setting: 'average',
+    },
   ],
   inferred: [
     'which six ROIs BLIP, VGG and DPT are decoded from: early, ventral, midventral, midlateral, lateral, parietal',
