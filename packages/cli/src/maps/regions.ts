@@ -75,8 +75,13 @@ async function valuesOf(
   if (space?.kind !== 'image') throw usage('regions are images: the voxels of this study come from none');
   const image = await openNifti(await fileSource(path), signal);
   const { header } = image;
-  const affine = header.affine.flat();
-  const shift = Math.max(...space.affine.flat().map((value, k) => Math.abs(value - affine[k]!)));
+  const affine = header.affine.slice(0, 3).flat();
+  const shift = Math.max(
+    ...space.affine
+      .slice(0, 3)
+      .flat()
+      .map((value, k) => Math.abs(value - affine[k]!)),
+  );
   if (header.space.join() !== space.grid.join() || header.volumes !== 1) {
     throw new F2iError('FORMAT', 'a region is one volume on the grid of the study', {
       file: path,
