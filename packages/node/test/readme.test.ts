@@ -19,11 +19,23 @@ import { writeFolder, writeKept } from './kept.ts';
 import { typeErrors, typescript } from './typescript.ts';
 
 const repository = resolve(fileURLToPath(import.meta.url), '../../../..');
-const pages = ['README.md', 'packages/core/README.md', 'packages/node/README.md', 'packages/cli/README.md'];
+const pages = [
+  'README.md',
+  'packages/core/README.md',
+  'packages/node/README.md',
+  'packages/cli/README.md',
+  'docs/ridge.md',
+];
+
+/** A README, or of `docs/ridge.md` the part whose snippet is a whole program. */
+function textOf(page: string): string {
+  const text = readFileSync(join(repository, page), 'utf8');
+  return page === 'docs/ridge.md' ? /^## Streamed ridge\n.*?(?=^## )/ms.exec(text)![0] : text;
+}
 
 /** Snippets for this runtime: those of browsers run in tests of packages/web. */
 const snippets = pages.flatMap((page) =>
-  [...readFileSync(join(repository, page), 'utf8').matchAll(/```(ts|js)\n(.*?)```/gs)]
+  [...textOf(page).matchAll(/```(ts|js)\n(.*?)```/gs)]
     .map(([, language, code], index) => ({ page, index, language: language!, code: code! }))
     .filter(({ code }) => !code.includes('@fmri2image/web')),
 );
@@ -39,6 +51,9 @@ beforeAll(async () => {
   const { betas } = keptPictures('ridge_v1');
   writeFileSync(join(project, 'data/betas.npy'), npy(betas));
   writeStudy(join(project, 'study'), betas);
+  const noise = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i * i));
+  writeFileSync(join(project, 'data/voxels.npy'), npy({ data: noise(50 * 30), shape: [50, 30] }));
+  writeFileSync(join(project, 'data/clip.npy'), npy({ data: noise(40 * 40), shape: [40, 5, 8] }));
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 

@@ -9,6 +9,7 @@ import {
   encodeNpy,
   fileSource,
   type MatrixSource,
+  matrixDesign,
   matrixInMemory,
   memorySink,
   npyFileSink,
@@ -29,20 +30,10 @@ const inFolder = (name: string) => join(folder, name);
 const backends = [1, 2].map((threads) => new CpuBackend({ threads }));
 afterAll(() => Promise.all(backends.map((backend) => backend.dispose())));
 
-/** Rows of a matrix on disk as a design: the first `train` ones for training. */
+/** A design of a matrix on disk: the first `train` rows for training. */
 function designOf(source: MatrixSource, train: number): Design {
-  const test = source.rows - train;
   const rows = Int32Array.from({ length: source.rows }, (_, i) => i);
-  return {
-    train,
-    test,
-    voxels: source.columns,
-    async read(from, to, signal) {
-      const part = (some: Int32Array) => source.read(some, from, to, signal) as Promise<Float32Array>;
-      return { train: await part(rows.subarray(0, train)), test: await part(rows.subarray(train)) };
-    },
-    ledger: [],
-  };
+  return matrixDesign(source, { train: rows.subarray(0, train), test: rows.subarray(train) });
 }
 
 describe('a streamed ridge on files', () => {
@@ -174,18 +165,7 @@ describe('precision of a streamed ridge on the CPU', () => {
     (_, i) => random.normal() * (i % voxels < 30 ? 60 : 0.05),
   );
   const y = Float32Array.from(random.normals(train * columns));
-  const part = (first: number, count: number, from: number, to: number) =>
-    Float32Array.from({ length: count * (to - from) }, (_, i) => {
-      const [row, column] = [Math.floor(i / (to - from)), i % (to - from)];
-      return x[(first + row) * voxels + from + column]!;
-    });
-  const design: Design = {
-    train,
-    test,
-    voxels,
-    read: async (from, to) => ({ train: part(0, train, from, to), test: part(train, test, from, to) }),
-    ledger: [],
-  };
+  const design = designOf(matrixInMemory({ data: x, shape: [train + test, voxels] }), train);
   const solve = async (precision: StreamedRidgeOptions['precision']) => {
     const ridge = await openStreamedRidge(design, {
       backend: backends[1]!,

@@ -1,3 +1,4 @@
+export { matrixDesign } from './matrixDesign.ts';
 export { openStreamedRidge, REFINEMENT_LIMIT } from './open.ts';
 export { planStreamed, type StreamedPlan, type StreamedSizes, TARGET_BLOCK, VOXEL_BLOCK } from './plan.ts';
 export type {
