@@ -1,0 +1,286 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { bytesSource, createRandom, encodeNpy, readNpy } from '@fmri2image/core';
+import { loadDecoder } from '@fmri2image/node';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { ridge64 } from './ridge64.ts';
+import { run, start, temporaryFolder } from './run.ts';
+
+const folder = temporaryFolder();
+const at = (path: string) => join(folder, path);
+const [TRAIN, TEST, VOXELS] = [18, 6, 12];
+const PICTURES = TRAIN + TEST;
+
+/** Trials of the study: training pictures twice, test pictures three times. */
+const trials = [
+  ...Array.from({ length: 2 * TRAIN }, (_, i) => ({ picture: i % TRAIN, split: 'train' })),
+  ...Array.from({ length: 3 * TEST }, (_, i) => ({ picture: TRAIN + (i % TEST), split: 'test' })),
+];
+let betas: number[][];
+let features: number[][];
+
+const npy = (values: readonly (readonly number[])[], shape: readonly number[]) =>
+  encodeNpy({ dtype: 'f32', shape: [values.length, ...shape], data: Float32Array.from(values.flat()) });
+
+/** Features of a published head, so that its shape is right: random, the same for a seed. */
+function headFile(name: string, shape: readonly number[], seed: number): string {
+  const size = shape.reduce((all, extent) => all * extent, 1);
+  const data = Float32Array.from(createRandom(seed).normals(PICTURES * size));
+  writeFileSync(at(name), encodeNpy({ dtype: 'f32', shape: [PICTURES, ...shape], data }));
+  return at(name);
+}
+
+async function arrayOf(path: string): Promise<{ shape: readonly number[]; data: Float32Array }> {
+  const { shape, data } = await readNpy(bytesSource(readFileSync(at(path)), path));
+  return { shape, data: data as Float32Array };
+}
+
+const bytesOf = (bundle: string) =>
+  Object.fromEntries(
+    readdirSync(at(bundle)).map((file) => [file, readFileSync(at(`${bundle}/${file}`), 'hex')]),
+  );
+
+function largest(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  return Array.from(a).reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i]!)), 0);
+}
+
+async function ok(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(args, folder);
+  expect(code, stderr).toBe(0);
+  return stdout;
+}
+
+const CUSTOM = ['fit', 'study', '--recipe', 'custom', '--targets', 'tokens=tokens.npy', '--roi', 'all'];
+const PLAIN = [...CUSTOM, '--alphas', '10', '--normalisation', 'none'];
+
+beforeAll(() => {
+  const random = createRandom(7);
+  const rows = (count: number, width: number) =>
+    Array.from({ length: count }, () => Array.from(Float32Array.from(random.normals(width))));
+  features = rows(PICTURES, 4);
+  const code = rows(4, VOXELS);
+  betas = trials.map(({ picture }) =>
+    Array.from(
+      Float32Array.from(random.normals(VOXELS), (noise, j) =>
+        features[picture]!.reduce((sum, value, k) => sum + value * code[k]![j]!, noise + 2),
+      ),
+    ),
+  );
+  mkdirSync(at('study'));
+  writeFileSync(at('study/betas.npy'), npy(betas, [VOXELS]));
+  writeFileSync(at('study/features.npy'), npy(features, [4]));
+  writeFileSync(at('tokens.npy'), npy(features, [2, 2]));
+  const lines = trials.map(({ picture, split }, i) =>
+    [i, picture, Math.floor(i / 9), Math.floor(i / 18), split].join('\t'),
+  );
+  writeFileSync(at('study/trials.tsv'), `${['row\tstimulus\trun\tsession\tsplit', ...lines].join('\n')}\n`);
+  const study = {
+    format: 'fmri2image-study',
+    version: 1,
+    name: 'small',
+    indexBase: 0,
+    voxels: { file: 'betas.npy', rows: 'trials' },
+    trials: { file: 'trials.tsv' },
+    stimuli: { file: 'features.npy', axes: ['stimulus', 'feature'] },
+  };
+  writeFileSync(at('study/study.json'), JSON.stringify(study));
+});
+
+/** Means over the trials of each picture. */
+const averages = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => {
+    const own = betas.filter((_, row) => trials[row]!.picture === from + i);
+    return own[0]!.map((_, j) => own.reduce((sum, row) => sum + row[j]!, 0) / own.length);
+  });
+
+describe('fit --recipe', () => {
+  it('predicts what float64 ridge on averaged betas does: through the hat matrix, from the bundle, trial by trial', async () => {
+    const expected = ridge64(
+      averages(0, TRAIN),
+      features.slice(0, TRAIN),
+      averages(TRAIN, PICTURES),
+      10,
+    ).flat();
+    await ok([...PLAIN, '--keep', 'predictions', '-o', 'predicted']);
+    const { shape, data } = await arrayOf('predicted/tokens.npy');
+    expect(shape).toEqual([TEST, 2, 2]);
+    expect(largest(data, expected)).toBeLessThan(1e-4);
+    const index = JSON.parse(readFileSync(at('predicted/reconstructions.json'), 'utf8'));
+    expect(index.outputs).toEqual([
+      { name: 'tokens', file: 'tokens.npy', shape: [2, 2], mean: 'tokens.mean.npy' },
+    ]);
+    expect(index.items[0]).toMatchObject({ stimulus: TRAIN, trials: [36, 42, 48], seen: 'no' });
+
+    for (const storage of ['primal', 'dual']) {
+      await ok([...PLAIN, '--storage', storage, '-o', storage]);
+      await ok(['reconstruct', storage, 'study', '-o', `by-${storage}`]);
+      expect(largest((await arrayOf(`by-${storage}/tokens.npy`)).data, expected)).toBeLessThan(1e-4);
+      const decoder = await loadDecoder(at(storage), { device: 'cpu' });
+      expect(decoder.model.containsTrainingData).toBe(storage === 'dual');
+      const rows = averages(TRAIN, PICTURES).slice(2, 3).flat();
+      const one = await decoder.predict({ data: Float32Array.from(rows), shape: [1, VOXELS] });
+      expect(largest(one, expected.slice(8, 12))).toBeLessThan(1e-4);
+      await decoder.dispose();
+    }
+  });
+
+  it('evaluates each head beside chance and the mean, and refuses files of other pictures', async () => {
+    const said = JSON.parse(
+      await ok([
+        'evaluate',
+        'study',
+        '--reconstructions',
+        'predicted',
+        '--targets',
+        'tokens=tokens.npy',
+        '--json',
+      ]),
+    );
+    expect(said.heads.tokens).toMatchObject({ rows: TEST });
+    expect(said.heads.tokens.twoWay).toBeGreaterThan(0.8);
+    expect(said.evaluation.tokens.frameCorrelation.meanPicture).toBeDefined();
+    expect(said.evaluation.tokens.retrieval.pool).toBe(TEST);
+    expect(existsSync(at('predicted/scores-tokens.tsv'))).toBe(true);
+    writeFileSync(at('few.npy'), npy(features.slice(0, 5), [2, 2]));
+    const wrong = await run(
+      ['evaluate', 'study', '--reconstructions', 'predicted', '--targets', 'tokens=few.npy'],
+      folder,
+    );
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toMatch(/few\.npy: not a row for each picture; expected 24 .*found 5 rows/);
+    const unknown = await run(
+      ['evaluate', 'study', '--reconstructions', 'predicted', '--targets', 'z=few.npy'],
+      folder,
+    );
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toMatch(/no such head; expected tokens, found z/);
+  });
+
+  it('goes on after SIGKILL and SIGINT with the bytes of a run that was never stopped', async () => {
+    const text = headFile('text.npy', [77, 768], 1);
+    const args = [
+      'fit',
+      'study',
+      '--recipe',
+      'brain-diffuser',
+      '--targets',
+      `text=${text}`,
+      '--split',
+      'split',
+      '--roi',
+      'all',
+    ];
+    await ok([...args, '--storage', 'dual', '--threads', '1', '--memory', '400MB', '-o', 'whole']);
+    for (const signal of ['SIGKILL', 'SIGINT'] as const) {
+      const again = [...args, '--storage', 'dual', '--threads', '2', '-o', 'stopped'];
+      const { child, done } = start(again, folder);
+      const begun = at('.stopped.unfinished/text.statistics');
+      while (child.exitCode === null && !existsSync(begun)) await wait(2);
+      child.kill(signal);
+      const { code, stderr } = await done;
+      // A fast machine may have been done by then.
+      if (signal === 'SIGINT' && code !== 0) {
+        expect(code).toBe(130);
+        expect(stderr).toMatch(
+          /targets are made and kept in .*\.stopped\.unfinished; the same command goes on/,
+        );
+      }
+      if (code !== 0) {
+        expect(existsSync(at('stopped'))).toBe(false);
+        const other = await run([...again, '--alphas', '5'], folder);
+        expect(other.code).toBe(2);
+        expect(other.stderr).toMatch(/text\.alpha: .*expected 100000, found 5/);
+        await ok(again);
+      }
+      expect(bytesOf('stopped')).toEqual(bytesOf('whole'));
+      expect(existsSync(at('.stopped.unfinished'))).toBe(false);
+      rmSync(at('stopped'), { recursive: true });
+    }
+  });
+
+  it('takagi: no intercept, penalties chosen for each target from unshuffled folds', async () => {
+    const z = headFile('z.npy', [4, 40, 40], 2);
+    const args = [
+      'fit',
+      'study',
+      '--recipe',
+      'takagi',
+      '--targets',
+      `z=${z}`,
+      '--split',
+      'split',
+      '--roi',
+      'all',
+    ];
+    const said = JSON.parse(await ok([...args, '--alphas', '1,1000', '--json', '-o', 'takagi']));
+    expect(said).toMatchObject({ trainingRows: [2 * TRAIN], testRows: TEST });
+    const { chosen } = said.heads[0].alpha;
+    // Targets without a mean of their own, of noise alone: most take the larger one.
+    expect(chosen['1000']).toBeGreaterThan(6400 / 2);
+    const model = JSON.parse(readFileSync(at('takagi/model.json'), 'utf8'));
+    expect(model.config.designs[0]).toMatchObject({ intercept: false, average: 'none', rows: 2 * TRAIN });
+    expect(model.ledger.map(({ step }: { step: string }) => step)).toContain('ridge penalty of z');
+    expect(await ok(['inspect', 'takagi'])).toMatch(/head z +\[4, 40, 40\] from all: weights of 12 voxels/);
+  });
+
+  it('mirage: the head for retrieval has rows and tokens of length 1', async () => {
+    const file = headFile('hidden.npy', [257, 1024], 3);
+    const args = ['--recipe', 'mirage', '--targets', `retrieval=${file}`, '--split', 'split', '--roi', 'all'];
+    await ok([
+      'fit',
+      'study',
+      ...args,
+      '--normalisation',
+      'train',
+      '--average',
+      'betas',
+      '--keep',
+      'predictions',
+      '-o',
+      'mirage',
+    ]);
+    const { data } = await arrayOf('mirage/retrieval.mean.npy');
+    // Tokens of length 1, of random directions: each coordinate has a mean of about 1/32 over some root of 18.
+    const spread = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0) / data.length);
+    expect(spread).toBeGreaterThan(0.8 / 32 / Math.sqrt(TRAIN));
+    expect(spread).toBeLessThan(1.2 / 32 / Math.sqrt(TRAIN));
+    const index = JSON.parse(readFileSync(at('mirage/reconstructions.json'), 'utf8'));
+    expect(index.folds[0].config.designs[0].unitVoxels).toBe(true);
+  });
+
+  it('says what is wrong with targets, names and options', async () => {
+    const wrong = async (args: readonly string[], code: number, said: RegExp) => {
+      const outcome = await run(args, folder);
+      expect(outcome.stderr).toMatch(said);
+      expect(outcome.code).toBe(code);
+    };
+    const fit = ['fit', 'study', '--recipe', 'brain-diffuser', '-o', 'never'];
+    await Promise.all([
+      wrong(
+        [...fit, '--targets', 'text=tokens.npy'],
+        1,
+        /tokens\.npy: text: .*expected \[pictures, 77, 768\], found \[pictures, 2, 2\]/,
+      ),
+      wrong(
+        [...fit, '--targets', 'words=tokens.npy'],
+        1,
+        /no such targets; expected vision, text, vdvae, found words/,
+      ),
+      wrong([...fit, '--targets', 'text=none.npy'], 1, /none\.npy: .*no such file/),
+      wrong(
+        [...fit, '--delays', '4', '--targets', 'text=tokens.npy'],
+        2,
+        /--delays: nothing to do with --recipe/,
+      ),
+      wrong(['fit', 'study', '--keep', 'predictions', '-o', 'never'], 2, /--keep: only used with --recipe/),
+      wrong(
+        [...PLAIN, '--split', 'takagi', '-o', 'never'],
+        1,
+        /takagi tests on pictures that all subjects saw/,
+      ),
+    ]);
+    expect(existsSync(at('never'))).toBe(false);
+  });
+});
