@@ -50,6 +50,17 @@ describe('HDF5', () => {
     expect(await thrown(() => file.read('betas'))).toMatchObject({ code: 'DISPOSED' });
   });
 
+  it('writes groups, and says which name it cannot write', async () => {
+    const file = await openHdf5(
+      bytesSyncSource(await encodeHdf5({ 'a/b/c': { array: counts }, 'a/d': { array: betas } }), 'x.h5'),
+    );
+    expect(file.groups).toEqual(['a', 'a/b']);
+    expect(file.read('a/b/c')).toEqual(counts);
+    file.close();
+    const taken = { a: { array: counts }, 'a/b': { array: counts } };
+    expect(await errorOf(encodeHdf5(taken))).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'a/b' });
+  });
+
   it('reads only the rows that are asked for, and two files at once', async () => {
     const tall: NdArray = { dtype: 'f32', shape: [4000, 400], data: new Float32Array(1_600_000).fill(3) };
     const source = counting(await encodeHdf5({ betas: { array: tall } }));

@@ -75,6 +75,7 @@ export interface Hdf5Module {
   /** The reference to an object: 8 bytes, of zeros where there is none. */
   create_object_reference(id: bigint, path: string): readonly number[];
   create_attribute(id: bigint, path: string, name: string, pointer: bigint, metadata: object): number;
+  create_group(id: bigint, path: string, trackOrder: boolean): number;
   create_dataset(id: bigint, path: string, pointer: bigint, metadata: object): number;
   _malloc(bytes: number): number;
   _free(pointer: number): void;

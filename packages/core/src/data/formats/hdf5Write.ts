@@ -15,7 +15,7 @@ export interface Hdf5Content {
 }
 
 /**
- * The bytes of an HDF5 file with datasets in its root. All of it is made in memory.
+ * The bytes of an HDF5 file of datasets; of a name `a/b`, `a` becomes a group. All of it is made in memory.
  *
  * @throws UNSUPPORTED for f16 and bf16
  */
@@ -25,8 +25,14 @@ export async function encodeHdf5(datasets: Readonly<Record<string, Hdf5Content>>
   // In the oldest form that holds them: what h5py writes.
   const { H5F_LIBVER_EARLIEST: oldest, H5F_LIBVER_LATEST: newest } = library;
   const id = library.open(path, library.H5F_ACC_TRUNC, false, oldest, newest);
+  const groups = new Set<string>();
   try {
     for (const [name, { array, chunks, deflate, attributes = {} }] of Object.entries(datasets)) {
+      for (const { index } of name.matchAll(/\//g)) {
+        const group = name.slice(0, index);
+        if (!groups.has(group)) library.create_group(id, group, false);
+        groups.add(group);
+      }
       const bytes = encodeElements(array.data);
       const pointer = library._malloc(Math.max(1, bytes.length));
       try {
@@ -40,6 +46,10 @@ export async function encodeHdf5(datasets: Readonly<Record<string, Hdf5Content>>
           compression_opts: deflate === undefined ? [] : [deflate],
           track_order: false,
         });
+        // The library does not say that it failed.
+        if (library.get_type(id, name) !== library.H5G_DATASET) {
+          throw new F2iError('INVALID_ARGUMENT', 'no dataset of this name can be written', { field: name });
+        }
       } finally {
         library._free(pointer);
       }

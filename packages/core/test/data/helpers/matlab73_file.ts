@@ -17,13 +17,9 @@ export type Value =
 /** Nothing: a reference of zeros; dangling: one to where no object is. */
 type Element = Value | undefined | 'dangling';
 
-interface Library extends Hdf5Module {
-  create_group(id: bigint, name: string, trackOrder: boolean): void;
-}
-
 /** As MATLAB writes with -v7.3. */
 export async function matlab73File(variables: Readonly<Record<string, Value>>): Promise<Buffer> {
-  const library = (await loadHdf5Library()) as Library;
+  const library = await loadHdf5Library();
   const path = '/written-by-a-test.mat';
   const id = library.open(
     path,
@@ -50,11 +46,11 @@ export function withHeader(hdf5: Uint8Array): Buffer {
 }
 
 class Writer {
-  readonly #library: Library;
+  readonly #library: Hdf5Module;
   readonly #id: bigint;
   #referred = 0;
 
-  constructor(library: Library, id: bigint) {
+  constructor(library: Hdf5Module, id: bigint) {
     this.#library = library;
     this.#id = id;
   }
