@@ -3,6 +3,7 @@ import type { Study } from '@fmri2image/core';
 import { writeFolderAtomic } from '@fmri2image/node';
 import { derivativeNameNote } from '../bids.ts';
 import type { Context } from '../context.ts';
+import type { ReadMaps } from '../maps/read.ts';
 import type { prepareOutput } from '../output.ts';
 import { evaluateLabelResults } from '../pipeline/evaluateLabels.ts';
 import { provenanceOf, type Results } from '../pipeline/results.ts';
@@ -16,7 +17,7 @@ import type { ReportFlags } from './report.ts';
 export async function reportLabels(
   study: Study,
   results: Results,
-  options: ReportFlags,
+  options: Omit<ReportFlags, 'maps'> & { readonly maps?: ReadMaps | undefined },
   { console, signal, backend }: Context,
   output: Awaited<ReturnType<typeof prepareOutput>>,
 ): Promise<void> {
@@ -39,6 +40,7 @@ export async function reportLabels(
     made,
     reported,
     figures: await drawLabelFigures({ evaluation, folds }),
+    maps: options.maps,
   };
   await writeFolderAtomic(options.output, (write) => writeLabelReport(data, write), {
     ...output,

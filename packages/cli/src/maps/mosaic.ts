@@ -1,5 +1,5 @@
 import { encodePng, type VoxelSelection } from '@fmri2image/core';
-import { minus, short } from '../report/format.ts';
+import { listed, minus, short } from '../report/format.ts';
 import { Html, html } from '../report/html.ts';
 import type { Figure } from '../report/plot.ts';
 import { COLOUR, FONT } from '../report/theme.ts';
@@ -31,27 +31,32 @@ const WIDTH = 900;
 const GAP = 8;
 const LEFT = 74;
 const LABEL = 16;
+/** Above each row: what is at the edges of its slices. */
+const EDGE = 13;
 /** Pixels of a millimetre, at most: small regions are not blown up beyond recognition. */
 const MOST_SCALE = 5;
 
 /**
- * Slices in three orientations with a colour bar. Voxels that were not selected are transparent, whatever the page. Colours
+ * Slices in three orientations (of a slab, in one) with a colour bar. Voxels that were not selected are transparent, whatever the page. Colours
  * end at the 99th percentile of the sizes, so that single voxels do not make all others pale.
  */
 export function drawMosaic(map: DrawnMap, selection: VoxelSelection): Figure {
   const voxels = turned(selection);
   const limit = colourLimit(map.values);
-  const rows = VIEW_NAMES.map((view) => {
+  const views = VIEW_NAMES.map((view) => {
     const slices = slicesOf(voxels, view, SLICES);
     const [x, y] = pixelSize(voxels, view);
     return { view, slices, x, y };
   });
+  // Of a slab, views from the side are lines: they show nothing.
+  const thick = views.filter(({ slices }) => slices[0]!.width > 2 && slices[0]!.height > 2);
+  const rows = thick.length > 0 ? thick : views;
   // One scale for all: millimetres are as long in each view.
   const widest = Math.max(...rows.map(({ slices, x }) => slices.length * slices[0]!.width * x));
   const gaps = (SLICES - 1) * GAP;
   const scale = Math.min(MOST_SCALE, (WIDTH - LEFT - gaps) / widest);
   const parts: Part[] = [];
-  let top = 4;
+  let top = EDGE;
   for (const { view, slices, x, y } of rows) {
     const [width, height] = [slices[0]!.width * x * scale, slices[0]!.height * y * scale];
     parts.push(rowLabel(view, top, height));
@@ -62,11 +67,11 @@ export function drawMosaic(map: DrawnMap, selection: VoxelSelection): Figure {
       parts.push(text(at, left + width / 2, top + height + 12, { anchor: 'middle', size: 10.5 }));
       if (i === 0) {
         const [from, to] = EDGES[view];
-        parts.push(text(from, left + 1, top + 9, { size: 9 }));
-        parts.push(text(to, left + width - 1, top + 9, { anchor: 'end', size: 9 }));
+        parts.push(text(from, left, top - 3, { size: 9 }));
+        parts.push(text(to, left + width, top - 3, { anchor: 'end', size: 9 }));
       }
     }
-    top += height + LABEL + GAP;
+    top += height + LABEL + EDGE;
   }
   parts.push(...colourBar(map, limit, top + 4));
   const total = Math.ceil(top + 56);
@@ -170,11 +175,11 @@ function colourBar({ scale, units }: DrawnMap, limit: number, top: number): Part
 function describe(
   { title, values, units, scale }: DrawnMap,
   limit: number,
-  rows: readonly { slices: readonly Slice[] }[],
+  rows: readonly { view: View; slices: readonly Slice[] }[],
 ): string {
   const count = rows.reduce((sum, { slices }) => sum + slices.length, 0);
   const colours = `from ${scale === 'diverging' ? minus(short(-limit)) : '0'} to ${short(limit)}`;
-  return `${title}: ${count} slices of ${values.length} voxels, sagittal, coronal and axial, left on the left; colours ${colours} (${units}).`;
+  return `${title}: ${count} slices of ${values.length} voxels, ${listed(rows.map(({ view }) => view))}, left on the left; colours ${colours} (${units}).`;
 }
 
 const n = (value: number) => String(Number(value.toFixed(2)));

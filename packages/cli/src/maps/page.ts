@@ -38,7 +38,7 @@ const mapSection = (map: MadeMap): Section<Page> => ({
 export function mapBody(map: MadeMap, { figures, regions }: Pick<Page, 'figures' | 'regions'>): Html {
   const figure = figures.get(map.name);
   const histogram = figures.get(`${map.name}-histogram`);
-  const caption = html`Slices from left to right, back to front and below to above; left is left. Voxels outside the selection are transparent. ${map.scale === 'diverging' ? 'The neutral colour is 0.' : ''}`;
+  const caption = html`Slices go from left to right, back to front and below to above; left is left. Voxels outside the selection are transparent. ${map.scale === 'diverging' ? 'The neutral colour is 0.' : ''}`;
   return html`<p>One value a voxel: ${map.description}. Unit: ${map.units}.</p>
 ${map.caution && html`<p><strong>${map.caution}</strong></p>`}
 ${map.notes.map((note) => html`<p>${note}.</p>`)}

@@ -10,6 +10,7 @@ import {
   type Study,
   takeRows,
 } from '@fmri2image/core';
+import type { ReadMaps } from '../maps/read.ts';
 import type { ScoredResults } from '../pipeline/evaluate.ts';
 import type { FitContext } from '../pipeline/fit.ts';
 import type { FoldRecord } from '../pipeline/folds.ts';
@@ -30,6 +31,8 @@ export interface ReportCommon {
   readonly made: Provenance;
   readonly reported: Provenance;
   readonly figures: Figures;
+  /** Made by `fmri2image maps`, where they are to be shown. */
+  readonly maps?: ReadMaps | undefined;
 }
 
 /** Everything that a report of reconstructions says, before it is words and pictures. */
@@ -57,6 +60,7 @@ export interface ReportInput {
   readonly showStimuli: boolean;
   readonly seed: number;
   readonly reported: Provenance;
+  readonly maps?: ReadMaps | undefined;
 }
 
 /** Computes what the report needs beyond the scores. */

@@ -7,6 +7,7 @@ import type { Section } from '../section.ts';
 import { dataFacts } from '../sections/data.ts';
 import { decoderSection } from '../sections/decoder.ts';
 import { ledgerSection } from '../sections/ledger.ts';
+import { mapsSection } from '../sections/maps.ts';
 import { methodsText } from '../sections/methods.ts';
 import { notesSection } from '../sections/notes.ts';
 import { reproduceSection } from '../sections/reproduce.ts';
@@ -194,6 +195,7 @@ export const LABEL_SECTIONS: readonly LabelSection[] = [
   confusion,
   scores,
   permutation,
+  mapsSection,
   decoderSection,
   data,
   ledgerSection,

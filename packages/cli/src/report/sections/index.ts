@@ -3,6 +3,7 @@ import { dataSection } from './data.ts';
 import { decoderSection } from './decoder.ts';
 import { fieldsSection } from './fields.ts';
 import { ledgerSection } from './ledger.ts';
+import { mapsSection } from './maps.ts';
 import { methodsSection } from './methods.ts';
 import { notesSection } from './notes.ts';
 import { permutationSection } from './permutation.ts';
@@ -23,6 +24,7 @@ export const SECTIONS: readonly Section[] = [
   permutationSection,
   runsSection,
   fieldsSection,
+  mapsSection,
   decoderSection,
   dataSection,
   ledgerSection,
