@@ -18,8 +18,13 @@ export function pageConfig({ demo, outDir }: { demo: DemoFiles; outDir: string }
     base: './',
     logLevel: 'warn',
     resolve: { conditions },
-    plugins: [viteWgsl, withoutHdf5, withFiles(demo)],
-    worker: { format: 'es', plugins: () => [viteWgsl, withoutHdf5] },
+    plugins: [viteWgsl, hdf5InItsWorker(), withFiles(demo)],
+    worker: {
+      format: 'es',
+      plugins: () => [viteWgsl, hdf5InItsWorker()],
+      // Workers start from the page's own script: they have no address that parts of them could be relative to.
+      rolldownOptions: { output: { codeSplitting: false } },
+    },
     build: {
       outDir,
       emptyOutDir: true,
@@ -27,22 +32,26 @@ export function pageConfig({ demo, outDir }: { demo: DemoFiles; outDir: string }
       modulePreload: { polyfill: false },
       // Of sources that are public anyway.
       sourcemap: false,
-      chunkSizeWarningLimit: 2000,
+      chunkSizeWarningLimit: 6000,
       assetsInlineLimit: 0,
     },
   };
 }
 
-/** The page reads no HDF5: its policy forbids WebAssembly, and the library is larger than all the rest together. */
-const withoutHdf5: Plugin = {
-  name: 'without-hdf5',
-  enforce: 'pre',
-  resolveId: (id) => (id === 'h5wasm' ? '\0h5wasm' : undefined),
-  load: (id) =>
-    id === '\0h5wasm'
-      ? "export const ready = Promise.reject(new Error('left out of this page'));"
-      : undefined,
-};
+/** The library of HDF5 is larger than all the rest together: only the worker that reads such files has it. */
+function hdf5InItsWorker(): Plugin {
+  let isItsWorker = false;
+  return {
+    name: 'hdf5-in-its-worker',
+    enforce: 'pre',
+    buildStart: ({ input }) => {
+      isItsWorker = JSON.stringify(input).includes('hdf5.worker');
+    },
+    resolveId: (id) => (id === 'h5wasm' && !isItsWorker ? '\0h5wasm' : undefined),
+    load: (id) =>
+      id === '\0h5wasm' ? "export const ready = Promise.reject(new Error('not in this script'));" : undefined,
+  };
+}
 
 function withFiles(files: DemoFiles): Plugin {
   return {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { bytesSource, decodePng, encodeNpy, readNpy } from '@fmri2image/core';
+import { bytesSource, decodePng, encodeHdf5, encodeNpy, readNpy } from '@fmri2image/core';
 import { unzipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -257,6 +257,41 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     );
     await phase(other, 'loaded');
     expect(await other.textContent('#responses')).toContain('betas.npy');
+  });
+
+  it('opens HDF5 and MATLAB in a worker that is loaded when the first such file is, and without network then', async () => {
+    const { page, context, requests } = await open();
+    const library = () => requests.filter((url) => /hdf5/i.test(url));
+    await openFiles(page);
+    expect(library()).toEqual([]);
+    const betas = await betasOf(site.demo);
+    const [trials, voxels] = betas.shape as [number, number];
+    const array = { dtype: 'f32' as const, data: betas.data, shape: [trials, voxels] };
+    const order = { dtype: 'i32' as const, data: new Int32Array(trials), shape: [trials] };
+    const h5 = Buffer.from(
+      await encodeHdf5({
+        'betas/subj01': { array, chunks: [8, voxels], deflate: 1 },
+        order: { array: order },
+      }),
+    );
+    await page.setInputFiles('#files-input', [upload('betas.hdf5', h5)]);
+    await page.locator('#responses', { hasText: 'betas.hdf5' }).waitFor();
+    expect(library()).toHaveLength(1);
+    await page.selectOption('#count', '12');
+    await page.click('#start');
+    await phase(page, 'done');
+    await expectPictures(page, 12);
+    await context.setOffline(true);
+    // MATLAB's matrix of [voxels, trials] appears to HDF5 as the same rows.
+    const block = Buffer.alloc(512, 'MATLAB 7.3 ');
+    block.set([0, 2, 0x49, 0x4d], 124);
+    const matlab = await encodeHdf5({ betas: { array, attributes: { MATLAB_class: 'single' } } });
+    await page.setInputFiles('#files-input', [upload('betas.mat', Buffer.concat([block, matlab]))]);
+    await page.locator('#responses', { hasText: 'betas.mat' }).waitFor();
+    await page.setInputFiles('#files-input', [upload('cut.hdf5', h5.subarray(0, h5.length - 999))]);
+    expect(await notice(page)).toMatch(/cut\.hdf5.*damaged, or not as HDF5 files are/is);
+    expect(library()).toHaveLength(1);
+    expect(page.workers()).toHaveLength(1);
   });
 
   it('puts responses aside that are not for a bundle, and takes them back for their own', async () => {

@@ -65,8 +65,13 @@ export function setName([first]: readonly NamedFile[], otherwise: string): strin
   return (first && folderOf(first.path).split('/').filter(Boolean).at(-1)) ?? otherwise;
 }
 
-export function sourceOf({ path, blob }: NamedFile): Source {
-  return blobSource(blob, path);
+/** A source whose file a worker can be given. */
+export interface FileSource extends Source {
+  readonly blob?: Blob;
+}
+
+export function sourceOf({ path, blob }: NamedFile): FileSource {
+  return { ...blobSource(blob, path), blob };
 }
 
 export function folderOfFiles(files: readonly NamedFile[], name: string): Folder {

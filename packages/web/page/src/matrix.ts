@@ -1,8 +1,10 @@
 import {
   detectFormat,
   F2iError,
+  type FileFormat,
+  inspectFile,
+  type NdArray,
   openNifti,
-  openNpz,
   type Rows,
   readArray,
   readNumericTable,
@@ -10,19 +12,21 @@ import {
   scaleVolume,
   toFloat32,
 } from '@fmri2image/core';
+import type { FileSource } from './files.ts';
+import { listHdf5, readHdf5 } from './hdf5.ts';
 import type { Opened } from './responses.ts';
 
 /** Columns of tables that are no voxels. */
 const NOT_VOXELS = ['time', 'onset', 'volume', 'trial', 'run', 'index'];
 
 /**
- * Reads responses from one file (npy, npz, safetensors, a table; [trials, voxels]) or from a NIfTI image with its mask.
+ * Reads responses from one file (npy, npz, safetensors, HDF5, MATLAB, a table; [trials, voxels]) or from a NIfTI image with its mask.
  *
  * @param wanted numbers of voxels that the bundle which is open may be given, to pick the array that fits where a file
  *   holds several
  */
 export async function readResponses(
-  sources: readonly Source[],
+  sources: readonly FileSource[],
   wanted: readonly number[],
   signal: AbortSignal,
 ): Promise<Opened> {
@@ -53,12 +57,13 @@ export async function readResponses(
   if (formats[0] === 'png') {
     throw new F2iError('FORMAT', 'a picture, not brain responses', {
       file: source.name,
-      expected: 'npy, npz, a table or NIfTI: [trials, voxels]',
+      expected: 'npy, npz, HDF5, MATLAB, a table or NIfTI: [trials, voxels]',
       found: 'PNG',
     });
   }
-  const array = formats[0] === 'npz' ? await chooseArray(source, wanted, signal) : undefined;
-  const values = await readArray(source, { array, signal });
+  const format = formats[0]!;
+  const array = SEVERAL.includes(format) ? await chooseArray(source, format, wanted, signal) : undefined;
+  const values = await readOne(source, format, array, signal);
   const field = array;
   if (values.shape.length !== 2) {
     throw new F2iError('FORMAT', 'responses are a matrix', {
@@ -92,18 +97,45 @@ function transpose(data: Float32Array, rows: number, columns: number): Float32Ar
   return data.map((_, at) => data[(at % rows) * columns + Math.floor(at / rows)]!);
 }
 
-/** The only array of an archive, or the only one whose rows have as many values as the decoder has voxels. */
-async function chooseArray(source: Source, wanted: readonly number[], signal: AbortSignal): Promise<string> {
-  const npz = await openNpz(source, signal);
-  if (npz.names.length === 1) return npz.names[0]!;
-  const shapes: string[] = [];
-  const fitting: string[] = [];
-  for (const name of npz.names) {
-    const { shape } = await npz.read(name, signal);
-    shapes.push(`${name} [${shape.join(', ')}]`);
-    if (shape.length === 2 && wanted.includes(shape[1]!)) fitting.push(name);
+/** Formats whose files may hold several arrays. */
+const SEVERAL: readonly FileFormat[] = ['npz', 'hdf5', 'matlab'];
+/** Those that are read in a worker of their own. */
+const IN_WORKER: readonly FileFormat[] = ['hdf5', 'matlab'];
+
+function readOne(
+  source: FileSource,
+  format: FileFormat,
+  array: string | undefined,
+  signal: AbortSignal,
+): Promise<NdArray> {
+  if (source.blob && array !== undefined && IN_WORKER.includes(format)) {
+    return readHdf5(source.blob, source.name, array, signal);
   }
-  if (fitting.length === 1) return fitting[0]!;
+  return readArray(source, { array, signal });
+}
+
+/** The only array of numbers of a file, or the only one whose rows or columns are as many as the decoder has voxels. */
+async function chooseArray(
+  source: FileSource,
+  format: FileFormat,
+  wanted: readonly number[],
+  signal: AbortSignal,
+): Promise<string> {
+  const listed =
+    source.blob && IN_WORKER.includes(format)
+      ? await listHdf5(source.blob, source.name, signal)
+      : (await inspectFile(source, signal)).arrays;
+  const arrays = listed.flatMap(({ name, dtype, shape }) =>
+    name === undefined || /char|complex|sparse/.test(dtype) ? [] : [{ name, shape }],
+  );
+  if (arrays.length === 1) return arrays[0]!.name;
+  const matrices = arrays.filter(({ shape }) => shape.length === 2);
+  for (const axis of [1, 0]) {
+    const fitting = matrices.filter(({ shape }) => wanted.includes(shape[axis]!));
+    if (fitting.length === 1) return fitting[0]!.name;
+    if (fitting.length > 1) break;
+  }
+  const shapes = arrays.slice(0, 40).map(({ name, shape }) => `${name} [${shape.join(', ')}]`);
   throw new F2iError('FORMAT', 'which of its arrays are the responses?', {
     file: source.name,
     expected:
