@@ -16,6 +16,7 @@ import { type DeviceOptions, textList, usage, withDevice, withStudy } from '../o
 import { prepareOutput } from '../output.ts';
 import { provenanceOf } from '../pipeline/results.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
+import { withTargets } from '../pipeline/targets.ts';
 import { openStudy } from '../study.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
 
@@ -125,7 +126,9 @@ async function run(path: string, options: Options, context: Context): Promise<vo
     if (options.decodeRegions) {
       if (!study) throw usage('--decode-regions needs a study with stimuli');
       if (regions.size === 0) throw usage('--decode-regions needs regions: --atlas or --region');
-      decoded = await decodeRegions(study, regions, options.leaveOneOut, fitSettings(options, 'no'), context);
+      const settings = fitSettings(options, 'no');
+      const target = withTargets(study, settings.targets);
+      decoded = await decodeRegions(target, regions, options.leaveOneOut, settings, context);
     }
     if (maps.length === 0 && !decoded) throw usage(notes.at(-1) ?? 'nothing was made');
     const reported = provenanceOf(responses.name, 'maps', bundle, backend.info, []);
