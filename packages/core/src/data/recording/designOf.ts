@@ -50,31 +50,29 @@ export function designOf(
     ledger: [...packed.ledger, ...plan.ledger],
     async read(from, to, signal) {
       checkRange(from, to, own.length);
-      const raw = await packed.readVoxels(own.subarray(from, to), signal);
+      const series = await packed.readSeries(own.subarray(from, to), signal);
       const width = to - from;
-      const trials = raw.length / width;
       const out = {
         train: allocate('f32', train.length * width),
         test: allocate('f32', test.length * width),
       };
       const breathe = pacer(signal, `preparing ${packed.name}`);
-      const tile = Array.from({ length: TILE }, () => new Float64Array(trials));
-      const work = new VoxelWork(plan, arrangement, trials);
+      const trials = series.length / width;
+      const voxel = new Float64Array(trials);
+      const work = new VoxelWork(plan, arrangement);
       let bad = 0;
       for (let first = 0; first < width; first += TILE) {
         const count = Math.min(TILE, width - first);
-        for (let t = 0; t < trials; t++) {
-          for (let c = 0; c < count; c++) tile[c]![t] = raw[t * width + first + c]!;
-        }
         for (let c = 0; c < count; c++) {
           const v = first + c;
-          const { mean, std, varies, finite } = work.run(tile[c]!);
+          voxel.set(series.subarray(v * trials, (v + 1) * trials));
+          const { mean, std, varies, finite } = work.run(voxel, c);
           if (!finite) bad++;
           constant[from + v] = varies ? 0 : 1;
           statistics?.note(from + v, mean, std);
-          for (let r = 0; r < train.length; r++) out.train[r * width + v] = work.train[r]!;
-          for (let r = 0; r < test.length; r++) out.test[r * width + v] = work.test[r]!;
         }
+        work.put('train', out.train, width, first, count);
+        work.put('test', out.test, width, first, count);
         await breathe();
       }
       if (bad > 0) {
@@ -118,51 +116,68 @@ function rowStatistics(voxels: number) {
   };
 }
 
-/** One voxel after the other through all stages, in memory that is used again. */
+/** Some voxels, one after the other, through all stages, in memory that is used again. */
 class VoxelWork {
-  readonly train: Float64Array;
-  readonly test: Float64Array;
   readonly #plan: NormalisationPlan;
-  readonly #rows: { readonly train: RowTrials; readonly test: RowTrials };
-  readonly #used: Int32Array;
+  readonly #sides: Readonly<Record<'train' | 'test', RowTrials & { readonly values: Float64Array }>>;
 
-  constructor(plan: NormalisationPlan, { train, test }: Arrangement, trials: number) {
+  constructor(plan: NormalisationPlan, { train, test }: Arrangement) {
     this.#plan = plan;
-    this.train = new Float64Array(train.length);
-    this.test = new Float64Array(test.length);
-    this.#rows = { train: flatten(train), test: flatten(test) };
-    const used = new Uint8Array(trials);
-    for (const { trials: own } of [...train, ...test]) for (const trial of own) used[trial] = 1;
-    for (const { fitted } of plan.groups) for (const trial of fitted) used[trial] = 1;
-    this.#used = Int32Array.from(used.keys()).filter((trial) => used[trial] === 1);
+    const side = (rows: readonly ArrangedRow[]) => ({
+      ...flatten(rows),
+      values: new Float64Array(TILE * rows.length),
+    });
+    this.#sides = { train: side(train), test: side(test) };
   }
 
   /**
-   * @param x responses of one voxel, by trial; overwritten
-   * @returns mean and deviation over training rows (the deviation 1 where it is 0, as scikit-learn's StandardScaler)
+   * Takes in voxel `c` of a tile.
+   *
+   * @param x its responses, by trial; overwritten
+   * @returns mean and deviation over training rows (1 where it is 0, as scikit-learn's StandardScaler has it)
    */
-  run(x: Float64Array): { mean: number; std: number; varies: boolean; finite: boolean } {
-    let sum = 0;
-    for (let i = 0; i < this.#used.length; i++) sum += x[this.#used[i]!]!;
-    // A sum is finite only if all of it is; finite float32 cannot overflow a float64 sum.
-    const finite = Number.isFinite(sum);
+  run(x: Float64Array, c: number): { mean: number; std: number; varies: boolean; finite: boolean } {
     let varies = true;
     for (const { members, fitted } of this.#plan.groups) {
-      const { mean, std } = momentsOf(x, fitted, 0);
+      const { mean, std } = momentsOfSome(x, fitted);
       if (std === 0) varies = false;
       const scale = std > 0 ? 1 / std : 0;
       for (let i = 0; i < members.length; i++) x[members[i]!] = (x[members[i]!]! - mean) * scale;
     }
-    averageRows(x, this.#rows.train, this.train);
-    averageRows(x, this.#rows.test, this.test);
-    if (this.#plan.ddof === undefined) return { mean: 0, std: 1, varies, finite };
-    const { mean, std } = momentsOf(this.train, undefined, this.#plan.ddof);
+    const { train, test } = this.#sides;
+    const own = (rows: typeof train) => {
+      const count = rows.starts.length - 1;
+      return rows.values.subarray(c * count, (c + 1) * count);
+    };
+    const [trained, tested] = [own(train), own(test)];
+    averageRows(x, train, trained);
+    averageRows(x, test, tested);
+    if (this.#plan.ddof === undefined) {
+      return { mean: 0, std: 1, varies, finite: isFiniteThroughout(trained) && isFiniteThroughout(tested) };
+    }
+    const { mean, std } = momentsOf(trained, this.#plan.ddof);
     if (std === 0) varies = false;
     const scale = std > 0 ? 1 / std : 0;
-    for (const rows of [this.train, this.test]) {
+    for (const rows of [trained, tested]) {
       for (let r = 0; r < rows.length; r++) rows[r] = (rows[r]! - mean) * scale;
     }
-    return { mean, std: std > 0 ? std : 1, varies, finite };
+    // What is not finite in a training row is so in the mean, and then in all rows.
+    return {
+      mean,
+      std: std > 0 ? std : 1,
+      varies,
+      finite: isFiniteThroughout(tested) && Number.isFinite(mean),
+    };
+  }
+
+  /** Rows of the voxels that were taken in, side by side: whole lines of the cache at once. */
+  put(side: 'train' | 'test', out: Float32Array, width: number, first: number, count: number): void {
+    const { values, starts } = this.#sides[side];
+    const rows = starts.length - 1;
+    for (let r = 0; r < rows; r++) {
+      const at = r * width + first;
+      for (let c = 0; c < count; c++) out[at + c] = values[c * rows + r]!;
+    }
   }
 }
 
@@ -183,22 +198,38 @@ function flatten(rows: readonly ArrangedRow[]): RowTrials {
 function averageRows(x: Float64Array, { trials, starts }: RowTrials, out: Float64Array): void {
   for (let r = 0; r < out.length; r++) {
     const [start, end] = [starts[r]!, starts[r + 1]!];
-    let sum = 0;
-    for (let i = start; i < end; i++) sum += x[trials[i]!]!;
+    let sum = x[trials[start]!]!;
+    for (let i = start + 1; i < end; i++) sum += x[trials[i]!]!;
     out[r] = end - start === 1 ? sum : sum / (end - start);
   }
 }
 
 /** Around the first value, so that equal values have a deviation of exactly 0. */
-function momentsOf(x: Float64Array, at: Int32Array | undefined, ddof: number): { mean: number; std: number } {
-  const n = at?.length ?? x.length;
-  const first = x[at ? at[0]! : 0]!;
+function momentsOf(x: Float64Array, ddof: number): { mean: number; std: number } {
+  const first = x[0]!;
   let sum = 0;
-  for (let i = 0; i < n; i++) sum += x[at ? at[i]! : i]! - first;
-  const shift = sum / n;
+  for (let i = 0; i < x.length; i++) sum += x[i]! - first;
+  const shift = sum / x.length;
   let squares = 0;
-  for (let i = 0; i < n; i++) squares += (x[at ? at[i]! : i]! - first - shift) ** 2;
-  return { mean: first + shift, std: n > ddof ? Math.sqrt(squares / (n - ddof)) : 0 };
+  for (let i = 0; i < x.length; i++) squares += (x[i]! - first - shift) ** 2;
+  return { mean: first + shift, std: x.length > ddof ? Math.sqrt(squares / (x.length - ddof)) : 0 };
+}
+
+function momentsOfSome(x: Float64Array, at: Int32Array): { mean: number; std: number } {
+  const first = x[at[0]!]!;
+  let sum = 0;
+  for (let i = 0; i < at.length; i++) sum += x[at[i]!]! - first;
+  const shift = sum / at.length;
+  let squares = 0;
+  for (let i = 0; i < at.length; i++) squares += (x[at[i]!]! - first - shift) ** 2;
+  return { mean: first + shift, std: Math.sqrt(squares / at.length) };
+}
+
+/** A sum is finite only if all of it is: float32 cannot overflow one of float64. */
+function isFiniteThroughout(x: Float64Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]!;
+  return Number.isFinite(sum);
 }
 
 function checkRange(from: number, to: number, voxels: number): void {

@@ -74,10 +74,13 @@ export async function packRecording(
     ),
     warnings: [...recording.warnings, ...warnings],
     async readVoxels(wanted, readSignal) {
+      return byTrials(await this.readSeries(wanted, readSignal), recording.trials.length);
+    },
+    async readSeries(wanted, readSignal) {
       checkColumns(wanted, places.length);
       return sink.read(
         wanted.map((column) => places[column]!),
-        readSignal ?? signal,
+        readSignal,
       );
     },
     close: () => store?.close(),
@@ -144,6 +147,7 @@ interface Sink {
   put(segment: number, values: Float32Array, signal?: AbortSignal): Promise<void>;
   /** A byte for each voxel: 1 where a value is not finite. */
   bad(): Promise<Uint8Array>;
+  /** [places, trials] */
   read(places: Int32Array, signal?: AbortSignal): Promise<Float32Array>;
 }
 
@@ -153,16 +157,18 @@ function memorySink({ trials, voxels, segments, name }: PackIdentity): Sink {
   return {
     isDone: async () => false,
     async put(segment, values) {
+      const { start, end } = segments[segment]!;
       noteBad(values, voxels, bad);
-      data.set(values, segments[segment]!.start * voxels);
+      const part = turned(values, end - start, voxels, 0, voxels);
+      for (let v = 0; v < voxels; v++) {
+        data.set(part.subarray(v * (end - start), (v + 1) * (end - start)), v * trials + start);
+      }
     },
     bad: async () => bad,
-    async read(places, signal) {
+    async read(places) {
       const out = allocate('f32', trials * places.length, name);
-      const breathe = pacer(signal, `reading ${name}`);
-      for (let t = 0; t < trials; t++) {
-        for (let c = 0; c < places.length; c++) out[t * places.length + c] = data[t * voxels + places[c]!]!;
-        await breathe();
+      for (const [c, place] of places.entries()) {
+        out.set(data.subarray(place * trials, (place + 1) * trials), c * trials);
       }
       return out;
     },
@@ -186,11 +192,7 @@ async function storeSink(store: PackStore, identity: PackIdentity): Promise<Sink
       const breathe = pacer(signal, `packing ${name}`);
       for (let block = 0; block * width < voxels; block++) {
         const own = widthOf(block);
-        const part = new Float32Array(rows * own);
-        for (let r = 0; r < rows; r++) {
-          const from = r * voxels + block * width;
-          part.set(values.subarray(from, from + own), r * own);
-        }
+        const part = turned(values, rows, voxels, block * width, own);
         await store.write(blockAt(block) + 4 * start * own, encodeElements(part));
         await breathe();
       }
@@ -212,10 +214,10 @@ async function storeSink(store: PackStore, identity: PackIdentity): Promise<Sink
         const own = widthOf(block);
         const bytes = await store.read(blockAt(block), 4 * trials * own, signal);
         const values = decodeElements(bytes, 'f32', store.name);
-        const inBlock = places.subarray(first, next).map((place) => place - block * width);
-        for (let t = 0; t < trials; t++) {
-          for (let c = 0; c < inBlock.length; c++) {
-            out[t * places.length + first + c] = values[t * own + inBlock[c]!]!;
+        for (const { start, end } of segments) {
+          for (let c = first; c < next; c++) {
+            const from = start * own + (places[c]! - block * width) * (end - start);
+            out.set(values.subarray(from, from + end - start), c * trials + start);
           }
         }
         first = next;
@@ -225,6 +227,35 @@ async function storeSink(store: PackStore, identity: PackIdentity): Promise<Sink
     },
   };
 }
+
+/** Columns [from, from + count) of rows, voxel by voxel: [count, rows]. */
+function turned(
+  values: Float32Array,
+  rows: number,
+  width: number,
+  from: number,
+  count: number,
+): Float32Array {
+  const out = new Float32Array(rows * count);
+  // In tiles, so that both sides stay in the cache.
+  for (let c0 = 0; c0 < count; c0 += TILE) {
+    const c1 = Math.min(count, c0 + TILE);
+    for (let r0 = 0; r0 < rows; r0 += TILE) {
+      const r1 = Math.min(rows, r0 + TILE);
+      for (let r = r0; r < r1; r++) {
+        for (let c = c0; c < c1; c++) out[c * rows + r] = values[r * width + from + c]!;
+      }
+    }
+  }
+  return out;
+}
+
+/** [voxels, trials] to [trials, voxels]. */
+const byTrials = (series: Float32Array, trials: number): Float32Array =>
+  turned(series, series.length / trials, trials, 0, trials);
+
+/** Values along both sides that are turned together. */
+const TILE = 32;
 
 /** A new file: everything up to the responses, so that a file of full length has a whole header. */
 async function begin(store: PackStore, { header, dataAt }: PackLayout): Promise<void> {

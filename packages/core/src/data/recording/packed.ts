@@ -9,6 +9,8 @@ export interface PackedRecording extends RecordingFacts {
    * @param columns ascending
    */
   readVoxels(columns: Int32Array, signal?: AbortSignal): Promise<Float32Array>;
+  /** The same voxel by voxel, [columns, trials]: as they lie, and so faster. */
+  readSeries(columns: Int32Array, signal?: AbortSignal): Promise<Float32Array>;
   close(): void;
 }
 
@@ -60,7 +62,8 @@ export interface PackIdentity {
 /**
  * Where everything lies in a packed file: mark (8 bytes), length of the header (u32), header (JSON), a byte for each
  * segment (1: done), a byte for each voxel (1: not finite somewhere), and from the next multiple of 4096 bytes on the
- * responses, f32 little-endian, in blocks of voxels: block b holds [trials, voxels of b] row-major.
+ * responses, f32 little-endian, in blocks of voxels: block b holds, segment after segment, [voxels of b, trials of the
+ * segment] row-major.
  */
 export interface PackLayout {
   readonly header: Uint8Array;
