@@ -143,6 +143,19 @@ describe('fit --recipe', () => {
     expect(said.evaluation.tokens.frameCorrelation.meanPicture).toBeDefined();
     expect(said.evaluation.tokens.retrieval.pool).toBe(TEST);
     expect(existsSync(at('predicted/scores-tokens.tsv'))).toBe(true);
+    await ok([
+      'report',
+      'study',
+      '--reconstructions',
+      'predicted',
+      '--targets',
+      'tokens=tokens.npy',
+      '-o',
+      'page',
+    ]);
+    const page = readFileSync(at('page/report.html'), 'utf8');
+    expect(page).toMatch(/ridge regression after a recipe of our own: 18 training rows/);
+    expect(page).toMatch(/0 of 2 steps passed anything from test to training data/);
     writeFileSync(at('few.npy'), npy(features.slice(0, 5), [2, 2]));
     const wrong = await run(
       ['evaluate', 'study', '--reconstructions', 'predicted', '--targets', 'tokens=few.npy'],

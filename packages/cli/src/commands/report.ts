@@ -3,11 +3,13 @@ import { writeFolderAtomic } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { derivativeNameNote } from '../bids.ts';
 import { type Context, withContext } from '../context.ts';
+import { readMaps } from '../maps/read.ts';
 import { withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import { arraysInWords, evaluateResults } from '../pipeline/evaluate.ts';
 import { sharingNotes } from '../pipeline/notes.ts';
 import { provenanceOf } from '../pipeline/results.ts';
+import { headToReport } from '../recipes/evaluateHeads.ts';
 import { reportData } from '../report/data.ts';
 import { drawFigures } from '../report/figures/index.ts';
 import { limitNotes } from '../report/limits.ts';
@@ -26,6 +28,7 @@ import {
 export interface ReportFlags extends ResultsFlags {
   output: string;
   stimuli: boolean;
+  maps?: string;
   force?: boolean;
 }
 
@@ -34,9 +37,10 @@ export function reportCommand(program: Command): void {
     .command('report')
     .summary('one page about reconstructions: pictures, scores, controls, methods')
     .description(
-      'Writes a folder with one HTML page, readable offline, about a folder of reconstructions (--reconstructions), or fits, reconstructs, scores and reports in one go: with each run, session or group held out in turn (--leave-one-out), or, without either, by the study’s own splits train and test. Pictures stand beside their stimuli at fixed percentiles of the score; scores beside chance, controls and the noise ceiling; with the ledger of every fitted step and a methods paragraph. The folder is a BIDS derivative. docs/report.md explains it.',
+      'Writes a folder with one HTML page, readable offline, about a folder of reconstructions (--reconstructions), or fits, reconstructs, scores and reports in one go: with each run, session or group held out in turn (--leave-one-out), or, without either, by the study’s own splits train and test. Pictures stand beside their stimuli at fixed percentiles of the score; scores beside chance, controls and the noise ceiling; with the ledger of every fitted step and a methods paragraph. The folder is a BIDS derivative. docs/report.md explains it. Of predictions of a recipe (--reconstructions with --targets NAME=FILE) it is about one head, that of --array or the first.',
     )
     .requiredOption('-o, --output <folder>', 'the folder to write')
+    .option('--maps <folder>', 'show these maps of voxels, written by fmri2image maps')
     .option('--no-stimuli', 'leave out the stimuli, and training pictures, everywhere')
     .option('-f, --force', 'replace an existing report');
   const ofFit = withResults(command);
@@ -48,17 +52,20 @@ export function reportCommand(program: Command): void {
 
 async function run(path: string, options: ReportFlags, context: Context): Promise<void> {
   const { console, signal, backend } = context;
-  await refuseNsd(path, options);
+  const isRecipe = typeof options.targets !== 'string';
+  if (!isRecipe) await refuseNsd(path, options);
   const output = await prepareOutput({
     path: options.output,
     kind: 'report',
     force: options.force,
-    inputs: [path, options.data, options.reconstructions],
+    inputs: [path, options.data, options.reconstructions, options.maps],
   });
   console.progress('read the study');
-  const study = await openStudy(path, options.data, signal);
-  const results = await obtainResults(study, options, context);
-  if (results.kind === 'labels') return reportLabels(study, results, options, context, output);
+  const head = isRecipe ? await headToReport(path, options, context) : undefined;
+  const study = head?.study ?? (await openStudy(path, options.data, signal));
+  const maps = options.maps === undefined ? undefined : await readMaps(options.maps, study, signal);
+  const results = head?.results ?? (await obtainResults(study, options, context));
+  if (results.kind === 'labels') return reportLabels(study, results, { ...options, maps }, context, output);
   console.progress('evaluate');
   const evaluation = await evaluateResults(study, results, { ...options, keepNull: true }, context);
   const notes = [
@@ -73,7 +80,7 @@ async function run(path: string, options: ReportFlags, context: Context): Promis
       : provenanceOf(study.name, results.provenance.decoder, results.provenance.bundle, backend.info, []);
   console.progress('draw');
   const data = await reportData(
-    { study, results, evaluation, notes, showStimuli: options.stimuli, seed: options.seed, reported },
+    { study, results, evaluation, notes, showStimuli: options.stimuli, seed: options.seed, reported, maps },
     context,
   );
   const figures = await drawFigures(data, signal);

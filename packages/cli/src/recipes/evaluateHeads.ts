@@ -9,7 +9,9 @@ import {
   targetRows,
 } from '@fmri2image/core';
 import { fileSource, nodeFolder, writeFileAtomic } from '@fmri2image/node';
+import type { ResultsFlags } from '../commands/resultsOptions.ts';
 import type { Context } from '../context.ts';
+import { usage } from '../options.ts';
 import {
   type EvaluateSettings,
   evaluateResults,
@@ -20,6 +22,7 @@ import { type Results, readIndex, readResults } from '../pipeline/results.ts';
 import { scoresTable } from '../pipeline/scores.ts';
 import type { TargetFile } from './plan.ts';
 import { openAt } from './recording.ts';
+import { targetFiles } from './targetFiles.ts';
 
 /** One head of a folder of predictions, beside what it should have predicted. */
 export interface HeadResults {
@@ -82,6 +85,26 @@ export async function* headResults(
   }
 }
 
+/**
+ * The head that a report is about: the one that `--array` names, else the first of the files.
+ *
+ * @throws USAGE without a folder of predictions, or without a file for that head
+ */
+export async function headToReport(
+  path: string,
+  options: Pick<ResultsFlags, 'targets' | 'reconstructions' | 'array'> & Omit<Options, 'reconstructions'>,
+  context: Context,
+): Promise<HeadResults> {
+  const { reconstructions, array } = options;
+  const files = targetFiles(options.targets);
+  if (reconstructions === undefined)
+    throw usage('--targets NAME=FILE needs --reconstructions, made by a recipe');
+  const file = files.find(({ name }) => name === (array ?? files[0]!.name));
+  if (!file) throw usage(`--array ${array}: no --targets ${array}=FILE says what is true of it`);
+  for await (const one of headResults(path, [file], { ...options, reconstructions }, context)) return one;
+  throw usage(`${reconstructions} has no head ${file.name}`);
+}
+
 /** `nsd-subj01` names the subject. */
 const subjectOf = (name: string): string | undefined => /^nsd-subj0(\d)$/.exec(name)?.[1];
 
@@ -107,7 +130,8 @@ async function asStudy(
   recording: Recording,
   signal: AbortSignal,
 ): Promise<Omit<HeadResults, 'head'>> {
-  const { items, values } = results;
+  const { items, values, folds } = results;
+  const voxels = folds?.[0]?.voxels ?? 1;
   const pictures = items.map(({ stimulus }) => stimulus!);
   const test = picturesOf(pictures.map((stimulus) => ({ stimulus, trials: new Int32Array(0) })));
   const train = trainedPictures(results, recording);
@@ -135,7 +159,8 @@ async function asStudy(
   }));
   const study: Study = {
     name: `${recording.name}, test rows`,
-    voxels: { data: new Float32Array(items.length), shape: [items.length, 1] },
+    // The responses are behind the predictions: nothing is computed of these.
+    voxels: { data: new Float32Array(items.length * voxels), shape: [items.length, voxels] },
     rows: 'trials',
     runs: [],
     trials: placed.map(({ stimulus, run }, row) => ({ row, stimulus, run })),

@@ -7,6 +7,7 @@ import { nearCopies } from './controls.ts';
 import { type ReportCommon, type ReportData, runsOf, scoredItems } from './data.ts';
 import { counted, listed, pValue, score, short } from './format.ts';
 import { publishedModelSentences } from './methodsOfModel.ts';
+import { recipeSentences } from './methodsOfRecipe.ts';
 import { Citations, type Reference } from './references.ts';
 import { wordsOf } from './words.ts';
 
@@ -83,7 +84,8 @@ function decoderSentences(data: ReportData, citations: Citations): string[] {
       ? ridgeSentences(data, citations)
       : kind === 'retinotopic'
         ? retinotopicSentences(data, citations)
-        : (publishedModelSentences(results, folds[0], citations) ?? [
+        : (publishedModelSentences(results, folds[0], citations) ??
+          recipeSentences(results, folds[0], citations) ?? [
             `${results.kind === 'picture' ? 'Pictures were reconstructed' : 'Features were decoded'} by a decoder of the kind "${kind}".`,
           ]);
   return [...how, ...split];

@@ -43,8 +43,7 @@ export function targetRows(
     return Int32Array.from(pictures, (picture) => at.get(picture)!);
   }
   const last = both.at(-1) ?? -1;
-  const isWhole = last >= 0 && rows > last && (rows >= NSD_PICTURES || last < rows);
-  if (isWhole && rows >= both.length) return Int32Array.from(pictures);
+  if (rows > last) return Int32Array.from(pictures);
   const counts = lists.map(({ list, what }) => `${list.length} (${what})`);
   throw new F2iError('FORMAT', 'not a row for each picture', {
     file: name,
@@ -65,7 +64,8 @@ export function checkTargetShape(
   const wanted = head.shape ?? shape;
   const count = wanted.reduce((product, extent) => product * extent, 1);
   if (shape.join() === wanted.join() || (shape.length === 1 && columns === count)) return wanted;
-  throw new F2iError('FORMAT', `not the targets ${head.name} (${head.what})`, {
+  const hint = 'features of another shape are for --recipe custom';
+  throw new F2iError('FORMAT', `not the targets ${head.name} (${head.what}); ${hint}`, {
     file: name,
     field: head.name,
     expected: `[pictures, ${wanted.join(', ')}]`,
