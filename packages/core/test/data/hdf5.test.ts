@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { bytesSyncSource, encodeHdf5, type NdArray, openHdf5, type SyncSource } from '../../src/index.ts';
 import { errorOf } from './helpers/errors.ts';
 
@@ -59,6 +59,30 @@ describe('HDF5', () => {
     file.close();
     const taken = { a: { array: counts }, 'a/b': { array: counts } };
     expect(await errorOf(encodeHdf5(taken))).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'a/b' });
+  });
+
+  it('reads nothing any more once the library itself broke', async () => {
+    // Modules of their own: what is given up stays so.
+    vi.resetModules();
+    const { loadHdf5Library } = await import('../../src/data/formats/hdf5Library.ts');
+    const { openHdf5: open } = await import('../../src/data/formats/hdf5.ts');
+    const { errorOf: ownErrorOf } = await import('./helpers/errors.ts');
+    const file = await open(bytesSyncSource(bytes, 'first.h5'));
+    const spy = vi.spyOn(await loadHdf5Library(), 'get_dataset_data').mockImplementation(() => {
+      throw Object.assign(new Error('unreachable'), { name: 'RuntimeError' });
+    });
+    try {
+      expect(await ownErrorOf((async () => file.read('counts'))())).toMatchObject({
+        code: 'FORMAT',
+        file: 'first.h5',
+      });
+      const later = await ownErrorOf(open(bytesSyncSource(bytes, 'second.h5')));
+      expect(later).toMatchObject({ code: 'INTERNAL' });
+      expect(later.message).toMatch(/broke on first\.h5/);
+    } finally {
+      spy.mockRestore();
+      vi.resetModules();
+    }
   });
 
   it('reads only the rows that are asked for, and two files at once', async () => {

@@ -9,7 +9,14 @@ import {
   readAttributes,
   type StoredDataset,
 } from './hdf5Describe.ts';
-import { type Hdf5Module, loadHdf5Library, type Mounted, mount, takePrinted } from './hdf5Library.ts';
+import {
+  giveUpIfBroken,
+  type Hdf5Module,
+  loadHdf5Library,
+  type Mounted,
+  mount,
+  takePrinted,
+} from './hdf5Library.ts';
 
 /** An array of numbers in an HDF5 file. */
 export interface Hdf5Dataset {
@@ -76,6 +83,7 @@ export async function openHdf5(source: SyncSource): Promise<Hdf5> {
     try {
       return work();
     } catch (error) {
+      giveUpIfBroken(error, file);
       // What the medium said is the reason; the library only saw that a read failed.
       const failed = mounted.takeError();
       if (failed instanceof F2iError) throw failed;

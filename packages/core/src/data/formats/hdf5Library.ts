@@ -84,8 +84,18 @@ export interface Hdf5Module {
 let library: Promise<Hdf5Module> | undefined;
 let printed = '';
 
-/** h5wasm (NIST, permissive licence), loaded once, when it is first needed. It holds its WebAssembly in itself. */
-export function loadHdf5Library(): Promise<Hdf5Module> {
+/**
+ * h5wasm (NIST, permissive licence), loaded once, when it is first needed. It holds its WebAssembly in itself.
+ *
+ * @throws UNSUPPORTED where it cannot be loaded; INTERNAL once it was given up
+ */
+export async function loadHdf5Library(): Promise<Hdf5Module> {
+  if (givenUp) {
+    throw new F2iError(
+      'INTERNAL',
+      `the HDF5 library broke on ${givenUp}: what it reads now could be wrong; start again without that file`,
+    );
+  }
   library ??= load().catch((cause) => {
     library = undefined;
     throw new F2iError('UNSUPPORTED', 'HDF5 files need the package h5wasm, which cannot be loaded', {
@@ -93,6 +103,20 @@ export function loadHdf5Library(): Promise<Hdf5Module> {
     });
   });
   return library;
+}
+
+let givenUp: string | undefined;
+
+/**
+ * Whether the library itself broke, and not the file alone: WebAssembly that traps or aborts leaves its memory and its
+ * stack as they were at that moment. It cannot be started a second time, so it reads nothing any more.
+ *
+ * @param file that broke it
+ */
+export function giveUpIfBroken(error: unknown, file: string): void {
+  if (!(error instanceof Error)) return;
+  const isStack = error instanceof RangeError && /call stack/.test(error.message);
+  if (error.name === 'RuntimeError' || isStack) givenUp = file;
 }
 
 async function load(): Promise<Hdf5Module> {
