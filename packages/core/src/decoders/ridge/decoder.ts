@@ -18,6 +18,7 @@ import type {
 import { labelOf, outputSize } from '../decoder.ts';
 import { Picture } from '../picture.ts';
 import { refuseRepeats } from '../repeats.ts';
+import { bandContributions } from './bandsOfModel.ts';
 import { modelFromBundle, modelToBundle } from './bundle.ts';
 import {
   type FitContext,
@@ -128,6 +129,19 @@ export class RidgeDecoder implements Decoder {
       values.set(await this.#decode(design, trials, options.signal), start * size);
     }
     return values;
+  }
+
+  /**
+   * What each band of voxels adds to the predictions of all rows: [n, ...output.shape] each, which with the mean of the
+   * training targets sum up to them (unclipped).
+   *
+   * @throws UNSUPPORTED for a decoder that was fitted without bands
+   */
+  async predictBands(
+    betas: Rows,
+    options: PredictOptions = {},
+  ): Promise<{ readonly name: string; readonly values: Float32Array }[]> {
+    return bandContributions(this.model, this.#design(betas, options), this.backend, options.signal);
   }
 
   async *reconstruct(

@@ -5,8 +5,12 @@ import { F2iError } from '../../error.ts';
 import { columnStats, standardize } from '../../ops/index.ts';
 import { type Rows, rowExtents } from '../../rows.ts';
 import { checkOutput, type DecoderOutput, outputSize } from '../decoder.ts';
+import { type BandedRidgeFit, fitBandedRidge } from './banded.ts';
+import { type Band, bandsOf } from './bands.ts';
+import { describeBands, laggedBands } from './bandsOfModel.ts';
 import { fitRidge, type RidgeFit } from './fit.ts';
 import { type FoldPlan, planFolds } from './folds.ts';
+import { dirichletGammas } from './gammas.ts';
 import { copyAsFloat32 } from './matrices.ts';
 import type { RidgeModel } from './model.ts';
 import type { Precision } from './precision.ts';
@@ -35,6 +39,17 @@ export interface RidgeTrainingData {
   ledger?: readonly FittedStep[] | undefined;
 }
 
+/** Bands of voxels with penalties of their own: see `fitBandedRidge`. */
+export interface RidgeBands {
+  /** Band of each voxel (column of the betas), [v]; a voxel of none takes no part. */
+  labels: readonly (string | undefined)[];
+  /** Candidates, a weight a band in the order in which bands first appear; drawn at random when absent. */
+  gammas?: readonly ArrayLike<number>[] | undefined;
+  /** How many are drawn, 100 by default, the first of equal weights: see `dirichletGammas`. */
+  draws?: number | undefined;
+  seed?: number | undefined;
+}
+
 export interface RidgeDecoderOptions {
   /**
    * Penalties to choose from, or a single one. By default 13 values from 1e-3 to 1e3 times the mean eigenvalue of
@@ -57,6 +72,8 @@ export interface RidgeDecoderOptions {
    * and dual takes less.
    */
   storage?: RidgeForm | 'auto' | undefined;
+  /** Banded ridge; weights are of voxels then, and absorb those of the bands. In float64 unless `precision` says otherwise. */
+  bands?: RidgeBands | undefined;
   form?: RidgeForm | 'auto' | undefined;
   precision?: Precision | 'auto' | undefined;
   blockBytes?: number | undefined;
@@ -72,6 +89,7 @@ export const RIDGE_OPTIONS: readonly (keyof RidgeDecoderOptions)[] = [
   'standardize',
   'lags',
   'storage',
+  'bands',
   'form',
   'precision',
   'blockBytes',
@@ -124,21 +142,31 @@ export async function fitRidgeModel(
       options.folds ??
       (groups && new Set(groups).size > 1 ? 'leave-one-group-out' : { folds: Math.min(5, n) });
     const single = typeof options.alphas === 'number';
+    const bands = options.bands && checkedBands(options.bands, v);
     const grid = single ? undefined : (options.alphas ?? defaultGrid(rawStd, scale, n));
-    const fit = await fitRidge(z, source, {
-      ...ops,
-      onProgress,
-      ...(grid
-        ? { grid: grid as readonly number[], folds: planFolds(plan, n, groups) }
-        : { alpha: options.alphas as number }),
-      score: options.score,
-      perTarget,
-      intercept,
-      form: storage === 'dual' ? 'dual' : options.form,
-      coefficients: storage,
-      precision: options.precision,
-      blockBytes: options.blockBytes,
-    });
+    const common = { ...ops, onProgress, score: options.score, perTarget, intercept };
+    const banded =
+      bands &&
+      (await fitBandedRidge(z, laggedBands(bands, v, lags.length), source, {
+        ...common,
+        gammas: options.bands!.gammas ?? dirichletGammas(bands.length, options.bands),
+        grid: bandedGrid(options.alphas, grid as readonly number[] | undefined, bands.length),
+        folds: planFolds(plan, n, groups),
+        precision: options.precision,
+        blockBytes: options.blockBytes,
+      }));
+    const fit: Fitted = banded
+      ? { ...banded, form: 'dual' }
+      : await fitRidge(z, source, {
+          ...common,
+          ...(grid
+            ? { grid: grid as readonly number[], folds: planFolds(plan, n, groups) }
+            : { alpha: options.alphas as number }),
+          form: storage === 'dual' ? 'dual' : options.form,
+          coefficients: storage,
+          precision: options.precision,
+          blockBytes: options.blockBytes,
+        });
     const trainingVoxels = storage === 'dual' ? ((await z.download()) as Float32Array) : undefined;
     const steps = fittedSteps(fit, runs, data.sawTest ?? 'unknown', centred, scale);
     return {
@@ -153,7 +181,10 @@ export async function fitRidgeModel(
       targetMean: Float32Array.from(fit.targetMean),
       alphas: fit.alphas,
       config: { intercept, standardize: scale },
-      report: reportOf(fit, { trials: n, constantVoxels, perTarget, score: options.score }),
+      report: {
+        ...reportOf(fit, { trials: n, constantVoxels, perTarget, score: options.score }),
+        ...(banded && { bands: describeBands(bands, banded), candidates: banded.selection.gammas.length }),
+      },
       warnings: fit.warnings,
       ledger: [...(data.ledger ?? []), ...steps],
     };
@@ -227,8 +258,27 @@ function checkVoxels(mean: Float32Array, std: Float32Array, voxels: number): voi
   );
 }
 
+function checkedBands({ labels }: RidgeBands, voxels: number): Band[] {
+  if (labels.length === voxels) return bandsOf(labels);
+  throw invalid('bands.labels', 'one label for each voxel', `${voxels}`, `${labels.length}`);
+}
+
+/** The usual grid, for Gram matrices of candidates of sum 1: equal weights of b bands divide the plain one by b. */
+function bandedGrid(
+  asked: RidgeDecoderOptions['alphas'],
+  grid: readonly number[] | undefined,
+  bands: number,
+): readonly number[] {
+  if (typeof asked === 'number') return [asked];
+  return asked ?? grid!.map((alpha) => alpha / bands);
+}
+
 function chooseStorage(options: RidgeDecoderOptions, n: number, width: number, targets: number): RidgeForm {
-  const { storage = 'auto' } = options;
+  const { storage = 'auto', bands } = options;
+  if (bands) {
+    if (storage !== 'dual' && options.form !== 'dual') return 'primal';
+    throw invalid('storage', 'weights of bands become part of those of voxels', 'primal', 'dual');
+  }
   if (storage !== 'auto') return storage;
   if (options.form === 'primal') return 'primal';
   const primalBytes = 4 * width * targets;
@@ -243,8 +293,13 @@ function defaultGrid(std: Float32Array, scaled: boolean, n: number): readonly nu
   return logGrid(-3, 3, 13).map((factor) => factor * eigenvalue);
 }
 
+/** What both kinds of fits say. */
+type Fitted = Pick<RidgeFit, 'values' | 'targetMean' | 'alphas' | 'form' | 'numerics' | 'warnings'> & {
+  readonly selection?: RidgeFit['selection'] | BandedRidgeFit['selection'];
+};
+
 function fittedSteps(
-  { selection }: RidgeFit,
+  { selection }: Fitted,
   labels: readonly (string | number)[] | undefined,
   sawTest: SawTest,
   centred: boolean,
@@ -258,14 +313,15 @@ function fittedSteps(
   }
   if (selection) {
     const note = 'chosen by cross-validation inside the training trials';
-    steps.push({ step: 'ridge penalty', runs, sawTest, note });
+    const step = 'gammas' in selection ? 'ridge penalty and weights of bands' : 'ridge penalty';
+    steps.push({ step, runs, sawTest, note });
   }
   steps.push({ step: 'ridge weights and target means', runs, sawTest });
   return steps;
 }
 
 function reportOf(
-  { form, numerics, selection, alphas, warnings }: RidgeFit,
+  { form, numerics, selection, alphas, warnings }: Fitted,
   fitted: { trials: number; constantVoxels: number; perTarget: boolean; score: AlphaScore | undefined },
 ): RidgeModel['report'] {
   return {

@@ -3,10 +3,11 @@ export { type BandedRidgeFit, type BandedRidgeOptions, fitBandedRidge } from './
 export { bandPredictions } from './bandPredictions.ts';
 export type { BandSelection } from './bandSearch.ts';
 export { type Band, bandsOf } from './bands.ts';
+export { bandsOfModel } from './bandsOfModel.ts';
 export { crossValidate } from './crossValidate.ts';
 export { RidgeDecoder } from './decoder.ts';
 export { fitRidge, interceptOf, type RidgeFit, type RidgeOptions } from './fit.ts';
-export type { FitContext, RidgeDecoderOptions, RidgeTrainingData } from './fitDecoder.ts';
+export type { FitContext, RidgeBands, RidgeDecoderOptions, RidgeTrainingData } from './fitDecoder.ts';
 export type { FoldPlan } from './folds.ts';
 export { type DirichletOptions, dirichletGammas } from './gammas.ts';
 export { leaveOneOut } from './leaveOneOut.ts';
@@ -23,6 +24,7 @@ export {
 export { ALPHA_SCORES, type AlphaScore } from './scores.ts';
 export { type AlphaSelection, logGrid, selectAlphas } from './select.ts';
 export type { Factorisation } from './smoother.ts';
+export { type SplitScores, splitScores } from './splitScores.ts';
 export * from './streamed/index.ts';
 export { type TargetSource, targetsInMemory } from './targets.ts';
 export type { Fold, RidgeForm, RidgePhase, RidgeProgress } from './types.ts';
