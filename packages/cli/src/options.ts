@@ -13,6 +13,7 @@ export interface DeviceOptions {
 
 export function withDevice(command: Command): Command {
   return command
+    .optionsGroup('Device and output:')
     .addOption(
       new Option('--device <name>', 'where to compute')
         .choices(['auto', 'cpu', 'cuda', 'reference'])

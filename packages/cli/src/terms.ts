@@ -7,6 +7,7 @@ export type Terms = Pick<BundleModel, 'dataTerms' | 'consentReference' | 'pseudo
 /** Options that state terms. */
 export function withTerms(command: Command): Command {
   return command
+    .optionsGroup('Statements that go with the data:')
     .option('--data-terms <text>', 'licence or terms of the data, kept in the bundle')
     .option('--consent-reference <text>', 'reference of the consent: a protocol, an approval')
     .option('--pseudonym <text>', 'a name of the person that is not theirs');

@@ -31,6 +31,7 @@ const unless = (setting: keyof typeof DEFAULTS) => `(default: ${[DEFAULTS[settin
 
 export function withRetinotopic(command: Command): Command {
   return command
+    .optionsGroup('Retinotopic decoder:')
     .addOption(
       new Option('--prf <model>', `retinotopic: model of receptive fields ${unless('prf')}`).choices([
         ...PRF_MODELS,

@@ -43,39 +43,47 @@ const RECIPE_ONLY = [
   'restart',
 ];
 /** What `fit` takes otherwise, and a recipe has no use for. */
-const FOREIGN = ['decoder', 'groupBy', 'delays', 'detrend', 'zscore', 'standardize', 'leaveOut'];
+const FOREIGN = [
+  'decoder',
+  'groupBy',
+  'delays',
+  'detrend',
+  'zscore',
+  'standardize',
+  'bands',
+  'bandDraws',
+  'leaveOut',
+];
 
 export function withRecipe(command: Command): Command {
   return command
+    .optionsGroup('Recipes (docs/recipes.md):')
     .addOption(
       new Option(
         '--recipe <name>',
         'regress features of pictures (--targets NAME=FILE) as a published study did: its voxels, split, penalties; `fmri2image recipes` lists them',
       ).choices([...RECIPE_NAMES]),
     )
-    .option('--subject <n>', 'with --recipe: the subject of NSD, or the participant of a derivative of BIDS')
-    .option('--roi <names>', 'with --recipe: voxels of these ROIs ("streams:early+ventral"), or "all"')
-    .option(
-      '--split <name>',
-      'with --recipe: brain-diffuser, mindeye2-new-test, ..., or "split": of the study',
-    )
-    .option('--normalisation <name>', 'with --recipe: how voxels are z-scored (docs/recipes.md)')
+    .option('--subject <n>', 'the subject of NSD, or the participant of a derivative of BIDS')
+    .option('--roi <names>', 'voxels of these ROIs ("streams:early+ventral"), or "all"')
+    .option('--split <name>', 'brain-diffuser, mindeye2-new-test, ..., or "split": of the study')
+    .option('--normalisation <name>', 'how voxels are z-scored (docs/recipes.md)')
     .option(
       '--average <stage>',
-      'with --recipe: where repeats are averaged, of training and test rows: none, betas, normalised, or for the test predictions; two by a comma: "none,betas"',
+      'where repeats are averaged, of training and test rows: none, betas, normalised, or for the test predictions; two by a comma: "none,betas"',
       averages,
     )
-    .option('--intercept', 'with --recipe: centre voxels and targets')
-    .option('--no-intercept', 'with --recipe: do not centre them')
+    .option('--intercept', 'centre voxels and targets')
+    .option('--no-intercept', 'do not centre them')
     .addOption(
-      new Option(
-        '--folds-by <what>',
-        'with --recipe: keep all rows of a picture in one fold, or not',
-      ).choices(['trial', 'picture']),
+      new Option('--folds-by <what>', 'keep all rows of a picture in one fold, or not').choices([
+        'trial',
+        'picture',
+      ]),
     )
-    .addOption(renormaliseOption('with --recipe: '))
+    .addOption(renormaliseOption())
     .addOption(
-      new Option('--precision <name>', 'with --recipe: arithmetic of the solution').choices([
+      new Option('--precision <name>', 'arithmetic of the solution').choices([
         'auto',
         'f32',
         'f64',
@@ -85,12 +93,12 @@ export function withRecipe(command: Command): Command {
     .addOption(
       new Option(
         '--keep <what>',
-        'with --recipe: a bundle of the weights, or predictions of the test rows alone, which need no weights',
+        'a bundle of the weights, or predictions of the test rows alone, which need no weights',
       )
         .choices([...KEEPS])
         .default('bundle'),
     )
-    .option('--restart', 'with --recipe: throw away what an interrupted run left');
+    .option('--restart', 'throw away what an interrupted run left');
 }
 
 export const renormaliseOption = (prefix = ''): Option =>
