@@ -11,11 +11,14 @@
 #define SIZE(type, size) static_assert(sizeof(type) == (size), #type " has changed its size")
 #define OFFSET(type, field, at) static_assert(offsetof(type, field) == (at), #type "." #field " has moved")
 
-SIZE(f2i_context_desc, 24);
+SIZE(f2i_context_desc, 48);
 OFFSET(f2i_context_desc, abi_version, 4);
 OFFSET(f2i_context_desc, threads, 8);
 OFFSET(f2i_context_desc, isa, 12);
 OFFSET(f2i_context_desc, memory_limit, 16);
+OFFSET(f2i_context_desc, device, 24);
+OFFSET(f2i_context_desc, stream, 32);
+SIZE(f2i_device_info, 96);
 SIZE(f2i_context_info, 56);
 OFFSET(f2i_context_info, live_bytes, 24);
 OFFSET(f2i_context_info, queued_ops, 48);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -19,6 +20,12 @@
 #include "f2i/f2i.h"
 
 namespace engine {
+
+/// The device of every context: the processor, or what F2I_TEST_DEVICE names (cuda).
+inline f2i_device test_device() {
+  const char *const name = std::getenv("F2I_TEST_DEVICE");
+  return name != nullptr && std::strcmp(name, "cuda") == 0 ? F2I_DEVICE_CUDA : F2I_DEVICE_CPU;
+}
 
 /// Throws when a call fails that should not.
 inline void ok(f2i_status status) {
@@ -34,6 +41,7 @@ public:
     desc.isa = isa;
     desc.threads = threads;
     desc.memory_limit = limit;
+    desc.device = test_device();
     ok(f2i_context_create(&desc, &context_));
   }
   ~Engine() { destroy(); }
@@ -161,15 +169,18 @@ inline const char *name_of(f2i_isa isa) {
 }
 
 /// Runs body on every instruction set with 1, 2, 3 and 8 threads. Its result is
-/// checked once per instruction set and must not change by a bit with threads.
+/// checked once per instruction set and must not change by a bit with threads. On
+/// a device it runs twice, and must be the same: its threads have no fixed order.
 template <class T>
 void everywhere(const std::string &what, const std::function<std::vector<T>(const Engine &)> &body,
                 const std::function<std::string(const std::vector<T> &)> &wrong) {
-  for (f2i_isa isa = F2I_ISA_PORTABLE; isa <= f2i_best_isa(); ++isa) {
+  const bool device = test_device() != F2I_DEVICE_CPU;
+  for (f2i_isa isa = F2I_ISA_PORTABLE; isa <= (device ? F2I_ISA_PORTABLE : f2i_best_isa()); ++isa) {
     std::vector<T> first;
-    for (const int threads : {1, 2, 3, 8}) {
+    for (const int threads : device ? std::vector<int>{1, 2} : std::vector<int>{1, 2, 3, 8}) {
       const Engine engine(isa, threads);
-      const std::string where = what + " [" + name_of(isa) + ", " + std::to_string(threads) + " threads]";
+      const std::string where = what + (device ? " [device, time " + std::to_string(threads) + "]"
+                                               : std::string(" [") + name_of(isa) + ", " + std::to_string(threads) + " threads]");
       std::vector<T> found;
       try {
         found = body(engine);

@@ -64,6 +64,11 @@ enum { F2I_F32 = 0, F2I_F64 = 1, F2I_F16 = 2, F2I_BF16 = 3, F2I_I32 = 4, F2I_U8 
 typedef int32_t f2i_isa;
 enum { F2I_ISA_AUTO = 0, F2I_ISA_PORTABLE = 1, F2I_ISA_AVX2 = 2, F2I_ISA_AVX512 = 3 };
 
+/* What computes: the processor, or a graphics processor through a library of its
+ * own that is opened when the first context asks for it. */
+typedef int32_t f2i_device;
+enum { F2I_DEVICE_CPU = 0, F2I_DEVICE_CUDA = 1 };
+
 typedef struct f2i_context f2i_context;
 typedef struct f2i_buffer f2i_buffer;
 typedef struct f2i_token f2i_token; /* a cancellation token shared by enqueued ops */
@@ -90,6 +95,25 @@ F2I_API const char *f2i_status_name(f2i_status s); /* "F2I_OUT_OF_MEMORY"; never
 /* Best instruction set of this CPU that the library was built with. */
 F2I_API f2i_isa f2i_best_isa(void);
 
+/* ---- devices -------------------------------------------------------------- */
+
+typedef struct f2i_device_info {
+  uint32_t struct_size;
+  f2i_device device;
+  int32_t index, count; /* this one, and how many there are of its kind */
+  int32_t capability;   /* CUDA: 90 for compute capability 9.0 */
+  int32_t processors;   /* multiprocessors; threads on the CPU */
+  uint64_t memory_bytes;
+  char name[64];
+} f2i_device_info;
+
+/* What a context on this device would run on. F2I_UNSUPPORTED says what is
+ * missing: the library, a driver, the device. library: the path of the device's
+ * library; NULL: the environment variable F2I_CUDA_LIBRARY, else libf2i_cuda.so
+ * beside this library, else where the system looks. */
+F2I_API f2i_status f2i_device_describe(f2i_device device, int32_t index, const char *library,
+                                       f2i_device_info *info);
+
 /* ---- context -------------------------------------------------------------- */
 
 typedef struct f2i_context_desc {
@@ -99,6 +123,11 @@ typedef struct f2i_context_desc {
   f2i_isa isa;           /* F2I_ISA_AUTO also honours the environment variable F2I_ISA
                             (portable | avx2 | avx512) */
   uint64_t memory_limit; /* bytes of buffers and workspace; 0 = no ceiling */
+  /* Appended: a struct_size of 24 means a context on the CPU. */
+  f2i_device device;
+  int32_t device_index;
+  void *stream;        /* CUDA: the caller's cudaStream_t, which outlives the context; NULL: an own one */
+  const char *library; /* as in f2i_device_describe */
 } f2i_context_desc;
 
 typedef struct f2i_context_info {
@@ -166,14 +195,16 @@ F2I_API f2i_status f2i_token_destroy(f2i_token *token); /* NULL is fine */
 
 /* Uninitialised storage, 64-byte aligned, allocated in queue order. */
 F2I_API f2i_status f2i_buffer_create(f2i_context *ctx, uint64_t bytes, f2i_buffer **out);
-/* Uses the caller's memory. release (may be NULL) is called once, on the queue
- * thread or in f2i_context_destroy, when the buffer is no longer used; never
- * when this call fails. Not counted against the ceiling. */
+/* Uses the caller's memory; on a graphics processor, a copy of it, made in queue
+ * order and counted against the ceiling. release (may be NULL) is called once, on
+ * the queue thread or in f2i_context_destroy, when the memory is no longer used;
+ * never when this call fails. The processor does not count it against the ceiling. */
 typedef void (*f2i_release_fn)(void *user);
 F2I_API f2i_status f2i_buffer_adopt(f2i_context *ctx, void *data, uint64_t bytes,
                                     f2i_release_fn release, void *user, f2i_buffer **out);
 /* Maps bytes [offset, offset + bytes) of a file read-only: large weights never
- * pass through the caller. Writing to it is F2I_INVALID_ARGUMENT. A file
+ * pass through the caller; on a graphics processor they are copied there in
+ * queue order and counted against the ceiling. Writing to it is F2I_INVALID_ARGUMENT. A file
  * shorter than offset + bytes is F2I_IO; its size is checked here, so a mapped
  * file must not be truncated afterwards (the process would get SIGBUS). */
 F2I_API f2i_status f2i_buffer_map_file(f2i_context *ctx, const char *path_utf8, uint64_t offset,

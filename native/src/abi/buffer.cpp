@@ -5,7 +5,6 @@
 
 #include "abi/guard.hpp"
 #include "runtime/context.hpp"
-#include "runtime/copy.hpp"
 #include "runtime/op_exec.hpp"
 
 using namespace f2i;
@@ -54,10 +53,57 @@ private:
   f2i_context &context_;
 };
 
+FailureRef device_failure(const f2i_context &context, f2i_status status, uint64_t tag, const char *call) noexcept {
+  try {
+    return std::make_shared<Failure>(Failure{status, tag, call, context.device->error()});
+  } catch (...) {
+    return context.exhausted;
+  }
+}
+
+/// Fills an owned buffer of a device with memory or a file of the caller's, which is let go after that.
+class Fill final : public Job {
+public:
+  Fill(f2i_context &context, f2i_buffer &buffer, const char *call)
+      : context_(context), buffer_(buffer), call_(call), tag_(context.tag) {
+    context_.unallocated.fetch_add(buffer.bytes);
+  }
+  ~Fill() override {
+    context_.unallocated.fetch_sub(buffer_bytes_);
+    if (release != nullptr) release(user);
+  }
+
+  void run() noexcept override {
+    if (!context_.allocate(buffer_)) {
+      try {
+        buffer_.poison = std::make_shared<Failure>(
+            Failure{F2I_OUT_OF_MEMORY, tag_, call_, out_of_memory(context_.memory, buffer_.bytes)});
+      } catch (...) {
+        buffer_.poison = context_.exhausted;
+      }
+    } else if (const f2i_status status = context_.copy_in(buffer_, 0, data, buffer_.bytes); status != F2I_OK) {
+      buffer_.poison = device_failure(context_, status, tag_, call_);
+    }
+    if (buffer_.poison) context_.note(buffer_.poison);
+  }
+
+  const void *data = nullptr;
+  f2i_release_fn release = nullptr; // of adopted memory
+  void *user = nullptr;
+  FileMap map;
+
+private:
+  f2i_context &context_;
+  f2i_buffer &buffer_;
+  const char *const call_;
+  const uint64_t tag_, buffer_bytes_ = buffer_.bytes;
+};
+
 class Write final : public Job {
 public:
   Write(f2i_context &context, f2i_buffer &buffer, uint64_t offset, const void *source, uint64_t bytes)
-      : context_(context), buffer_(buffer), offset_(offset), bytes_(bytes), staged_(new char[bytes]) {
+      : context_(context), buffer_(buffer), offset_(offset), bytes_(bytes), tag_(context.tag),
+        staged_(new char[bytes]) {
     std::memcpy(staged_.get(), source, bytes);
   }
 
@@ -65,31 +111,36 @@ public:
     // Creation failed: a write of everything gets a second chance.
     const bool whole = bytes_ == buffer_.bytes;
     if (buffer_.data == nullptr && !(whole && context_.allocate(buffer_))) return context_.note(buffer_.poison);
-    copy(context_.pool, static_cast<char *>(buffer_.data) + offset_, staged_.get(), bytes_);
+    if (const f2i_status status = context_.copy_in(buffer_, offset_, staged_.get(), bytes_); status != F2I_OK) {
+      buffer_.poison = device_failure(context_, status, tag_, "buffer_write");
+      return context_.note(buffer_.poison);
+    }
     if (whole) buffer_.poison = nullptr;
   }
 
 private:
   f2i_context &context_;
   f2i_buffer &buffer_;
-  const uint64_t offset_, bytes_;
+  const uint64_t offset_, bytes_, tag_;
   const std::unique_ptr<char[]> staged_;
 };
 
 class Read final : public Job {
 public:
   Read(f2i_context &context, f2i_buffer &buffer, uint64_t offset, void *target, uint64_t bytes)
-      : context_(context), buffer_(buffer), offset_(offset), bytes_(bytes), target_(target) {}
+      : context_(context), buffer_(buffer), offset_(offset), bytes_(bytes), tag_(context.tag), target_(target) {}
 
   void run() noexcept override {
     if (buffer_.poison) return context_.note(buffer_.poison);
-    copy(context_.pool, target_, static_cast<const char *>(buffer_.data) + offset_, bytes_);
+    if (const f2i_status status = context_.copy_out(target_, buffer_, offset_, bytes_); status != F2I_OK) {
+      context_.note(device_failure(context_, status, tag_, "buffer_read"));
+    }
   }
 
 private:
   f2i_context &context_;
   f2i_buffer &buffer_;
-  const uint64_t offset_, bytes_;
+  const uint64_t offset_, bytes_, tag_;
   void *const target_;
 };
 
@@ -142,8 +193,17 @@ f2i_status f2i_buffer_adopt(f2i_context *context, void *data, uint64_t bytes, f2
     require_bytes("buffer_adopt", bytes);
     if (data == nullptr) refuse(F2I_INVALID_ARGUMENT, "buffer_adopt: data: expected memory, found NULL");
     auto buffer = std::make_unique<f2i_buffer>();
-    buffer->kind = StorageKind::adopted;
     buffer->bytes = bytes;
+    if (context->device) {
+      auto job = std::make_unique<Fill>(*context, *buffer, "buffer_adopt");
+      job->data = data;
+      *out = context->keep(std::move(buffer));
+      job->release = release;
+      job->user = user;
+      context->queue.push(std::move(job));
+      return;
+    }
+    buffer->kind = StorageKind::adopted;
     buffer->data = data;
     buffer->release = release;
     buffer->user = user;
@@ -162,8 +222,17 @@ f2i_status f2i_buffer_map_file(f2i_context *context, const char *path, uint64_t 
     std::string error;
     buffer->map = FileMap::open(path, offset, bytes, error);
     if (!buffer->map) refuse(F2I_IO, "buffer_map_file: %s", error.c_str());
-    buffer->kind = StorageKind::mapped;
     buffer->bytes = bytes;
+    buffer->read_only = true;
+    if (context->device) {
+      auto job = std::make_unique<Fill>(*context, *buffer, "buffer_map_file");
+      job->map = std::move(buffer->map);
+      job->data = job->map.data();
+      *out = context->keep(std::move(buffer));
+      context->queue.push(std::move(job));
+      return;
+    }
+    buffer->kind = StorageKind::mapped;
     buffer->data = buffer->map.data();
     *out = context->keep(std::move(buffer));
   });
@@ -186,12 +255,12 @@ f2i_status f2i_buffer_write(f2i_context *context, f2i_buffer *buffer, uint64_t o
     require_context(context, "buffer_write");
     require_buffer("buffer_write", context, buffer);
     require_range("buffer_write", *buffer, offset, bytes);
-    if (buffer->kind == StorageKind::mapped) {
+    if (buffer->read_only) {
       refuse(F2I_INVALID_ARGUMENT, "buffer_write: buffer: expected one that can be written, found a mapped file");
     }
     if (bytes == 0) return;
     if (source == nullptr) refuse(F2I_INVALID_ARGUMENT, "buffer_write: src: expected memory, found NULL");
-    if (context->queue.empty() && buffer->data != nullptr) {
+    if (!context->device && context->queue.empty() && buffer->data != nullptr) {
       // Nothing is queued or running: the storage is this thread's for now.
       std::memcpy(static_cast<char *>(buffer->data) + offset, source, bytes);
       if (bytes == buffer->bytes) buffer->poison = nullptr;

@@ -148,7 +148,7 @@ void AnyCall::bind(View &view, const char *name, const f2i_matrix &m, bool outpu
               name, m.rows, m.cols, dtype_name(m.dtype), m.ld, m.offset, buffer.bytes);
     }
   }
-  if (output && buffer.kind == StorageKind::mapped) {
+  if (output && buffer.read_only) {
     invalid("%s: buffer: expected one that can be written, found a mapped file", name);
   }
 

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <memory>
 
+#include "abi/device_ops.hpp"
 #include "abi/guard.hpp"
 #include "cpu/drivers.hpp"
 #include "runtime/op_job.hpp"
@@ -78,8 +79,9 @@ private:
 /// An op of one driver: fill op, give the operands, enqueue.
 template <class Op> class Call : public AnyCall {
 public:
-  Call(f2i_context *context, const char *name, typename DriverJob<Op>::Driver driver)
-      : AnyCall(context, name), job_(std::make_unique<DriverJob<Op>>(*context, name, driver)), op(job_->op) {
+  /// driver: the processor's.
+  Call(f2i_context *context, const char *name, Driver<Op> driver)
+      : AnyCall(context, name), job_(std::make_unique<DriverJob<Op>>(*context, name, choose(driver))), op(job_->op) {
     attach(*job_);
   }
 
@@ -91,6 +93,13 @@ public:
   const int32_t *copy_list(const int32_t *list, int64_t count) { return job_->copy_list(list, count); }
 
 private:
+  Driver<Op> choose(Driver<Op> processor) const {
+    if (!context().device) return processor;
+    const Driver<Op> driver = context().device->ops().template of<Op>();
+    if (driver == nullptr) refuse(F2I_UNSUPPORTED, "%s: no kernel of this device yet", name());
+    return driver;
+  }
+
   std::unique_ptr<DriverJob<Op>> job_;
 
 public:

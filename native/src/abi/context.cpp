@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "abi/device.hpp"
 #include "abi/guard.hpp"
 #include "runtime/context.hpp"
 #include "runtime/cpu.hpp"
@@ -47,7 +48,10 @@ int choose_threads(int32_t wanted) {
 class TakeFailure final : public Job {
 public:
   TakeFailure(f2i_context &context, FailureRef &slot) : context_(context), slot_(slot) {}
-  void run() noexcept override { slot_ = context_.take_failure(); }
+  void run() noexcept override {
+    context_.wait_for_device();
+    slot_ = context_.take_failure();
+  }
 
 private:
   f2i_context &context_;
@@ -60,6 +64,7 @@ public:
       : context_(context), buffer_(buffer), fn_(fn), user_(user) {}
 
   void run() noexcept override {
+    context_.wait_for_device();
     const f2i_failure report = report_of(buffer_ != nullptr ? buffer_->poison : context_.take_failure());
     fn_(user_, &report);
   }
@@ -87,12 +92,14 @@ f2i_status f2i_context_create(const f2i_context_desc *desc, f2i_context **out) {
   return guard([&] {
     if (out == nullptr) refuse(F2I_INVALID_ARGUMENT, "context_create: out: expected a pointer, found NULL");
     *out = nullptr;
-    const auto wanted = read_struct("context_create", desc);
+    const auto wanted = read_struct("context_create", desc, offsetof(f2i_context_desc, device));
     if (wanted.abi_version != F2I_ABI_VERSION) {
       refuse(F2I_ABI_MISMATCH, "context_create: abi_version: expected %u (version %s), found %u", F2I_ABI_VERSION,
              f2i_version(), wanted.abi_version);
     }
-    *out = new f2i_context(choose_threads(wanted.threads), choose_isa(wanted.isa), wanted.memory_limit);
+    const int threads = choose_threads(wanted.threads);
+    const f2i_isa isa = choose_isa(wanted.isa);
+    *out = new f2i_context(threads, isa, wanted.memory_limit, abi::open_device(wanted));
   });
 }
 
@@ -136,7 +143,7 @@ f2i_status f2i_sync(f2i_context *context, f2i_failure *report) {
     require_context(context, "sync");
     if (report != nullptr) read_struct("sync", report);
     FailureRef failure;
-    if (context->queue.empty()) {
+    if (context->queue.empty() && !context->device) {
       failure = context->take_failure();
     } else {
       const uint64_t number = context->queue.push(std::make_unique<TakeFailure>(*context, failure));

@@ -30,12 +30,12 @@ f2i_status set_error(f2i_status status, const char *message) noexcept {
 
 const char *last_error() noexcept { return error_text; }
 
-void check_struct(const char *call, const void *data, size_t known) {
+size_t check_struct(const char *call, const void *data, size_t first_version, size_t known) {
   if (data == nullptr) refuse(F2I_INVALID_ARGUMENT, "%s: arguments: expected a struct, found NULL", call);
   uint32_t size = 0;
   std::memcpy(&size, data, sizeof size);
-  if (size < known || size > longest_struct) {
-    refuse(F2I_INVALID_ARGUMENT, "%s: struct_size: expected at least %zu, found %u", call, known, size);
+  if (size < first_version || size > longest_struct) {
+    refuse(F2I_INVALID_ARGUMENT, "%s: struct_size: expected at least %zu, found %u", call, first_version, size);
   }
   const auto *const bytes = static_cast<const unsigned char *>(data);
   for (size_t i = known; i < size; ++i) {
@@ -44,6 +44,7 @@ void check_struct(const char *call, const void *data, size_t known) {
              call, size, known, f2i_version());
     }
   }
+  return size < known ? size : known;
 }
 
 } // namespace f2i::abi

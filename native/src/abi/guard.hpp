@@ -52,17 +52,18 @@ inline void require_context(const f2i_context *context, const char *call) {
   if (context == nullptr) refuse(F2I_INVALID_ARGUMENT, "%s: context: expected a handle, found NULL", call);
 }
 
-void check_struct(const char *call, const void *data, size_t known);
+/// The bytes of the struct that the caller has and this version knows.
+size_t check_struct(const char *call, const void *data, size_t first_version, size_t known);
 
 /// The caller's struct as this version knows it. A caller built with a later
-/// header may pass a longer one as long as what is unknown here is zero. (When
-/// a struct grows, sizes from its first version on are accepted and the missing
-/// tail is zero; today every struct is in its first version.)
-template <class T> T read_struct(const char *call, const T *data) {
+/// header may pass a longer one as long as what is unknown here is zero. Of a
+/// struct that has grown, sizes from its first version on are accepted, and
+/// the missing tail is zero.
+template <class T> T read_struct(const char *call, const T *data, size_t first_version = sizeof(T)) {
   static_assert(std::is_trivially_copyable_v<T> && offsetof(T, struct_size) == 0);
-  check_struct(call, data, sizeof(T));
-  T copy;
-  std::memcpy(&copy, data, sizeof(T));
+  const size_t size = check_struct(call, data, first_version, sizeof(T));
+  T copy = T();
+  std::memcpy(&copy, data, size);
   return copy;
 }
 

@@ -17,6 +17,7 @@ struct f2i_buffer {
   f2i_context *context = nullptr;
   f2i::StorageKind kind = f2i::StorageKind::owned;
   uint64_t bytes = 0;
+  bool read_only = false; // a file's
 
   // Owned storage comes and goes on the queue thread, which alone looks at it;
   // that of the other kinds is there from the beginning.

@@ -1,5 +1,7 @@
 #include "runtime/context.hpp"
 
+#include "runtime/copy.hpp"
+
 #include <utility>
 
 f2i_context::~f2i_context() {
@@ -38,6 +40,31 @@ void f2i_context::free(f2i_buffer &buffer) noexcept {
   case f2i::StorageKind::mapped: buffer.map = {}; break;
   }
   buffer.data = nullptr;
+}
+
+f2i_status f2i_context::copy_in(f2i_buffer &buffer, uint64_t offset, const void *from, uint64_t bytes) noexcept {
+  char *const to = static_cast<char *>(buffer.data) + offset;
+  if (device) return device->write(to, from, bytes);
+  f2i::copy(pool, to, from, bytes);
+  return F2I_OK;
+}
+
+f2i_status f2i_context::copy_out(void *to, const f2i_buffer &buffer, uint64_t offset, uint64_t bytes) noexcept {
+  const char *const from = static_cast<const char *>(buffer.data) + offset;
+  if (device) return device->read(to, from, bytes);
+  f2i::copy(pool, to, from, bytes);
+  return F2I_OK;
+}
+
+void f2i_context::wait_for_device() noexcept {
+  if (!device) return;
+  const f2i_status status = device->wait();
+  if (status == F2I_OK) return;
+  try {
+    note(std::make_shared<f2i::Failure>(f2i::Failure{status, 0, "device", device->error()}));
+  } catch (...) {
+    note(exhausted);
+  }
 }
 
 void f2i_context::note(const f2i::FailureRef &failure) {

@@ -6,6 +6,7 @@
 
 #include "f2i/f2i.h"
 #include "runtime/buffer.hpp"
+#include "runtime/device.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/pool.hpp"
@@ -13,11 +14,13 @@
 #include "runtime/token.hpp"
 
 struct f2i_context {
-  f2i_context(int threads, f2i_isa set, uint64_t memory_limit)
-      : isa(set), memory(memory_limit), pool(threads), queue([this] { memory.trim(); }) {}
+  f2i_context(int threads, f2i_isa set, uint64_t memory_limit, std::unique_ptr<f2i::Device> computes = nullptr)
+      : isa(set), device(std::move(computes)), memory(memory_limit, device.get()), pool(threads),
+        queue([this] { memory.trim(); }) {}
   ~f2i_context();
 
   const f2i_isa isa;
+  const std::unique_ptr<f2i::Device> device; // null: the processor
   f2i::Memory memory;
   f2i::ThreadPool pool;
 
@@ -35,6 +38,11 @@ struct f2i_context {
 
   /// Storage for an owned buffer that has none; false when there is no room.
   bool allocate(f2i_buffer &buffer);
+  /// Copies between the caller's memory and a buffer, on the queue thread.
+  f2i_status copy_in(f2i_buffer &buffer, uint64_t offset, const void *from, uint64_t bytes) noexcept;
+  f2i_status copy_out(void *to, const f2i_buffer &buffer, uint64_t offset, uint64_t bytes) noexcept;
+  /// Until the device has done all that was enqueued; what failed there is noted.
+  void wait_for_device() noexcept;
   /// Frees or releases the storage of a buffer, once.
   void free(f2i_buffer &buffer) noexcept;
 

@@ -41,10 +41,15 @@ public:
   }
 };
 
+class Device;
+
 /// One op's execution.
 class Exec {
 public:
   virtual ~Exec() = default;
+  /// Null on the processor. On a device, memory lies there and scratch() lasts until all that the
+  /// driver enqueued has run.
+  virtual Device *device() { return nullptr; }
   virtual Pool &pool() = 0;
   virtual f2i_isa isa() const = 0;
   /// True once the op's token is cancelled: poll it per tile, return F2I_CANCELLED.

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <new>
 
+#include "runtime/device.hpp"
+
 #if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
 #define F2I_HAS_MMAP 1
@@ -40,7 +42,7 @@ uint64_t capacity_for(uint64_t bytes) {
   return capacity >= mapped_from ? round_up(capacity, 4 * KiB) : capacity;
 }
 
-void *system_allocate(uint64_t capacity) {
+void *processor_allocate(uint64_t capacity) {
 #if F2I_HAS_MMAP
   if (capacity >= mapped_from) {
     // Ask for a huge page more than needed, keep the aligned part.
@@ -63,7 +65,7 @@ void *system_allocate(uint64_t capacity) {
   return std::aligned_alloc(alignment, capacity);
 }
 
-void system_release(void *data, uint64_t capacity) {
+void processor_release(void *data, uint64_t capacity) {
   ASAN_UNPOISON_MEMORY_REGION(data, capacity);
 #if F2I_HAS_MMAP
   if (capacity >= mapped_from) {
@@ -77,6 +79,15 @@ void system_release(void *data, uint64_t capacity) {
 } // namespace
 
 Memory::~Memory() { trim(); }
+
+void *Memory::system_allocate(uint64_t capacity) {
+  return device_ != nullptr ? device_->allocate(capacity) : processor_allocate(capacity);
+}
+
+void Memory::system_release(void *data, uint64_t capacity) {
+  if (device_ != nullptr) device_->release(data);
+  else processor_release(data, capacity);
+}
 
 void *Memory::allocate(uint64_t bytes) {
   if (bytes > largest) return nullptr;
@@ -104,6 +115,7 @@ void *Memory::allocate(uint64_t bytes) {
   live_.store(live, std::memory_order_relaxed);
   peak_.store(std::max(peak(), live), std::memory_order_relaxed);
 
+  if (device_ != nullptr) return data; // not for this process to look at
   ASAN_UNPOISON_MEMORY_REGION(data, bytes);
   ASAN_POISON_MEMORY_REGION(static_cast<char *>(data) + bytes, capacity - bytes);
 #if defined(__SANITIZE_ADDRESS__)
@@ -123,7 +135,7 @@ void Memory::release(void *data, uint64_t bytes) {
     try {
       shelf_of(capacity).blocks.push_back(data);
       cached_.fetch_add(capacity, std::memory_order_relaxed);
-      ASAN_POISON_MEMORY_REGION(data, capacity);
+      if (device_ == nullptr) ASAN_POISON_MEMORY_REGION(data, capacity);
       return;
     } catch (const std::bad_alloc &) { // no room to remember it: give it back
     }
@@ -134,6 +146,7 @@ void Memory::release(void *data, uint64_t bytes) {
 void Memory::trim() {
   const std::lock_guard lock(mutex_);
   trim_to(0);
+  if (device_ != nullptr) device_->trim();
 }
 
 /// Gives back the largest blocks first until at most `bytes` are cached.

@@ -10,10 +10,12 @@
 
 namespace f2i {
 
+class Device;
+
 class Memory {
 public:
-  /// limit: most bytes handed out at once; 0 = no ceiling.
-  explicit Memory(uint64_t limit = 0) : limit_(limit) {}
+  /// limit: most bytes handed out at once; 0 = no ceiling. device: whose memory; null for the processor's.
+  explicit Memory(uint64_t limit = 0, Device *device = nullptr) : limit_(limit), device_(device) {}
   ~Memory();
   Memory(const Memory &) = delete;
   Memory &operator=(const Memory &) = delete;
@@ -37,8 +39,11 @@ private:
   };
   Shelf &shelf_of(uint64_t capacity);
   void trim_to(uint64_t bytes);
+  void *system_allocate(uint64_t capacity);
+  void system_release(void *data, uint64_t capacity);
 
   const uint64_t limit_;
+  Device *const device_;
   std::atomic<uint64_t> live_{0}, peak_{0}, cached_{0};
   std::mutex mutex_;
   std::vector<Shelf> shelves_; // sorted by capacity, one per size class in use

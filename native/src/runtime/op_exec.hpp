@@ -15,12 +15,13 @@ class OpExec final : public Exec {
 public:
   /// Each flag, when given, cancels the op once it is true.
   OpExec(Pool &pool, f2i_isa isa, Memory &memory, const std::atomic<bool> *token = nullptr,
-         const std::atomic<bool> *stopping = nullptr)
-      : pool_(pool), isa_(isa), memory_(memory), token_(token), stopping_(stopping) {}
+         const std::atomic<bool> *stopping = nullptr, Device *device = nullptr)
+      : pool_(pool), isa_(isa), memory_(memory), token_(token), stopping_(stopping), device_(device) {}
   ~OpExec() override;
   OpExec(const OpExec &) = delete;
   OpExec &operator=(const OpExec &) = delete;
 
+  Device *device() override { return device_; }
   Pool &pool() override { return pool_; }
   f2i_isa isa() const override { return isa_; }
   bool cancelled() const override;
@@ -36,6 +37,7 @@ private:
   Memory &memory_;
   const std::atomic<bool> *const token_;
   const std::atomic<bool> *const stopping_;
+  Device *const device_;
   std::vector<std::pair<void *, uint64_t>> scratch_;
   std::string message_, shortage_;
 };

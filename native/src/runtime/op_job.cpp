@@ -41,7 +41,8 @@ FailureRef OpJob::attempt() {
     operand.view->data = static_cast<char *>(buffer.data) + operand.offset;
   }
 
-  OpExec exec(context_.pool, context_.isa, context_.memory, token_.get(), &context_.queue.stopping());
+  OpExec exec(context_.pool, context_.isa, context_.memory, token_.get(), &context_.queue.stopping(),
+              context_.device.get());
   f2i_status status = F2I_OK;
   try {
     status = execute(exec);

@@ -54,13 +54,12 @@ private:
 /// A queued call of a driver with the struct of its arguments.
 template <class Op> class DriverJob final : public OpJob {
 public:
-  using Driver = f2i_status (*)(Exec &, const Op &);
-  DriverJob(f2i_context &context, const char *name, Driver driver) : OpJob(context, name), driver_(driver) {}
+  DriverJob(f2i_context &context, const char *name, f2i_status (*driver)(Exec &, const Op &)) : OpJob(context, name), driver_(driver) {}
   Op op;
 
 private:
   f2i_status execute(Exec &exec) override { return driver_(exec, op); }
-  const Driver driver_;
+  f2i_status (*const driver_)(Exec &, const Op &);
 };
 
 } // namespace f2i
