@@ -239,7 +239,7 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
     ...retrievalSentences(data, citations),
     bootstrap.block > 1
       ? `Intervals are 95 % percentile intervals from ${bootstrap.resamples} circular block bootstrap samples (blocks of ${bootstrap.block} frames) ${citations.cite('politis')}.`
-      : `Intervals are 95 % percentile intervals from ${bootstrap.resamples} bootstrap samples of the trials ${citations.cite('efron')}.`,
+      : `Intervals are 95 % percentile intervals from ${bootstrap.resamples} bootstrap samples of the ${bootstrap.over === 'stimuli' ? 'stimuli, each with all its presentations' : 'trials'} ${citations.cite('efron')}.`,
   ];
   if (permutation.reason === undefined) {
     const what =

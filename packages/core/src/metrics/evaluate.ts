@@ -109,6 +109,9 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
   };
   const columnsOfRun = columnsByRun(runs, n);
 
+  // Presentations of a picture succeed and fail together; of continuous stimuli, frames that follow each other.
+  const repeated = block === 1 && stimuli !== undefined && new Set(stimuli).size < own.length;
+  const over = repeated ? 'stimuli' : 'trials';
   const bootstrap = { level: 0.95, resamples: 2000, block };
   let test: PermutationResult | undefined;
   /** `tableOf` makes the metric's table of any answers to the scored trials. */
@@ -133,7 +136,11 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     const sorted = test.null.slice().sort();
     return {
       score: mean(perTrial),
-      interval: bootstrapInterval(perTrial, { ...bootstrap, seed }),
+      interval: bootstrapInterval(perTrial, {
+        ...bootstrap,
+        seed,
+        together: repeated ? Array.from(table.own, (trial) => input.stimuli![trial]!) : undefined,
+      }),
       chance,
       meanPicture: controls.meanPicture && mean(controls.meanPicture),
       nearestTraining: controls.nearestTraining && mean(controls.nearestTraining),
@@ -216,7 +223,7 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     ...(within && { withinCategory: within }),
     ...(across && { acrossCategories: across }),
     ...(retrieval && { retrieval }),
-    bootstrap,
+    bootstrap: { ...bootstrap, over },
     permutation: {
       exchangeability,
       permutations: test!.null.length,

@@ -65,7 +65,13 @@ export interface Evaluation {
   /** Retrieval among embeddings, where it was asked for. */
   readonly retrieval?: RetrievalEvaluation;
   /** How `interval`s were drawn. */
-  readonly bootstrap: { readonly level: number; readonly resamples: number; readonly block: number };
+  readonly bootstrap: {
+    readonly level: number;
+    readonly resamples: number;
+    readonly block: number;
+    /** What was drawn: trials (or blocks of them), or stimuli with all their presentations. */
+    readonly over: 'trials' | 'stimuli';
+  };
   readonly permutation: {
     readonly exchangeability: Exchangeability;
     /** Rearrangements computed. */
