@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { type DeviceOptions, textList, withDevice, withStudy } from '../options.ts';
 import { prepareOutput } from '../output.ts';
+import { readBands } from '../pipeline/bands.ts';
 import { fitDecoder } from '../pipeline/fitDecoder.ts';
 import { rowInWords } from '../pipeline/rowWidth.ts';
 import { hasSplits, selectTrials } from '../pipeline/select.ts';
@@ -63,7 +64,8 @@ async function fit(path: string, options: Options, context: Context): Promise<vo
   // Whether other trials will be tested on is known only where some are held out.
   const heldOut = split !== undefined || options.leaveOut !== undefined;
   const read = performance.now();
-  const settings = fitSettings(options, heldOut ? 'no' : 'unknown');
+  const bands = await readBands(options, study, signal);
+  const settings = fitSettings(options, heldOut ? 'no' : 'unknown', bands);
   const { decoder } = await fitDecoder(study, trials, settings, context);
   const fitted = performance.now();
   const contents = decoder.toBundle();

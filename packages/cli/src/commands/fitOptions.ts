@@ -20,10 +20,22 @@ export interface FitFlags extends RetinotopicFlags {
   zscore?: 'run' | 'none';
   storage: RidgeForm | 'auto';
   standardize: boolean;
+  bands?: string;
+  bandDraws?: number;
 }
 
 /** Options that one decoder alone understands, by their names in `FitFlags`. */
-const RIDGE_ONLY = ['targets', 'alphas', 'alphaFor', 'score', 'delays', 'storage', 'standardize'];
+const RIDGE_ONLY = [
+  'targets',
+  'alphas',
+  'alphaFor',
+  'score',
+  'delays',
+  'storage',
+  'standardize',
+  'bands',
+  'bandDraws',
+];
 
 export function withFit(command: Command): Command {
   const shared = command
@@ -69,6 +81,7 @@ export function withFit(command: Command): Command {
 
 function withRidge(command: Command): Command {
   return command
+    .optionsGroup('Ridge regression:')
     .addOption(
       new Option(
         '--targets <what>',
@@ -101,10 +114,23 @@ function withRidge(command: Command): Command {
         .choices(['auto', 'primal', 'dual'])
         .default('auto'),
     )
-    .option('--no-standardize', 'do not divide voxels by their standard deviation');
+    .option('--no-standardize', 'do not divide voxels by their standard deviation')
+    .option(
+      '--bands <file>',
+      'banded ridge: penalties of their own for bands of voxels, by an atlas (NIfTI of whole numbers) or a text with a label for each voxel',
+    )
+    .option(
+      '--band-draws <n>',
+      'with --bands: how many weights of the bands are tried (default: 100)',
+      drawCount,
+    );
 }
 
-export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): FitSettings {
+export function fitSettings(
+  flags: FitFlags,
+  sawTest: FitSettings['sawTest'],
+  bands?: FitSettings['bands'],
+): FitSettings {
   const { decoder, alphas, score, folds, groupBy, delays, detrend, zscore, storage, standardize } = flags;
   const targets = ownTargets(flags.targets);
   const { alphaFor = targets === 'labels' ? 'all' : 'each' } = flags;
@@ -122,8 +148,15 @@ export function fitSettings(flags: FitFlags, sawTest: FitSettings['sawTest']): F
     zscore,
     storage,
     standardize,
+    bands,
     sawTest,
   };
+}
+
+function drawCount(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1) throw new InvalidArgumentError('expected 1 or more');
+  return value;
 }
 
 function foldCount(text: string): number {

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { holdsNsdBetas } from '../nsd/find.ts';
 import { type DeviceOptions, seedNumber, usage, wholeNumber, withStudy } from '../options.ts';
+import { readBands } from '../pipeline/bands.ts';
 import { heldOutResults } from '../pipeline/leaveOneOut.ts';
 import { type Results, readResults } from '../pipeline/results.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
@@ -94,7 +95,7 @@ export async function obtainResults(study: Study, options: ResultsFlags, context
     const folder = await nodeFolder(options.reconstructions, { onRepair: console.warn });
     return readResults(folder, signal, options.array);
   }
-  const settings = fitSettings(options, 'no');
+  const settings = fitSettings(options, 'no', await readBands(options, study, signal));
   if (options.leaveOneOut !== undefined) {
     return heldOutResults(study, options.leaveOneOut, settings, context);
   }

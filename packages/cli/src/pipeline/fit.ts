@@ -14,6 +14,7 @@ import {
   type PreparationStep,
   type PreparedStudy,
   type RetinotopicDecoderOptions,
+  type RidgeBands,
   RidgeDecoder,
   type RidgeForm,
   type Rows,
@@ -57,6 +58,8 @@ export interface FitSettings {
   readonly detrend?: number | undefined;
   /** Z-scores of each run by itself; of labels by default. */
   readonly zscore?: 'run' | 'none' | undefined;
+  /** Bands of the study's voxels; see `readBands`. */
+  readonly bands?: RidgeBands | undefined;
   readonly storage: RidgeForm | 'auto';
   readonly standardize: boolean;
   /** Whether test trials are among the training trials, for the ledger. */
@@ -145,6 +148,7 @@ export async function fitRidgeDecoder(
       standardize: settings.standardize,
       lags: study.continuous ? lagsOfDelays(settings.delays ?? EVENT_DELAYS, study.tr!) : undefined,
       storage: settings.storage,
+      bands: settings.bands && bandsOfRows(settings.bands, prepared.voxels.shape[1]!),
     },
     {
       backend,
@@ -152,6 +156,11 @@ export async function fitRidgeDecoder(
       onProgress: ({ phase, done, total }) => console.progress(`ridge: ${phase}`, done / total),
     },
   );
+}
+
+/** Rows that hold each voxel at several delays, side by side: it is in its band at each. */
+function bandsOfRows({ labels, ...bands }: RidgeBands, width: number): RidgeBands {
+  return { ...bands, labels: Array.from({ length: width }, (_, column) => labels[column % labels.length]) };
 }
 
 function outputOf(stimuli: Stimuli, shape: readonly number[]): DecoderOutput {

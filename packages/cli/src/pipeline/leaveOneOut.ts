@@ -8,6 +8,7 @@ import {
 } from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import { termsOf } from '../terms.ts';
+import { withBandScores } from './bandScores.ts';
 import { type FitSettings, meanTarget } from './fit.ts';
 import { fitDecoder } from './fitDecoder.ts';
 import { type FoldRecord, foldRecord } from './folds.ts';
@@ -88,7 +89,8 @@ async function reconstructHeldOut(
         seen: () => 'no',
         heldOut: split.name,
       });
-      folds.push(foldRecord(decoder, { heldOut: split.name, training: trainingRecord(study, training) }));
+      const record = foldRecord(decoder, { heldOut: split.name, training: trainingRecord(study, training) });
+      folds.push(await withBandScores(record, decoder, study, prepared, [...split.test], context.signal));
       const mean = meanTarget(study, training).data;
       placeFold(split, held.values.data, values, size);
       for (const [j, trial] of split.test.entries()) {

@@ -1,5 +1,6 @@
 import type { Study } from '@fmri2image/core';
 import { termsOf } from '../terms.ts';
+import { withBandScores } from './bandScores.ts';
 import { type FitContext, type FitSettings, meanTarget } from './fit.ts';
 import { fitDecoder } from './fitDecoder.ts';
 import { foldRecord } from './folds.ts';
@@ -28,12 +29,13 @@ export async function trainTestResults(
     const reconstructed = await reconstructTrials(study, prepared, decoder, test, context, {
       seen: seenBy(record, study),
     });
+    const fold = foldRecord(decoder, { training: record });
     return {
       ...reconstructed,
       meanPicture: meanTarget(study, training),
       kind: decoder.output.kind,
       labels: decodesLabels(study) ? study.stimuli.names : undefined,
-      folds: [foldRecord(decoder, { training: record })],
+      folds: [await withBandScores(fold, decoder, study, prepared, test, context.signal)],
       provenance: provenanceOf(study.name, decoder.kind, 'none', context.backend.info, decoder.warnings),
       terms: termsOf({}, study),
     };

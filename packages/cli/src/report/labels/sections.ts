@@ -4,6 +4,7 @@ import { counted, percent, pValue, score } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { plot, scrolling, table } from '../parts.ts';
 import type { Section } from '../section.ts';
+import { bandsSection } from '../sections/bands.ts';
 import { dataFacts } from '../sections/data.ts';
 import { decoderSection } from '../sections/decoder.ts';
 import { ledgerSection } from '../sections/ledger.ts';
@@ -196,6 +197,7 @@ export const LABEL_SECTIONS: readonly LabelSection[] = [
   scores,
   permutation,
   mapsSection,
+  bandsSection,
   decoderSection,
   data,
   ledgerSection,

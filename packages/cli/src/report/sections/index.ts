@@ -1,4 +1,5 @@
 import type { Section } from '../section.ts';
+import { bandsSection } from './bands.ts';
 import { dataSection } from './data.ts';
 import { decoderSection } from './decoder.ts';
 import { fieldsSection } from './fields.ts';
@@ -25,6 +26,7 @@ export const SECTIONS: readonly Section[] = [
   runsSection,
   fieldsSection,
   mapsSection,
+  bandsSection,
   decoderSection,
   dataSection,
   ledgerSection,
