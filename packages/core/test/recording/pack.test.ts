@@ -69,12 +69,15 @@ describe('packRecording', () => {
       /pack\.bin: it holds other responses/,
     );
     expect(await refused(sketchRecording({ voxels: 149 }))).toMatch(/it holds other responses/);
-    const foreign = memoryStore();
-    foreign.bytes = new TextEncoder().encode('my only copy of the data');
-    await expect(packRecording(sketchRecording({ voxels }), { store: foreign })).rejects.toThrow(
-      /it holds other/,
-    );
-    expect(new TextDecoder().decode(foreign.bytes)).toBe('my only copy of the data');
+    for (const own of ['my only copy of the data', 'mine', 'f2i']) {
+      const foreign = memoryStore();
+      foreign.bytes = new TextEncoder().encode(own);
+      const outcome = packRecording(sketchRecording({ voxels }), { store: foreign });
+      // The beginning of our own mark is a file that was just begun.
+      if (own === 'f2i') await expect(outcome).resolves.toMatchObject({ voxels });
+      else await expect(outcome).rejects.toThrow(/it holds other/);
+      if (own !== 'f2i') expect(new TextDecoder().decode(foreign.bytes)).toBe(own);
+    }
   });
 
   it('counts voxels that are not finite, and leaves them out on request', async () => {

@@ -67,22 +67,22 @@ export async function packRecording(
   }
   const warnings =
     dropped > 0 ? [`left out ${dropped} of ${kept.length} voxels with values that are not finite`] : [];
+  const readSeries = async (wanted: Int32Array, readSignal?: AbortSignal) => {
+    checkColumns(wanted, places.length);
+    return sink.read(
+      wanted.map((column) => places[column]!),
+      readSignal,
+    );
+  };
   return {
     ...factsOf(
       recording,
       places.map((place) => kept[place]!),
     ),
     warnings: [...recording.warnings, ...warnings],
-    async readVoxels(wanted, readSignal) {
-      return byTrials(await this.readSeries(wanted, readSignal), recording.trials.length);
-    },
-    async readSeries(wanted, readSignal) {
-      checkColumns(wanted, places.length);
-      return sink.read(
-        wanted.map((column) => places[column]!),
-        readSignal,
-      );
-    },
+    readSeries,
+    readVoxels: async (wanted, readSignal) =>
+      byTrials(await readSeries(wanted, readSignal), recording.trials.length),
     close: () => store?.close(),
   };
 }

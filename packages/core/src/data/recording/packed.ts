@@ -93,10 +93,10 @@ export async function isBegun(store: PackStore, { header, dataAt }: PackLayout):
   if (size === 0) return false;
   const start = size >= header.length ? await store.read(0, header.length) : new Uint8Array(0);
   if (size >= dataAt && header.every((byte, i) => start[i] === byte)) return true;
-  // A file that was begun and never got past its header may be begun again.
+  // A file that was begun and never got past its header holds nothing: it may be begun again.
   const mark = new TextEncoder().encode(MARK);
-  const own = size >= 12 ? await store.read(0, 12) : new Uint8Array(0);
-  if (size < dataAt && mark.every((byte, i) => (own[i] ?? byte) === byte)) return false;
+  const own = await store.read(0, Math.min(size, mark.length));
+  if (size < dataAt && own.every((byte, i) => mark[i] === byte)) return false;
   throw new F2iError('USAGE', 'it holds other responses than these; remove it, or name another file', {
     file: store.name,
     expected: 'packed responses of the same trials and voxels, or nothing',
