@@ -8,6 +8,7 @@ import {
   FILES,
   inputBytes,
   type Problem,
+  readAll,
   readColumns,
   targetsOf,
   writeInputs,
@@ -265,22 +266,24 @@ async function fitOneToken(
 }
 
 /** Some targets of what was written, against sums in float64 that share nothing with the engine. */
-async function check(folder: string, { problem, keeps }: BrainDiffuserOptions): Promise<number> {
+export async function check(
+  folder: string,
+  { problem, keeps }: Pick<BrainDiffuserOptions, 'problem' | 'keeps'>,
+): Promise<number> {
   const { train, test, voxels } = problem;
   const count = targetsOf(problem);
   const columns = Array.from({ length: CHECKED }, (_, i) => Math.floor(((i + 0.7) * count) / CHECKED));
-  const all = Array.from({ length: voxels }, (_, i) => i);
-  const pick = (file: string, which: readonly number[]) => readColumns(join(folder, file), which);
+  const pick = (file: string) => readColumns(join(folder, file), columns);
   const data = {
     size: { train, test, voxels, tokens: 1, width: CHECKED },
     targets: CHECKED,
-    x: await pick(FILES.train, all),
-    test: await pick(FILES.test, all),
-    y: await pick(FILES.targets, columns),
+    x: await readAll(join(folder, FILES.train)),
+    test: await readAll(join(folder, FILES.test)),
+    y: await pick(FILES.targets),
   };
   return checkRidge(data, {
-    predictions: keeps.includes('predictions') ? await pick('predictions.npy', columns) : undefined,
-    dual: keeps.includes('dual') ? await pick('dual.npy', columns) : undefined,
+    predictions: keeps.includes('predictions') ? await pick('predictions.npy') : undefined,
+    dual: keeps.includes('dual') ? await pick('dual.npy') : undefined,
     alphas: new Float64Array(CHECKED).fill(ALPHA),
   });
 }

@@ -108,6 +108,21 @@ async function writeRows(
   }
 }
 
+/** A whole npy matrix of f32. */
+export async function readAll(path: string): Promise<Float32Array> {
+  const { dataOffset, byteLength } = await headerOf(path);
+  const bytes = new Uint8Array(byteLength);
+  const file = openSync(path, 'r');
+  try {
+    for (let at = 0; at < byteLength; ) {
+      at += readSync(file, bytes, at, Math.min(byteLength - at, 2 ** 28), dataOffset + at);
+    }
+  } finally {
+    closeSync(file);
+  }
+  return new Float32Array(bytes.buffer);
+}
+
 /** Some columns of an npy matrix of f32 or f16, as float32 [rows, columns.length]: read number by number. */
 export async function readColumns(path: string, columns: readonly number[]): Promise<Float32Array> {
   const { dtype, shape, dataOffset } = await headerOf(path);
