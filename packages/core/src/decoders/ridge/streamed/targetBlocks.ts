@@ -130,6 +130,8 @@ export async function streamTargets(
   const { columns } = source;
   const targetMean = new Float64Array(columns).fill(Number.NaN);
   const start = blockStart(pass.from, columns, source.name);
+  // Only where rows lie far apart in a file: in memory each block comes when it is needed, while it is in the cache.
+  const readAtOnce = source.readBlocks ? pass.readAtOnce : 1;
 
   interface Enqueued {
     readonly from: number;
@@ -166,7 +168,7 @@ export async function streamTargets(
   try {
     for (let from = start; from < columns; ) {
       throwIfAborted(signal, 'the ridge');
-      const edges = edgesFrom(from, columns, pass.readAtOnce);
+      const edges = edgesFrom(from, columns, readAtOnce);
       const blocks = await tally.files(() => readBlocks(source, train, edges, signal));
       const next = blocks.map((block, i) => enqueue(block, edges[i]!, edges[i + 1]!));
       const previous = computing;
