@@ -170,8 +170,13 @@ describe('fmri2image maps', () => {
     write('atlas.tsv', 'index\tname\n1\tleft\n2\tright\n');
     write('features.npy', encodeNpy({ dtype: 'f64', data: features, shape: [PICTURES, FEATURES] }));
     const line = (stimulus: number, i: number) =>
-      `${stimulus}\t${Math.floor(i / 12)}\t${i % 3 === 0 ? 'test' : 'train'}`;
-    write('trials.tsv', `stimulus\trun\tsplit\n${shown.map(line).join('\n')}\n`);
+      [
+        stimulus,
+        Math.floor(i / 12),
+        i % 3 === 0 ? 'test' : 'train',
+        features[stimulus * FEATURES]! > 0 ? 'high' : 'low',
+      ].join('\t');
+    write('trials.tsv', `stimulus\trun\tsplit\tlabel\n${shown.map(line).join('\n')}\n`);
     const manifest = {
       format: 'fmri2image-study',
       version: 1,
@@ -252,6 +257,25 @@ describe('fmri2image maps', () => {
     expect(page).toContain('not activation');
     expect(page.match(/<svg[^>]*role="img" aria-label="[^"]{40,}"/g)!.length).toBe(2 * names.length);
     expect(page).not.toMatch(/<script|https?:\/\/(?!doi\.org|www\.w3\.org)/);
+  }, 60_000);
+
+  it('tests decoders that were held out in turn by refitting them: evaluate --refit-permutations', async () => {
+    const labels = ['evaluate', study, '--targets', 'labels', '--leave-one-out', 'run', '--alphas', '100'];
+    const outcome = await run([...labels, '--refit-permutations', '39', '--permutations', '20', '--json']);
+    expect(outcome.code, outcome.stderr).toBe(0);
+    const { accuracy, refit } = JSON.parse(outcome.stdout);
+    expect(refit).toMatchObject({ permutations: 39, exact: false, smallestP: 1 / 40 });
+    // The decoders of the test are those that were scored.
+    expect(refit.scores[0].observed).toBe(accuracy);
+    expect(accuracy).toBeGreaterThan(0.75);
+    expect(refit.scores[0].p).toBeLessThanOrEqual(0.05);
+    expect(refit.scores[0].shuffled).toBeGreaterThan(0.35);
+    expect(refit.scores[0].shuffled).toBeLessThan(0.65);
+    const foreign = await run(['evaluate', study, '--reconstructions', 'x', '--refit-permutations', '9']);
+    expect(foreign).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--refit-permutations belongs to/),
+    });
   }, 60_000);
 
   it('says what it cannot do, naming option and file', async () => {
