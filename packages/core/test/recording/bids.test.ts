@@ -39,8 +39,8 @@ const rows = (run: number, names: string[]) =>
 
 const files: Record<string, Uint8Array> = {
   'dataset_description.json': text('{"Name": "x", "BIDSVersion": "1.8.0", "DatasetType": "derivative"}'),
-  'sub-07/ses-02/func/sub-07_ses-02_task-see_desc-glm_betas.nii': image(1),
-  'sub-07/ses-02/func/sub-07_ses-02_task-see_desc-glm_trials.tsv': table(rows(1, ['b', 'a', 'c', 'd'])),
+  'sub-07/ses-2/func/sub-07_ses-2_task-see_desc-glm_betas.nii': image(1),
+  'sub-07/ses-2/func/sub-07_ses-2_task-see_desc-glm_trials.tsv': table(rows(1, ['b', 'a', 'c', 'd'])),
   'sub-07/ses-10/func/sub-07_ses-10_task-see_run-3_stat-effect_statmap.nii': image(2),
   'sub-07/ses-10/func/sub-07_ses-10_task-see_run-3_events.tsv': table(
     rows(3, ['a', 'e', 'b', 'a']).map((row) => row.replace('\t3\t', '\tn/a\t')),
@@ -67,10 +67,10 @@ describe('derivatives of BIDS', () => {
     expect([...recording.selection.indices]).toEqual([2, 7, 12, 17, 22]);
     expect(recording.selection.space).toMatchObject({ kind: 'image', grid: [3, 4, 2] });
     expect(recording.trials.map(({ session, run, repeat, split }) => [session, run, repeat, split])).toEqual([
-      ['02', '1', 0, 'train'],
-      ['02', '1', 0, 'test'],
-      ['02', '1', 0, 'train'],
-      ['02', '1', 0, 'train'],
+      ['2', '1', 0, 'train'],
+      ['2', '1', 0, 'test'],
+      ['2', '1', 0, 'train'],
+      ['2', '1', 0, 'train'],
       ['10', '3', 1, 'test'],
       ['10', '3', 0, 'train'],
       ['10', '3', 1, 'train'],
