@@ -51,6 +51,7 @@ export async function heldOutPlan(
   const { stimuli } = study;
   if (!stimuli) throw usage(`${study.name} has no stimuli to decode to`);
   if (settings.decoder === 'retinotopic') throw usage('this is for ridge decoders');
+  if (settings.bands) throw usage('--bands has weights of its own: this is for plain ridge decoders');
   const notes: string[] = [];
   const splits = splitsOf(study, grouping, notes);
   const folds = splits.map(({ name, train, test }) => {
