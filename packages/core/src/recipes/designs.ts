@@ -46,18 +46,22 @@ export async function unitRows(design: Design, signal?: AbortSignal): Promise<De
   };
 }
 
+const TILE = 32;
+
 /** Columns of a row-major matrix [rows, columns], one behind the other: [columns, rows]. */
 export function transposed<T extends Float32Array | Float64Array>(values: T, rows: number): T {
   const columns = values.length / rows;
   const result = new (values.constructor as new (length: number) => T)(values.length);
-  // In tiles, so that both sides stay in the cache.
-  for (let top = 0; top < rows; top += 64) {
-    const bottom = Math.min(rows, top + 64);
-    for (let left = 0; left < columns; left += 64) {
-      const right = Math.min(columns, left + 64);
-      for (let column = left; column < right; column++) {
-        for (let row = top; row < bottom; row++)
-          result[column * rows + row] = values[row * columns + column]!;
+  // In tiles, so that both sides stay in the cache; rows are read in their order, for their length may be a power of two.
+  for (let top = 0; top < rows; top += TILE) {
+    const bottom = Math.min(rows, top + TILE);
+    for (let left = 0; left < columns; left += TILE) {
+      const right = Math.min(columns, left + TILE);
+      for (let row = top; row < bottom; row++) {
+        const start = row * columns;
+        for (let column = left; column < right; column++) {
+          result[column * rows + row] = values[start + column]!;
+        }
       }
     }
   }

@@ -194,7 +194,8 @@ async function fitHead(
         await stored.write(from, to, finished, statistics);
         return;
       }
-      const own = isDual && isFloat64 ? values : Float32Array.from(values);
+      const asIs = values instanceof Float32Array || (isDual && isFloat64);
+      const own = asIs ? values : Float32Array.from(values);
       await stored.write(from, to, transposed(own, rows), statistics);
     },
   };
