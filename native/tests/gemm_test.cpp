@@ -109,6 +109,13 @@ TEST(special_values_go_where_they_belong) {
     CHECK_EQUAL(std::isinf(infinite[i]), in_row);
     CHECK_EQUAL(std::isnan(undefined[i]), in_row);
   }
+  // In f32, too, where a device may add up parts of numbers; sums of large numbers do not overflow before they end.
+  const auto infinite_f32 = row_with<float>(std::numeric_limits<float>::infinity(), 0, 0);
+  const auto largest_f32 = row_with<float>(std::numeric_limits<float>::max(), 0, 0);
+  for (size_t i = 0; i < 15; ++i) {
+    CHECK_EQUAL(std::isinf(infinite_f32[i]) && infinite_f32[i] > 0, i / 5 == 1);
+    CHECK_EQUAL(largest_f32[i] == std::numeric_limits<float>::max(), i / 5 == 1);
+  }
   // beta = 0: c is not read, as in BLAS; it may be uninitialised.
   for (const float value : row_with<float>(0, 0, std::numeric_limits<float>::quiet_NaN())) CHECK(!std::isnan(value));
 }

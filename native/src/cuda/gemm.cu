@@ -11,9 +11,11 @@ f2i_status gemm(Exec &ex, const Gemm &op) {
       return with_operand<T>(op.b, !op.trans_b, [&](auto b) {
         Product<T, decltype(a), decltype(b)> p{op.y.rows, op.y.cols, op.trans_a ? op.a.rows : op.a.cols, 1, a, b, {}};
         p.finish.alpha = static_cast<T>(op.alpha);
-        p.finish.beta = static_cast<T>(op.beta);
-        p.finish.c = op.c.as<const T>();
-        p.finish.ldc = op.c.ld;
+        if (op.beta != 0) { // otherwise c may hold anything
+          p.finish.beta = static_cast<T>(op.beta);
+          p.finish.c = op.c.as<const T>();
+          p.finish.ldc = op.c.ld;
+        }
         p.finish.row_bias = op.bias.as<const T>();
         p.finish.y = op.y.as<T>();
         p.finish.ldy = op.y.ld;

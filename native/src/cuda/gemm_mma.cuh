@@ -111,6 +111,9 @@ __global__ void __launch_bounds__(threads)
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const int g = lane / 4, t = lane % 4;
   const int wi = warp / 4 * warp_rows, wj = warp % 4 * warp_columns;
+  // At the edges of y a warp has nothing to do, or few rows: the same for all of its lanes.
+  const int64_t rows_left = j0 + wj < n ? m - i0 - wi : 0;
+  const int used = rows_left <= 0 ? 0 : rows_left >= warp_rows ? rows16 : (static_cast<int>(rows_left) + 15) / 16;
 
   float sums[rows16][columns8][4] = {};
   Load<A, async_a> load_a;
@@ -144,6 +147,7 @@ __global__ void __launch_bounds__(threads)
     }
 #pragma unroll
     for (int u = 0; u < rows16; ++u) {
+      if (u >= used) continue;
       // Tensor cores cut sums off. A slice is summed from zero there and added by the plain cores, which
       // round, so that the bias of long sums stays that of 16 terms.
       float part[columns8][4] = {};

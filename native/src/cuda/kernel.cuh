@@ -18,7 +18,7 @@ namespace f2i::cuda {
 
 using namespace f2i::cpu; // the structs of the ops
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+__host__ __device__ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// The block's shared memory as a T: one struct of plain arrays a kernel. The
 /// launch gives sizeof(T) bytes.

@@ -6,7 +6,8 @@
 //  - a barrier that some threads of a block or warp never reach, or reach at
 //    another line: the launch fails and names the lines;
 //  - a missing barrier: threads run in rising order in one launch and in falling
-//    order in the next, so whatever depends on it is wrong in one of them;
+//    order in the next, and a warp as far ahead of the others as barriers let it,
+//    so whatever depends on one that is missing is wrong in one of them;
 //  - a missing wait for cp.async: bytes arrive when they are waited for, not before;
 //  - blocks that depend on each other: they run in rising and falling order too;
 //  - shared memory that is read before it is written: it begins as NaN; and with

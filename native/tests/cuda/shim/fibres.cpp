@@ -71,6 +71,7 @@ struct Copy {
 struct Thread : Place {
   Fibre fibre;
   unsigned exchanges = 0;
+  bool ended = false;
   std::vector<Copy> open;                // not yet committed
   std::vector<std::vector<Copy>> groups; // committed, in order
 };
@@ -185,6 +186,7 @@ private:
       t.lane = i % 32;
       t.warp = i / 32;
       t.exchanges = 0;
+      t.ended = false;
       t.open.clear();
       t.groups.clear();
       t.fibre.memory = stacks_ + stack_bytes * static_cast<size_t>(i);
@@ -217,14 +219,25 @@ private:
     }
     while (barrier.generation == generation) {
       if (++idle_ > 2 * live_ + 2) fail("a barrier that not all threads reach", site);
-      go_to(next_[running_]);
+      go_to(&barrier == &barrier_ ? next_[running_] : next_lane());
     }
+  }
+  /// Lanes take turns among themselves until their warp can go on: it runs as far ahead of the others as barriers
+  /// let it, which shows what is read too late or written too early.
+  int next_lane() const {
+    const int first = running_ / 32 * 32, count = std::min(32, count_ - first), step = falling_ ? count - 1 : 1;
+    for (int i = 1, lane = running_ - first; i < count; ++i) {
+      lane = (lane + step) % count;
+      if (!threads_[first + lane].ended) return first + lane;
+    }
+    return next_[running_];
   }
 
   /// A fibre's whole life.
   static void run_fibre();
   void finish() {
     const int gone = running_;
+    threads_[gone].ended = true;
     idle_ = 0;
     if (--live_ == 0) leave();
     next_[previous_[gone]] = next_[gone];
