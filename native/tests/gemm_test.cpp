@@ -15,13 +15,16 @@ const Case cases[] = {{1, 1, 1},    {1, 7, 5},     {5, 1, 3},      {3, 4, 1},   
                       {16, 64, 32}, {33, 65, 129}, {100, 31, 300}, {7, 130, 1100}, {257, 190, 70},
                       {1, 300, 400}, {290, 1, 310}, {150, 260, 515}};
 
-template <class T> void check_gemm(const Case &s, bool trans_a, bool trans_b, int variant) {
+/// aligned: rows begin at multiples of four entries, as devices like them.
+template <class T> void check_gemm(const Case &s, bool trans_a, bool trans_b, int variant, bool aligned = false) {
   const bool with_c = variant % 3 != 0, in_place = variant % 3 == 2, with_bias = variant % 2 == 1;
   const double alpha = variant % 4 == 0 ? 1 : -0.75, beta = !with_c ? 0 : variant % 5 == 0 ? 1 : 0.5;
   const Place places[] = {{0, 0}, {3, 5}, {16, 0}, {1, 2}};
   const auto place = [&](int i) { return places[(variant + i) % 4]; };
-  const Matrix<T> a = Matrix<T>(trans_a ? s.k : s.m, trans_a ? s.m : s.k, place(0)).random(1);
-  const Matrix<T> b = Matrix<T>(trans_b ? s.n : s.k, trans_b ? s.k : s.n, place(1)).random(2);
+  const auto place_of = [&](int i, int64_t cols) { return aligned ? Place{4 + (4 - cols % 4) % 4, 8} : place(i); };
+  const int64_t a_cols = trans_a ? s.m : s.k, b_cols = trans_b ? s.k : s.n;
+  const Matrix<T> a = Matrix<T>(trans_a ? s.k : s.m, a_cols, place_of(0, a_cols)).random(1);
+  const Matrix<T> b = Matrix<T>(trans_b ? s.n : s.k, b_cols, place_of(1, b_cols)).random(2);
   const Matrix<T> c = Matrix<T>(s.m, s.n, place(2)).random(3);
   const Matrix<T> bias = Matrix<T>(1, s.n, place(3)).random(4);
 
@@ -100,6 +103,13 @@ template <class T> std::vector<T> row_with(T special, double beta, T c_value) {
 
 TEST(gemm_f32) { check_all<float>(); }
 TEST(gemm_f64) { check_all<double>(); }
+TEST(gemm_of_aligned_rows) {
+  int variant = 0;
+  for (int transposes = 0; transposes < 4; ++transposes) {
+    check_gemm<float>({5, 7, 3}, transposes & 1, transposes >> 1, variant++, true);
+    check_gemm<float>({131, 133, 90}, transposes & 1, transposes >> 1, variant++, true);
+  }
+}
 
 TEST(special_values_go_where_they_belong) {
   const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
