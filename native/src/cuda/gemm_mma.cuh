@@ -96,10 +96,9 @@ __device__ __attribute__((noinline)) float plain_sum(const A &a, const B &b, int
   return sum;
 }
 
-/// gridDim: tiles, planes, ranges of terms. parts: where sums of ranges go, or null.
 template <class A, class B, bool async_a, bool async_b>
-__global__ void __launch_bounds__(threads)
-    product_kernel(Product<float, A, B> product, int64_t columns, int64_t range, float *parts) {
+__device__ __forceinline__ void multiply_tile(const Product<float, A, B> &product, int64_t columns, int64_t range,
+                                              float *parts) {
   constexpr bool exact_a = sizeof(typename A::Stored) == 2, exact_b = sizeof(typename B::Stored) == 2;
   using Shared = Stages<A::along, B::along>;
   Shared &shared = shared_memory<Shared>();
@@ -190,6 +189,15 @@ __global__ void __launch_bounds__(threads)
       }
     }
   }
+}
+
+/// gridDim: tiles, planes, ranges of terms. parts: where sums of ranges go, or null.
+template <class A, class B, bool async_a, bool async_b>
+__global__ void __launch_bounds__(threads)
+    product_kernel(Product<float, A, B> product, int64_t columns, int64_t range, float *parts) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+  multiply_tile<A, B, async_a, async_b>(product, columns, range, parts);
+#endif
 }
 
 /// Can rows be copied 16 bytes at a time?

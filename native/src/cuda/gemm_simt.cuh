@@ -46,10 +46,8 @@ template <class T, class O> struct Load {
   }
 };
 
-/// gridDim: tiles, planes, ranges of terms. parts: where sums of ranges go, or null.
 template <class T, class A, class B>
-__global__ void __launch_bounds__(threads)
-    product_kernel(Product<T, A, B> product, int64_t columns, int64_t range, T *parts) {
+__device__ __forceinline__ void multiply_tile(const Product<T, A, B> &product, int64_t columns, int64_t range, T *parts) {
   constexpr int each = per_thread<T>, half = each / 2;
   Slices<T> &shared = shared_memory<Slices<T>>();
   const int64_t m = product.m, n = product.n;
@@ -109,6 +107,19 @@ __global__ void __launch_bounds__(threads)
       else product.finish.store(i, j, plane, sums[u][v]);
     }
   }
+}
+
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+template <class T> constexpr bool used_here = sizeof(T) == 8; // f32 has tensor cores: nothing to compile
+#else
+template <class T> constexpr bool used_here = true;
+#endif
+
+/// gridDim: tiles, planes, ranges of terms. parts: where sums of ranges go, or null.
+template <class T, class A, class B>
+__global__ void __launch_bounds__(threads)
+    product_kernel(Product<T, A, B> product, int64_t columns, int64_t range, T *parts) {
+  if constexpr (used_here<T>) multiply_tile(product, columns, range, parts);
 }
 
 } // namespace f2i::cuda::simt
