@@ -119,9 +119,9 @@ async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise
     const features = { source, train: Int32Array.from({ length: size.train }, (_, i) => i) };
     const alphas = chosen ? (await ridge.choose(features)).alphas : new Float64Array(targets).fill(ALPHA);
     const weights = kind === 'predictions' ? undefined : memorySink(size.train, targets);
-    if (weights) await ridge.dual(features, weights, { alphas });
     const predictions = memorySink(size.test, targets);
-    await ridge.predict(features, predictions, { alphas });
+    if (weights) await ridge.dual(features, weights, { alphas, predictions });
+    else await ridge.predict(features, predictions, { alphas });
     return {
       ...(weights && { dual: weights.values }),
       predictions: predictions.values,

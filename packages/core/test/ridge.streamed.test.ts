@@ -115,6 +115,11 @@ describe('openStreamedRidge', () => {
           const dual = memorySink(train, t, 'f64');
           await ridge.dual(targets, dual, { alphas: alpha });
           expect(worst(dual.values, expected.dual!)).toBeLessThan(1e-10);
+          // The same weights, and predictions made of them, from one pass.
+          const [again, beside] = [memorySink(train, t, 'f64'), memorySink(test, t, 'f64')];
+          await ridge.dual(targets, again, { alphas: alpha, predictions: beside });
+          expect(again.values).toEqual(dual.values);
+          expect(worst(beside.values, expected.predictions)).toBeLessThan(1e-10);
         }
       });
     }

@@ -270,6 +270,20 @@ describe('matrices in memory', () => {
     expect((await matrix.read([0], 0, COLUMNS)).buffer).not.toBe(data.buffer);
   });
 
+  it('fill an array that was used before, if it suits', async () => {
+    const data = Float32Array.from(values);
+    const matrix = matrixInMemory({ data, shape: [ROWS, ...SHAPE] });
+    const fresh = await matrix.read([2, 0], 1, 4);
+    const into = new Float32Array(10).fill(7);
+    const filled = await matrix.read([2, 0], 1, 4, undefined, into);
+    expect(filled).toEqual(fresh);
+    expect(filled.buffer).toBe(into.buffer);
+    expect([...into.subarray(6)]).toEqual([7, 7, 7, 7]);
+    for (const other of [new Float32Array(5), new Float64Array(6)]) {
+      expect((await matrix.read([2, 0], 1, 4, undefined, other)).buffer).not.toBe(other.buffer);
+    }
+  });
+
   it('take blocks of columns', async () => {
     const numbers = createRandom(1).normals(4 * 6);
     const sink = memorySink(4, 6, 'f64');

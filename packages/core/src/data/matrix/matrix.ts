@@ -16,9 +16,17 @@ export interface MatrixSource {
    * Columns [from, to) of some rows, in the order given; a row may stand twice. Row-major [rows.length, to - from], in an
    * array that the caller may give away.
    *
+   * @param into an array that a source may fill instead of making one, if it is of its type and long enough: its beginning
+   *   is what is returned then. Memory that was used before costs no page faults
    * @throws FORMAT or IO naming the file; INVALID_ARGUMENT for rows and columns that there are not; CANCELLED
    */
-  read(rows: ArrayLike<number>, from: number, to: number, signal?: AbortSignal): Promise<Values>;
+  read(
+    rows: ArrayLike<number>,
+    from: number,
+    to: number,
+    signal?: AbortSignal,
+    into?: Values,
+  ): Promise<Values>;
   /**
    * The same for neighbouring blocks of columns, [edges[i], edges[i + 1]), each in an array of its own: a file whose rows
    * lie far apart is read once for all of them. `readBlocks` does without.

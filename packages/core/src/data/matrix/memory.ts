@@ -3,6 +3,9 @@ import { type Rows, rowExtents } from '../../rows.ts';
 import { pacer } from '../pause.ts';
 import { checkBlock, type MatrixSink, type MatrixSource, type Values } from './matrix.ts';
 
+/** Asking the clock costs as much as copying a short row. */
+const ROWS_BETWEEN_BREATHS = 32;
+
 /**
  * A matrix that is in memory, as a source.
  *
@@ -16,15 +19,15 @@ export function matrixInMemory({ data, shape }: Rows, name = 'matrix'): MatrixSo
     rows,
     columns,
     shape: shape.slice(1),
-    async read(wanted, from, to, signal) {
+    async read(wanted, from, to, signal, into) {
       checkBlock(source, wanted, [from, to]);
       const width = to - from;
-      const block = valuesLike(data, wanted.length * width);
+      const block = reused(into, data, wanted.length * width) ?? valuesLike(data, wanted.length * width);
       const breathe = pacer(signal, `reading ${name}`);
       for (let i = 0; i < wanted.length; i++) {
         const start = wanted[i]! * columns;
         block.set(data.subarray(start + from, start + to), i * width);
-        await breathe();
+        if (i % ROWS_BETWEEN_BREATHS === 0) await breathe();
       }
       return block;
     },
@@ -49,7 +52,7 @@ export function memorySink(rows: number, columns: number, dtype: 'f32' | 'f64' =
       const breathe = pacer(undefined, 'writing');
       for (let row = 0; row < rows; row++) {
         values.set(block.subarray(row * width, (row + 1) * width), row * columns + from);
-        await breathe();
+        if (row % ROWS_BETWEEN_BREATHS === 0) await breathe();
       }
     },
   };
@@ -73,6 +76,12 @@ export function checkWritten(
     expected: `[${rows}, to - from] values, 0 <= from <= to <= ${columns}`,
     found: `${values.length} values for columns [${from}, ${to})`,
   });
+}
+
+/** The beginning of an array that was used before, if it suits. */
+function reused(into: Values | undefined, data: Values, length: number): Values | undefined {
+  if (!into || into.constructor !== data.constructor || into.length < length) return undefined;
+  return into.subarray(0, length);
 }
 
 /** An array of the same type. */

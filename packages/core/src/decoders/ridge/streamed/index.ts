@@ -6,6 +6,7 @@ export type {
   BlockStatistics,
   Design,
   DesignTargets,
+  DualOptions,
   Streamed,
   StreamedNumerics,
   StreamedPhase,

@@ -27,6 +27,7 @@ import type {
   AlphaChoice,
   Design,
   DesignTargets,
+  DualOptions,
   Streamed,
   StreamedNumerics,
   StreamedPhase,
@@ -145,7 +146,7 @@ export class OpenedRidge implements StreamedRidge {
     });
   }
 
-  async dual(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed> {
+  async dual(targets: DesignTargets, sink: StreamedSink, options: DualOptions): Promise<Streamed> {
     if (this.form === 'primal') {
       throw invalid('form', 'weights of trials come from dual equations', 'form dual', 'form primal');
     }
@@ -214,11 +215,12 @@ export class OpenedRidge implements StreamedRidge {
     phase: 'dual' | 'primal',
     targets: DesignTargets,
     sink: StreamedSink,
-    options: StreamOptions,
+    options: DualOptions,
   ): Promise<Streamed> {
     const context = this.#begin(targets);
     const alphas = this.#alphasOf(targets, options);
-    const { trainingStatistics = false, from = 0 } = options;
+    const { trainingStatistics = false, from = 0, predictions } = options;
+    const cross = predictions && this.#testRows();
     const { readAtOnce } = this.#plan(phase, {
       targets: targets.source.columns,
       alphas: alphas.distinct.length,
@@ -231,11 +233,23 @@ export class OpenedRidge implements StreamedRidge {
       dtype: this.#equationType,
       from,
       readAtOnce: readAtOnce[phase],
+      beside: predictions,
       compute: (block) => {
         const { values, fitted } = this.#fit(block, alphas, trainingStatistics);
-        return { values: asType(values, this.#productType, context), fitted };
+        const result = { values: asType(values, this.#productType, context), fitted };
+        if (!cross) return result;
+        const centred = context.ops.gemm(cross, values, { transA: true });
+        const predicted = block.mean ? add(centred, block.mean, context.options) : centred;
+        return { ...result, beside: asType(predicted, this.#productType, context) };
       },
     });
+  }
+
+  /** How test rows meet the unknowns, [train or voxels, test]. */
+  #testRows(): Tensor {
+    const { cross } = this.#system;
+    if (cross) return cross;
+    throw invalid('design', 'predictions need test rows', 'a design with test rows', 'training rows only');
   }
 
   /** Solutions of a block in the type of the equations, and the predictions of its training rows. */
@@ -254,10 +268,8 @@ export class OpenedRidge implements StreamedRidge {
   }
 
   async #prepareHats(alphas: readonly number[]): Promise<void> {
-    const { cross, equations } = this.#system;
-    if (!cross) {
-      throw invalid('design', 'predictions need test rows', 'a design with test rows', 'training rows only');
-    }
+    const { equations } = this.#system;
+    const cross = this.#testRows();
     for (const [alpha, hat] of this.#hats) {
       if (alphas.includes(alpha)) continue;
       hat.dispose();

@@ -3,7 +3,7 @@ import type { DType, HostArray } from '../../../dtype.ts';
 import { F2iError, throwIfAborted } from '../../../error.ts';
 import { columnStats, sub } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
-import { moveTo } from '../matrices.ts';
+import { copyTo, moveTo } from '../matrices.ts';
 import type { TargetSource } from '../targets.ts';
 import type { Context } from './context.ts';
 import { TARGET_BLOCK } from './plan.ts';
@@ -26,6 +26,8 @@ export interface BlockResult {
   readonly values: Tensor;
   /** Predictions of the training rows [train, to - from], where their statistics are wanted. */
   readonly fitted?: Tensor | undefined;
+  /** What the sink beside takes, [rows, to - from]. */
+  readonly beside?: Tensor | undefined;
 }
 
 export interface TargetPass {
@@ -36,6 +38,8 @@ export interface TargetPass {
   readonly from: number;
   /** Blocks that are read at once. */
   readonly readAtOnce: number;
+  /** Takes `BlockResult.beside`. */
+  readonly beside?: StreamedSink | undefined;
   /** Enqueues the work on a block; tensors made inside are freed unless they are returned. */
   compute(block: TargetsOnDevice): BlockResult;
 }
@@ -77,6 +81,8 @@ export function edgesFrom(start: number, columns: number, atOnce: number): numbe
 /**
  * Moves values of targets to the device, centred, and enqueues what `compute` does with them. Tensors that it makes are
  * freed, but for those in `result`.
+ *
+ * @param place how values get there: by default they are given away
  */
 export function enqueueBlock<T>(
   { backend, intercept, options, signal }: Context,
@@ -85,6 +91,7 @@ export function enqueueBlock<T>(
   [from, to]: readonly [number, number],
   dtype: DType,
   compute: (block: TargetsOnDevice) => { result: T; fitted?: Tensor | undefined },
+  place: typeof moveTo = moveTo,
 ): { result: T; statistics: Promise<BlockStatistics> } {
   const width = to - from;
   const moments = (x: Tensor) => {
@@ -92,7 +99,7 @@ export function enqueueBlock<T>(
     return { mean, known: quiet(Promise.all([mean.download(), std.download()])) };
   };
   const [result, known, knownFitted] = backend.scope(() => {
-    const raw = moveTo(backend, values, [values.length / width, width], dtype, options);
+    const raw = place(backend, values, [values.length / width, width], dtype, options);
     const { mean, known } = moments(raw);
     const y = intercept ? sub(raw, mean, options) : raw;
     // Early: the queue frees it before the block is solved.
@@ -130,35 +137,51 @@ export async function streamTargets(
   const { columns } = source;
   const targetMean = new Float64Array(columns).fill(Number.NaN);
   const start = blockStart(pass.from, columns, source.name);
-  // Only where rows lie far apart in a file: in memory each block comes when it is needed, while it is in the cache.
-  const readAtOnce = source.readBlocks ? pass.readAtOnce : 1;
+  // Only where rows lie far apart in a file: in memory each block comes when it is needed, while it is in the cache, and
+  // through the same array.
+  const inMemory = source.readBlocks === undefined;
+  const readAtOnce = inMemory ? 1 : pass.readAtOnce;
+  let staging: Values | undefined;
+  const read = async (edges: readonly number[]): Promise<Values[]> => {
+    if (!inMemory) return readBlocks(source, train, edges, signal);
+    const values = await source.read(train, edges[0]!, edges[1]!, signal, staging);
+    if (values.length > (staging?.length ?? 0)) staging = values;
+    return [values];
+  };
 
   interface Enqueued {
     readonly from: number;
     readonly to: number;
     readonly values: Promise<HostArray>;
+    readonly beside: Promise<HostArray> | undefined;
     readonly statistics: Promise<BlockStatistics>;
   }
   const enqueue = (block: Values, from: number, to: number): Enqueued => {
-    const { result: values, statistics } = enqueueBlock(
+    const { result, statistics } = enqueueBlock(
       context,
       targets,
       block,
       [from, to],
       pass.dtype,
       (on) => {
-        const { values: tensor, fitted } = pass.compute(on);
-        return { result: quiet(tensor.download()), fitted };
+        const { values, fitted, beside } = pass.compute(on);
+        const downloads = { values: quiet(values.download()), beside: beside && quiet(beside.download()) };
+        return { result: downloads, fitted };
       },
+      inMemory ? copyTo : moveTo,
     );
-    tally.busy(quiet(Promise.all([values, statistics])));
-    return { from, to, values, statistics };
+    const { values, beside } = result;
+    tally.busy(quiet(Promise.all([values, beside, statistics])));
+    return { from, to, values, beside, statistics };
   };
   const finish = async (block: Enqueued): Promise<void> => {
     const { from, to } = block;
     throwIfAborted(signal, 'the ridge');
-    const [values, statistics] = await Promise.all([block.values, block.statistics]);
-    await tally.files(() => sink.write(from, to, values as Values, statistics));
+    const [values, beside, statistics] = await Promise.all([block.values, block.beside, block.statistics]);
+    await tally.files(async () => {
+      if (beside) await pass.beside!.write(from, to, beside as Values, statistics);
+      await sink.write(from, to, values as Values, statistics);
+    });
     if (context.intercept) targetMean.set(statistics.targetMean, from);
     else targetMean.fill(0, from, to);
     context.report(pass.phase, to, columns);
@@ -169,7 +192,7 @@ export async function streamTargets(
     for (let from = start; from < columns; ) {
       throwIfAborted(signal, 'the ridge');
       const edges = edgesFrom(from, columns, readAtOnce);
-      const blocks = await tally.files(() => readBlocks(source, train, edges, signal));
+      const blocks = await tally.files(() => read(edges));
       const next = blocks.map((block, i) => enqueue(block, edges[i]!, edges[i + 1]!));
       const previous = computing;
       computing = [...previous, ...next];
@@ -185,7 +208,9 @@ export async function streamTargets(
     }
   } finally {
     // What is still queued must not outlive the call.
-    await Promise.allSettled(computing.flatMap(({ values, statistics }) => [values, statistics]));
+    await Promise.allSettled(
+      computing.flatMap(({ values, beside, statistics }) => [values, beside, statistics]),
+    );
   }
   return { targetMean };
 }

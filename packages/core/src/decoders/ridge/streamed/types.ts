@@ -112,6 +112,14 @@ export interface StreamOptions {
   trainingStatistics?: boolean | undefined;
 }
 
+export interface DualOptions extends StreamOptions {
+  /**
+   * Takes the predictions of the test rows, [test, targets], from the same pass over the targets. They are made of the
+   * weights, K_test c: equal to those of `predict` but for rounding.
+   */
+  predictions?: StreamedSink | undefined;
+}
+
 /**
  * What predictions add: means over training rows of all targets, 0 without an intercept; NaN for columns below `from`, which
  * an earlier run knew.
@@ -130,7 +138,7 @@ export interface StreamedRidge {
   /** Predictions of the test rows [test, targets] through the small hat matrix K_test (K + alpha I)^-1, without coefficients. */
   predict(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed>;
   /** Weights of training rows, [train, targets]: predictions are (x - mean) Xᵀ c + targetMean. */
-  dual(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed>;
+  dual(targets: DesignTargets, sink: StreamedSink, options: DualOptions): Promise<Streamed>;
   /** Weights of voxels, [voxels, targets]: reads the design once more for each set of blocks that fits in memory. */
   primal(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed>;
   /**
