@@ -2,6 +2,7 @@ import type { OpenedWeights } from '../bundle/open.ts';
 import { designTensor, headsConfig, headTensor } from '../decoders/heads/model.ts';
 import { F2iError } from '../error.ts';
 import type { Readout } from './readout.ts';
+import { unitOfDesign } from './unit.ts';
 
 /** A read-out of some of the voxels of a recording. */
 export interface HeadReadout {
@@ -48,7 +49,7 @@ export async function readoutOfHead(
       targets,
       form: found.storage,
       scale: (await vector('voxel_std')) as Float32Array,
-      standardized: design.unitVoxels,
+      unit: unitOfDesign(config.normalisation, design.unitVoxels),
       async weights(columns, signal) {
         const block = new Float64Array(rows * columns.length);
         for (const { from, to, at } of stretchesOf(columns)) {

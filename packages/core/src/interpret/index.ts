@@ -18,4 +18,5 @@ export {
   regionContribution,
   regionPredictions,
 } from './regions.ts';
+export type { ResponseUnit } from './unit.ts';
 export { type MapOptions, type VoxelMap, weightMap } from './weightMap.ts';

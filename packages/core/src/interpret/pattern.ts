@@ -71,15 +71,12 @@ export async function patternMap(readout: Readout, options: PatternOptions): Pro
   }
   const values = await projectRows(design, width, rowWeights(), combine, ops, true);
   for (let i = 0; i < width; i++) if (!(readout.scale[i]! > 0)) values[i] = 0;
-  const response = readout.standardized
-    ? 'standard deviations of the voxel’s response over the training rows'
-    : 'units of response';
   const others =
     columns.length === 1 ? '' : form === 'joint' ? ', the other predictions held fixed' : ', each by itself';
   return {
     values: overLags(values, readout.voxels, combine),
     combine,
-    units: `${response} per unit of the predicted target`,
+    units: `${readout.unit.many} per unit of the predicted target`,
     description: `${inWords(combine, columns.length, readout)} of the activation pattern (Haufe et al. 2014): how the response of the voxel varies with the prediction${others}`,
     notes,
   };

@@ -1,6 +1,7 @@
 import type { RidgeModel } from '../decoders/ridge/model.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError } from '../error.ts';
+import { type ResponseUnit, standardDeviations, UNITS_OF_RESPONSE } from './unit.ts';
 
 /**
  * A linear read-out: targets are standardised (lagged) voxels times weights. What maps are made of, whatever the decoder;
@@ -15,8 +16,8 @@ export interface Readout {
   readonly form: RidgeForm;
   /** What divided each column of the design, [lags x voxels]; 0 for voxels that do not vary. Ones: nothing did. */
   readonly scale: ArrayLike<number>;
-  /** Whether responses were divided by their standard deviation: the unit of a weight depends on it. */
-  readonly standardized: boolean;
+  /** What a step of 1 is in a column of the design: the unit of weights and patterns. */
+  readonly unit: ResponseUnit;
   /** Weights of some targets, [rows, columns.length]: rows are columns of the design, or training rows. */
   weights(columns: Int32Array, signal?: AbortSignal): Promise<Float32Array | Float64Array>;
   /** Standardised responses that the read-out was trained on; undefined where they are not kept. */
@@ -46,7 +47,7 @@ export function readoutOf(
     targets,
     form: storage,
     scale: model.voxelStd,
-    standardized: model.config.standardize,
+    unit: model.config.standardize ? standardDeviations('over the training rows') : UNITS_OF_RESPONSE,
     weights: async (columns) => takeColumns(weights, targets, columns),
     design: trainingVoxels && designInMemory(trainingVoxels, weights.length / targets, width),
   };

@@ -68,13 +68,10 @@ export async function weightMap(readout: Readout, options: MapOptions): Promise<
   }
   // A voxel that never varied has no say, whatever its weight.
   for (let i = 0; i < width; i++) if (!(readout.scale[i]! > 0)) values[i] = 0;
-  const per = readout.standardized
-    ? 'standard deviation of the voxel’s response over the training rows'
-    : 'unit of response';
   return {
     values: overLags(values, readout.voxels, combine),
     combine,
-    units: `units of the target per ${per}`,
+    units: `units of the target per ${readout.unit.one}`,
     description: `${inWords(combine, columns.length, readout)} of the weights of the read-out; a weight says what is done with a voxel, not whether the voxel is active`,
     notes: [],
   };
