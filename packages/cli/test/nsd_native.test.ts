@@ -230,6 +230,9 @@ describe('NSD in its own files', { timeout: 60_000 }, () => {
     expect(await messageOf(openRecording(folderOf('hdf5', roi)))).toMatch(
       /roi\/nsdgeneral\.nii\.gz: the ROI is not there/,
     );
+    expect(await messageOf(openRecording(folderOf('hdf5'), { subject: 2 }))).toMatch(
+      /holds other subjects; expected 1, found 2/,
+    );
     expect(await messageOf(openRecording(folderOf('hdf5'), { subject: 9 }))).toMatch(
       /subject.*1 to 8, found 9/,
     );

@@ -11,6 +11,7 @@ import {
   packRecording,
   prepareStudy,
   recordingOf,
+  stimuliInOrder,
 } from '../../src/index.ts';
 import { errorOf } from '../data/helpers/errors.ts';
 import { damaged, fuzzRandom, outcomeOf } from '../data/helpers/fuzz.ts';
@@ -96,6 +97,25 @@ describe('derivatives of BIDS', () => {
       '1 test picture',
       '3 test trials',
     ]);
+  });
+
+  it('say in which order rows of features are taken, and where counting gives another', async () => {
+    const trialsOf2 = 'sub-07/ses-2/func/sub-07_ses-2_task-see_desc-glm_trials.tsv';
+    const recording = await open();
+    // The time between volumes is none between trials.
+    expect(recording.warnings).toEqual([]);
+    expect(stimuliInOrder(recording)).toBe(
+      `by name, character by character: ${[...'abcde'].map((name) => `images/${name}.png`).join(', ')} (5)`,
+    );
+    const counted = await open({ [trialsOf2]: table(rows(1, ['im10', 'im9', 'im1', 'im2'])) });
+    expect(counted.warnings.join()).toMatch(
+      /in the order images\/a\.png, images\/b\.png, images\/e\.png, \.\.\., images\/im10\.png, images\/im2\.png, images\/im9\.png, not .*images\/im2\.png, images\/im9\.png, images\/im10\.png$/,
+    );
+    expect(stimuliInOrder(counted, [6, 3, 6])).toBe(
+      'by name, character by character: images/im1.png, images/im9.png (2)',
+    );
+    const padded = await open({ [trialsOf2]: table(rows(1, ['im10', 'im09', 'im01', 'im02'])) });
+    expect(padded.warnings).toEqual([]);
   });
 
   it('are refused by file, line and column', async () => {

@@ -236,6 +236,9 @@ interface Layout {
   warnings: string[];
 }
 
+/** Whether a warning is of the time between volumes, which says nothing where volumes are trials. */
+export const isOfTime = (warning: string) => warning.includes('repetition time');
+
 /** Version, byte order and the start of the voxels: what must be known to read the rest. */
 function layoutOf(head: Uint8Array, file: string): Layout {
   const fail = (field: string, message: string, expected?: string, found?: string): never => {

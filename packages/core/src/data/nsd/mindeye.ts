@@ -139,6 +139,7 @@ export async function openMindEye(folder: Folder, subject: number, signal?: Abor
       ],
       warnings,
       stimulusName: (stimulus) => `nsd-${String(stimulus).padStart(5, '0')}`,
+      stimulusOrder: 'by number among the 73,000',
       readTrials: async (from, to, readSignal) =>
         (await readRows(betas, rowOf.slice(from, to), voxels, { signal: readSignal })).data,
       close: () => betas.close(),

@@ -30,10 +30,11 @@ export interface NsdOptions {
  * root. Of 40 sessions those are taken that are there; a warning names the others.
  *
  * @throws IO, naming file and where it is published, for what is needed and missing; FORMAT for what is not as published;
- *   USAGE, listing those that there are, for an unknown ROI
+ *   USAGE, listing those that there are, for an unknown ROI or subject
  */
 export async function openNsd(folder: Folder, options: NsdOptions): Promise<Recording> {
   const { subject, space = 'func1pt8mm', signal } = options;
+  await checkSubject(folder, subject, space);
   const experiment = await experimentOf(folder, subject, signal);
   const { trials: stated, warnings } = await trialsOf(folder, subject, experiment, signal);
   const wantedAtlases = (options.roi ?? '').split('+').map((word) => word.trim().split(':')[0]!);
@@ -101,6 +102,7 @@ export async function openNsd(folder: Folder, options: NsdOptions): Promise<Reco
     ],
     warnings: [...warnings, ...atlases.warnings, ...absentSessions(absent, sessions.length)],
     stimulusName: (stimulus) => `nsd-${String(stimulus).padStart(5, '0')}`,
+    stimulusOrder: 'by number among the 73,000',
     async readTrials(from, to, readSignal) {
       const out = new Float32Array((to - from) * chosen.voxels.length);
       for (const { betas: own, start, end } of sessions) {
@@ -117,6 +119,24 @@ export async function openNsd(folder: Folder, options: NsdOptions): Promise<Reco
       for (const { betas: own } of sessions) own.close();
     },
   };
+}
+
+/** Who keeps a few of the eight subjects is told which, not which file of another one is missing. */
+async function checkSubject(folder: Folder, wanted: number, space: string): Promise<void> {
+  const isThere = async (subject: number) =>
+    (await openIfThere(folder, NSD_FILES.responses(subject))) ??
+    (await openIfThere(folder, NSD_FILES.roi(subject, space, 'nsdgeneral')));
+  if (await isThere(wanted)) return;
+  const there: string[] = [];
+  for (let subject = 1; subject <= 8; subject++) if (await isThere(subject)) there.push(`${subject}`);
+  // Without any, the first file that is missing says more.
+  if (there.length === 0) return;
+  throw new F2iError('USAGE', 'this copy of NSD holds other subjects', {
+    file: folder.name,
+    field: 'subject',
+    expected: there.join(', '),
+    found: `${wanted}`,
+  });
 }
 
 async function experimentOf(

@@ -1,10 +1,11 @@
 import { F2iError } from '../../error.ts';
-import { type Nifti, openNifti } from '../formats/nifti.ts';
+import { isOfTime, type Nifti, openNifti } from '../formats/nifti.ts';
 import { lineOf, parseNumber, readTable, type Table } from '../formats/table.ts';
 import { checkGrid, readLabels } from '../nsd/atlases.ts';
 import { readVolumes } from '../nsd/betas.ts';
 import type { Folder, Source } from '../source.ts';
 import type { RecordedTrial, Recording } from './recording.ts';
+import { sortedNames } from './stimulusOrder.ts';
 
 export interface BidsOptions {
   /** Label without `sub-`; not needed where there is one participant. */
@@ -30,8 +31,8 @@ interface BetasFile {
  * that are read: `stimulus` (or `stim_file`, or `trial_type` where neither is there), `session`, `run`, `split`, `label` (or
  * `trial_type`), `shared` (0 or 1). Session and run are those of the file's name where the table does not say.
  *
- * Values are taken as the headers scale them. Numbers of stimuli are kept where all are whole numbers; names are numbered by
- * alphabet.
+ * Values are taken as the headers scale them. Numbers of stimuli are kept where all are whole numbers; names are
+ * numbered character by character (im1, im10, im2), with a warning where counting would give another order.
  *
  * @throws IO for a folder without betas; FORMAT, naming file, line and column; USAGE for an unknown participant
  */
@@ -61,7 +62,9 @@ export async function openBidsBetas(
     }
     images.push({ image, start: told.length, end: told.length + table.rowCount });
     told.push(...readTrials(table, file));
-    warnings.push(...image.header.warnings.map((warning) => `${file.path}: ${warning}`));
+    // Volumes are trials: the time between them means nothing.
+    const odd = image.header.warnings.filter((warning) => !isOfTime(warning));
+    warnings.push(...odd.map((warning) => `${file.path}: ${warning}`));
   }
   const { header } = images[0]!.image;
   const label = files[0]!.participant;
@@ -82,6 +85,7 @@ export async function openBidsBetas(
     seen.set(stimulus, repeat + 1);
     return { ...trial, stimulus, repeat };
   });
+  if (names?.warning !== undefined) warnings.push(names.warning);
   return {
     name: `sub-${label}`,
     trials,
@@ -102,6 +106,7 @@ export async function openBidsBetas(
     ],
     warnings,
     stimulusName: (stimulus) => names?.names[stimulus] ?? `${stimulus}`,
+    stimulusOrder: names ? 'by name, character by character' : 'by number',
     async readTrials(from, to, readSignal) {
       const out = new Float32Array((to - from) * voxels.length);
       for (const { image, start, end } of images) {
@@ -200,8 +205,8 @@ function readTrials(table: Table, { session, run }: BetasFile) {
 /** Undefined where all are whole numbers, which then are the identities. */
 function stimulusNames(
   stated: readonly string[],
-): { names: string[]; indexOf: Map<string, number> } | undefined {
+): (ReturnType<typeof sortedNames> & { indexOf: Map<string, number> }) | undefined {
   if (stated.every((text) => /^\d+$/.test(text) && Number.isSafeInteger(parseNumber(text)))) return undefined;
-  const names = [...new Set(stated)].sort();
-  return { names, indexOf: new Map(names.map((name, i) => [name, i])) };
+  const sorted = sortedNames(stated);
+  return { ...sorted, indexOf: new Map(sorted.names.map((name, i) => [name, i])) };
 }

@@ -50,6 +50,7 @@ export function recordingOf(
     ledger: prepared.ledger,
     warnings: study.warnings,
     stimulusName: (stimulus) => names[stimulus] ?? `${stimulus}`,
+    stimulusOrder: study.stimuli ? 'as the study lists them' : 'by label, character by character',
     readTrials: async (from, to) => data.slice(from * voxels, to * voxels),
     close: () => undefined,
   };

@@ -8,3 +8,4 @@ export { type PackOptions, packRecording } from './pack.ts';
 export type { PackedRecording, PackStore } from './packed.ts';
 export * from './recording.ts';
 export { regionColumns } from './regions.ts';
+export { stimuliInOrder } from './stimulusOrder.ts';

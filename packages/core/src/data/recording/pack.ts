@@ -89,9 +89,10 @@ export async function packRecording(
 
 /** What is known of some of the voxels. */
 function factsOf(recording: RecordingFacts, columns: Int32Array): RecordingFacts {
-  const { name, subject, trials, ledger, warnings, stimulusName } = recording;
+  const { name, subject, trials, ledger, warnings, stimulusName, stimulusOrder } = recording;
   const taken = takeColumns(recording.selection, recording.regions, columns);
-  return { name, subject, trials, voxels: columns.length, ...taken, ledger, warnings, stimulusName };
+  const stimuli = { stimulusName, stimulusOrder };
+  return { name, subject, trials, voxels: columns.length, ...taken, ledger, warnings, ...stimuli };
 }
 
 function takeVoxels(

@@ -36,6 +36,8 @@ export interface RecordingFacts {
   readonly warnings: readonly string[];
   /** Names of pictures by their identity, where files name them. */
   readonly stimulusName?: ((stimulus: number) => string) | undefined;
+  /** What identities of pictures follow, in words: `by number`, `by name, character by character`. */
+  readonly stimulusOrder?: string | undefined;
 }
 
 /**
