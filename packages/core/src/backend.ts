@@ -90,7 +90,8 @@ export abstract class Backend {
   /** Copies `data` before it returns. */
   protected abstract write(storage: Storage, data: HostArray, dtype: DType): void;
   protected abstract enqueueChecked(call: OpCall): void;
-  protected abstract read(operand: Operand): Promise<HostArray>;
+  /** @param reuse memory that the result may take over, if it is of its size; it is detached then */
+  protected abstract read(operand: Operand, reuse?: ArrayBuffer | undefined): Promise<HostArray>;
   protected abstract waitAll(): Promise<void>;
   /** Backends whose queue or memory can be full override this; see `ready`. */
   protected async waitForRoom(_bytes: number): Promise<void> {}
@@ -192,9 +193,12 @@ export abstract class Backend {
     return tensors;
   }
 
-  async download(tensor: Tensor): Promise<HostArray> {
+  /** As `Tensor.download`. */
+  async download(tensor: Tensor, reuse?: HostArray | undefined): Promise<HostArray> {
     this.assertOpen();
-    return this.#untilDisposed(this.read(operandOf(tensor)));
+    const whole = reuse && reuse.byteLength === reuse.buffer.byteLength;
+    const memory = whole && reuse.buffer instanceof ArrayBuffer ? reuse.buffer : undefined;
+    return this.#untilDisposed(this.read(operandOf(tensor), memory));
   }
 
   /** Waits until all enqueued work is done; rejects with the first failure since the last `sync()`. */

@@ -106,9 +106,12 @@ export class Tensor implements TensorSpec {
   /**
    * Waits for the values. Rejects with the error of the op that failed to produce them, naming the place that
    * enqueued it.
+   *
+   * @param reuse an array that is no longer needed. A device may put the values into its memory, if they are as many bytes:
+   *   a program that downloads again and again spares the page faults of new arrays. It must not be used afterwards
    */
-  download(): Promise<HostArray> {
-    return this.backend.download(this);
+  download(reuse?: HostArray | undefined): Promise<HostArray> {
+    return this.backend.download(this, reuse);
   }
 
   /** Frees the handle; queued work that uses it still runs. Calling it twice is fine. */

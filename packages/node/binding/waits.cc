@@ -70,13 +70,14 @@ napi_value Context::settle_by_queue(f2i_buffer *buffer, napi_value result) {
   return promise;
 }
 
-/// read(buffer, offset, bytes): Promise<ArrayBuffer>
+/// read(buffer, offset, bytes, array?): Promise<ArrayBuffer>. An array that is given is written to: nobody else may have it.
 Napi::Value Context::read(const Napi::CallbackInfo &info) {
   f2i_context *context = open();
   f2i_buffer *from = buffer(info[0]);
   const auto offset = static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue());
   const auto bytes = static_cast<size_t>(info[2].As<Napi::Number>().DoubleValue());
-  auto array = Napi::ArrayBuffer::New(Env(), bytes);
+  auto array = info[3].IsArrayBuffer() ? info[3].As<Napi::ArrayBuffer>() : Napi::ArrayBuffer::New(Env(), bytes);
+  if (array.ByteLength() != bytes) throw Napi::TypeError::New(Env(), "an array of another size");
   if (bytes > 0) check(f2i_buffer_read(context, from, offset, array.Data(), bytes));
   return {Env(), settle_by_queue(from, array)};
 }

@@ -165,11 +165,17 @@ export class CpuBackend extends Backend {
     this.#places.add(entry);
   }
 
-  protected async read({ storage, offset, shape, dtype }: Operand): Promise<HostArray> {
+  protected async read(
+    { storage, offset, shape, dtype }: Operand,
+    reuse?: ArrayBuffer | undefined,
+  ): Promise<HostArray> {
     const size = sizeOf(shape);
     const bytes = bytesPerElement(dtype);
+    // Detached from whoever had it, so that nobody can move it away while the queue writes to it.
+    const taken =
+      reuse?.byteLength === size * bytes ? structuredClone(reuse, { transfer: [reuse] }) : undefined;
     const array = await this.#later(() =>
-      this.#native.read((storage as NativeStorage).handle, offset * bytes, size * bytes),
+      this.#native.read((storage as NativeStorage).handle, offset * bytes, size * bytes, taken),
     );
     return hostArray(dtype, array, 0, size);
   }

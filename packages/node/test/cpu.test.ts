@@ -206,6 +206,20 @@ describe('memory', () => {
     expect(distance(await y.download(), product(values, transposed, 300, 200, 300))).toBeLessThan(1e-3);
   });
 
+  it('of an array that is no longer needed serves the next download of its size', async () => {
+    const [one, two] = [backend.tensor([1, 2, 3], [3]), backend.tensor([4, 5, 6], [3])];
+    const first = await one.download();
+    const address = first.buffer;
+    const second = await two.download(first);
+    expect([...second]).toEqual([4, 5, 6]);
+    expect(address.byteLength).toBe(0);
+    // Of another size, or a part of something larger: it stays as it is.
+    for (const kept of [new Float32Array(2), new Float32Array(4).subarray(1)]) {
+      expect([...(await one.download(kept))]).toEqual([1, 2, 3]);
+      expect(kept.byteLength).toBeGreaterThan(0);
+    }
+  });
+
   it('of a download belongs to the caller', async () => {
     const x = backend.tensor([1, 2, 3, 4], [2, 2]);
     const first = await x.download();

@@ -46,7 +46,8 @@ export interface NativeContext extends NativeOps {
   write(buffer: number, offset: number, array: ArrayBufferView, tag: number): void;
   destroyBuffer(buffer: number): void;
 
-  read(buffer: number, offset: number, bytes: number): Promise<ArrayBuffer>;
+  /** Reads into `array`, which must be of this size, or a new one. */
+  read(buffer: number, offset: number, bytes: number, array?: ArrayBuffer): Promise<ArrayBuffer>;
   /** Resolves when everything enqueued so far has run; rejects if the buffer is poisoned. */
   wait(buffer: number): Promise<void>;
   /** As `wait`; rejects with the first failure since the last call. */

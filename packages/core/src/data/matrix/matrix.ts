@@ -37,7 +37,7 @@ export interface MatrixSource {
 
 /** Where blocks of columns of a matrix go, by ascending columns, each once. */
 export interface MatrixSink {
-  /** @param values columns [from, to) of all rows, row-major [rows, to - from] */
+  /** @param values columns [from, to) of all rows, row-major [rows, to - from]; the sink's until the promise settles */
   write(from: number, to: number, values: Values): Promise<void>;
 }
 

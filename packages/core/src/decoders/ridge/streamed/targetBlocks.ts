@@ -156,6 +156,13 @@ export async function streamTargets(
     readonly beside: Promise<HostArray> | undefined;
     readonly statistics: Promise<BlockStatistics>;
   }
+  // Arrays that the sinks are done with.
+  const spare: { values?: HostArray | undefined; beside?: HostArray | undefined } = {};
+  const reused = (which: keyof typeof spare): HostArray | undefined => {
+    const array = spare[which];
+    spare[which] = undefined;
+    return array;
+  };
   const enqueue = (block: Values, from: number, to: number): Enqueued => {
     const { result, statistics } = enqueueBlock(
       context,
@@ -165,7 +172,10 @@ export async function streamTargets(
       pass.dtype,
       (on) => {
         const { values, fitted, beside } = pass.compute(on);
-        const downloads = { values: quiet(values.download()), beside: beside && quiet(beside.download()) };
+        const downloads = {
+          values: quiet(values.download(reused('values'))),
+          beside: beside && quiet(beside.download(reused('beside'))),
+        };
         return { result: downloads, fitted };
       },
       inMemory ? copyTo : moveTo,
@@ -182,6 +192,7 @@ export async function streamTargets(
       if (beside) await pass.beside!.write(from, to, beside as Values, statistics);
       await sink.write(from, to, values as Values, statistics);
     });
+    Object.assign(spare, { values, beside });
     if (context.intercept) targetMean.set(statistics.targetMean, from);
     else targetMean.fill(0, from, to);
     context.report(pass.phase, to, columns);
