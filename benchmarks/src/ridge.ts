@@ -36,7 +36,7 @@ const ABOUT: Readonly<Record<RidgeCase, string>> = {
 };
 
 const PEERS: Readonly<Record<RidgeCase, readonly string[]>> = {
-  dual: ['sklearn-per-token', 'cholesky-dual'],
+  dual: ['sklearn-per-token', 'numpy-dual', 'cholesky-dual'],
   predictions: ['sklearn-per-token', 'hat-matrix', 'hat-matrix-cholesky'],
   'cross-validated': ['himalaya-ridge-cv', 'himalaya-kernel-ridge-cv'],
 };
