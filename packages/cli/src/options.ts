@@ -29,9 +29,10 @@ export function backendOptions({ device, threads, memory }: DeviceOptions): Back
   return { device, threads, memoryLimit: memory === undefined ? undefined : Math.round(memory * 2 ** 20) };
 }
 
-export function withStudy(command: Command): Command {
+/** @param what the argument is, where it may be more than a study */
+export function withStudy(command: Command, what = 'a study.json, or the folder that holds one'): Command {
   return command
-    .argument('<study>', 'a study.json, or the folder that holds one')
+    .argument('<study>', what)
     .option('--data <folder>', 'folder of the paths that begin with "data:"');
 }
 

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type HeadStatistics, openSafetensors, STATISTICS } from '@fmri2image/core';
 import { fileSource } from '@fmri2image/node';
@@ -98,4 +98,29 @@ it('penalties that were chosen are kept, and those of other targets refused', as
     found: '1',
   });
   await work.remove();
+});
+
+it('a run that came to nothing takes no name: it goes, and another setting is free to begin', async () => {
+  const failed = await open('nothing');
+  expect(await failed.abandon(false)).toBeUndefined();
+  expect(existsSync(failed.path)).toBe(false);
+  const interrupted = await open('nothing');
+  writeFileSync(interrupted.file('responses.packed'), 'of this setting');
+  expect(await interrupted.abandon(true)).toMatch(/^0 of 100 targets .*; the same command goes on/);
+  const same = await open('nothing');
+  expect(existsSync(same.file('responses.packed'))).toBe(true);
+  await same.abandon(true);
+  const other = await open('nothing', { 'vision.alpha': 5 });
+  expect(existsSync(other.file('responses.packed'))).toBe(false);
+  await write(other, BLOCK);
+  expect(await other.abandon(false)).toMatch(/^40 of 100/);
+  await expect(open('nothing')).rejects.toMatchObject({ code: 'USAGE', field: 'vision.alpha' });
+});
+
+it('penalties alone are worth keeping', async () => {
+  const work = await open('penalties');
+  const numbers = Float64Array.from({ length: TARGETS }, () => 1);
+  await work.keepChosen('vision', { alphas: numbers, scores: numbers });
+  expect(await work.abandon(false)).toBeDefined();
+  await expect(open('penalties', { 'vision.alpha': 5 })).rejects.toMatchObject({ code: 'USAGE' });
 });

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { bytesSource, createRandom, encodeNpy, readNpy } from '@fmri2image/core';
+import { bytesSource, createRandom, encodeNpy, encodeSafetensors, readNpy } from '@fmri2image/core';
 import { loadDecoder } from '@fmri2image/node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ridge64 } from './ridge64.ts';
@@ -52,6 +52,10 @@ async function ok(args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+/** Whether a run has made something that the state on the disk knows of. */
+const isBegun = (work: string) =>
+  existsSync(join(work, 'run.json')) && !/"done":0,/.test(readFileSync(join(work, 'run.json'), 'utf8'));
+
 const CUSTOM = ['fit', 'study', '--recipe', 'custom', '--targets', 'tokens=tokens.npy', '--roi', 'all'];
 const PLAIN = [...CUSTOM, '--alphas', '10', '--normalisation', 'none'];
 
@@ -72,6 +76,14 @@ beforeAll(() => {
   writeFileSync(at('study/betas.npy'), npy(betas, [VOXELS]));
   writeFileSync(at('study/features.npy'), npy(features, [4]));
   writeFileSync(at('tokens.npy'), npy(features, [2, 2]));
+  const tokens = {
+    name: 'tokens',
+    dtype: 'f32',
+    shape: [PICTURES, 2, 2],
+    data: Float32Array.from(features.flat()),
+  } as const;
+  const ids = { name: 'ids', dtype: 'f32', shape: [PICTURES], data: new Float32Array(PICTURES) } as const;
+  writeFileSync(at('many.safetensors'), encodeSafetensors([tokens, ids]));
   const lines = trials.map(({ picture, split }, i) =>
     [i, picture, Math.floor(i / 9), Math.floor(i / 18), split].join('\t'),
   );
@@ -189,8 +201,7 @@ describe('fit --recipe', () => {
     for (const signal of ['SIGKILL', 'SIGINT'] as const) {
       const again = [...args, '--storage', 'dual', '--threads', '2', '-o', 'stopped'];
       const { child, done } = start(again, folder);
-      const begun = at('.stopped.unfinished/text.statistics');
-      while (child.exitCode === null && !existsSync(begun)) await wait(2);
+      while (child.exitCode === null && !isBegun(at('.stopped.unfinished'))) await wait(2);
       child.kill(signal);
       const { code, stderr } = await done;
       // A fast machine may have been done by then.
@@ -263,6 +274,39 @@ describe('fit --recipe', () => {
     expect(index.folds[0].config.designs[0].unitVoxels).toBe(true);
   });
 
+  it('takes an array of a file with several, and is the same as from a file of its own', async () => {
+    const [own, named] = ['own', 'named'];
+    await ok([...PLAIN, '--keep', 'predictions', '-o', own]);
+    const many = PLAIN.map((word) =>
+      word === 'tokens=tokens.npy' ? 'tokens=many.safetensors:tokens' : word,
+    );
+    await ok([...many, '--keep', 'predictions', '-o', named]);
+    expect(await arrayOf(`${named}/tokens.npy`)).toEqual(await arrayOf(`${own}/tokens.npy`));
+  });
+
+  it('refuses to go on with responses that have changed', async () => {
+    const bytes = readFileSync(at('study/betas.npy'));
+    const args = [...PLAIN, '--restart', '-o', 'changed'];
+    const work = at('.changed.unfinished');
+    const text = headFile('words.npy', [77, 768], 5);
+    const long = args.map((word) => (word === 'tokens=tokens.npy' ? `tokens=${text}` : word));
+    const { child, done } = start(long, folder);
+    while (child.exitCode === null && !isBegun(work)) await wait(2);
+    child.kill('SIGKILL');
+    const { code } = await done;
+    // A fast machine may have been done by then.
+    if (code === 0) return;
+    const changed = Buffer.from(bytes);
+    changed.writeFloatLE(4, changed.length - 4);
+    writeFileSync(at('study/betas.npy'), changed);
+    const again = long.filter((word) => word !== '--restart');
+    const other = await run(again, folder);
+    writeFileSync(at('study/betas.npy'), bytes);
+    expect(other.stderr).toMatch(/run\.json: responses: an unfinished run was started with another setting/);
+    expect(other.code).toBe(2);
+    await ok(again);
+  });
+
   it('says what is wrong with targets, names and options', async () => {
     const wrong = async (args: readonly string[], code: number, said: RegExp) => {
       const outcome = await run(args, folder);
@@ -293,7 +337,19 @@ describe('fit --recipe', () => {
         1,
         /takagi tests on pictures that all subjects saw/,
       ),
+      wrong(
+        [...PLAIN, '--memory', '2MB', '-o', 'never'],
+        1,
+        /the ridge does not fit into memory.*expected at most 2 MB, found \d+ MB/,
+      ),
+      wrong(
+        [...CUSTOM.slice(0, 4), '--targets', 'tokens=many.safetensors', '-o', 'never'],
+        2,
+        /many\.safetensors: holds several arrays: --targets tokens=many\.safetensors:ARRAY names one; expected one of/,
+      ),
     ]);
     expect(existsSync(at('never'))).toBe(false);
+    // Nothing was made: no name is taken, and the next command is no continuation.
+    expect(existsSync(at('.never.unfinished'))).toBe(false);
   });
 });

@@ -1,8 +1,9 @@
-import { saveBundle } from '@fmri2image/core';
-import { writeFolderAtomic } from '@fmri2image/node';
+import { stat } from 'node:fs/promises';
+import { LAYOUTS, layoutOf, saveBundle } from '@fmri2image/core';
+import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
-import { type DeviceOptions, textList, withDevice, withStudy } from '../options.ts';
+import { type DeviceOptions, textList, usage, withDevice, withStudy } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import { readBands } from '../pipeline/bands.ts';
 import { fitDecoder } from '../pipeline/fitDecoder.ts';
@@ -24,6 +25,9 @@ interface Options extends DeviceOptions, FitFlags, Terms, Omit<RecipeFlags, keyo
   force?: boolean;
 }
 
+const RESPONSES =
+  'a study.json, or the folder that holds one; with --recipe also a folder of NSD’s files, of MindEye’s, or a derivative of BIDS';
+
 export function fitCommand(program: Command): void {
   const command = program
     .command('fit')
@@ -34,13 +38,31 @@ export function fitCommand(program: Command): void {
     .requiredOption('-o, --output <folder>', 'the bundle to write')
     .option('--leave-out <runs>', 'runs to leave out of the training, separated by commas', textList)
     .option('-f, --force', 'replace an existing bundle');
-  withRecipe(withDevice(withTerms(withFit(withStudy(command))))).action((study: string, options: Options) => {
-    checkRecipeUse(command, options.recipe !== undefined);
-    if (options.recipe === undefined) return withContext(options, (context) => fit(study, options, context));
-    const files = targetFiles(options.targets);
-    const given: FitRecipeFlags = givenOnly(command, options, ['score', 'storage']);
-    return withContext(options, (context) => fitRecipe(study, files, given, context));
-  });
+  withRecipe(withDevice(withTerms(withFit(withStudy(command, RESPONSES))))).action(
+    (study: string, options: Options) => {
+      checkRecipeUse(command, options.recipe !== undefined);
+      if (options.recipe === undefined) {
+        return withContext(options, async (context) => {
+          await refuseRecording(study);
+          return fit(study, options, context);
+        });
+      }
+      const files = targetFiles(options.targets);
+      const given: FitRecipeFlags = givenOnly(command, options, ['score', 'storage']);
+      return withContext(options, (context) => fitRecipe(study, files, given, context));
+    },
+  );
+}
+
+/** Responses without a study are for recipes; so are files of features. */
+async function refuseRecording(path: string): Promise<void> {
+  const isFolder = await stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+  const layout = isFolder ? await layoutOf(await nodeFolder(path, { followLinks: true })) : 'study';
+  if (layout === undefined || layout === 'study') return;
+  throw usage(`${path} is ${LAYOUTS[layout]}, no study: fit it with --recipe NAME and --targets NAME=FILE`);
 }
 
 async function fit(path: string, options: Options, context: Context): Promise<void> {

@@ -42,7 +42,7 @@ export function withFit(command: Command): Command {
     .addOption(new Option('--decoder <kind>', 'what to fit').choices([...DECODER_KINDS]).default('ridge'))
     .option(
       '--folds <k>',
-      'choose settings by k folds of successive trials, 2 or more (default: leave one group out)',
+      'choose settings by k folds of successive trials, 2 or more (default: leave one group out; of recipes 5)',
       foldCount,
     )
     .addOption(
@@ -85,7 +85,7 @@ function withRidge(command: Command): Command {
     .addOption(
       new Option(
         '--targets <what>',
-        'decode what was shown (stimuli), or the labels of the trials; of recipes NAME=FILE: features of the pictures (npy, HDF5, safetensors), once for each head',
+        'decode what was shown (stimuli), or the labels of the trials; of recipes NAME=FILE, or NAME=FILE:ARRAY of a file with several: features of the pictures (npy, HDF5, safetensors), once for each head',
       )
         .argParser(targetsOption)
         .default('stimuli'),

@@ -4,6 +4,7 @@ import {
   estimateMindEye2,
   type FileDescription,
   type Folder,
+  HEADS_KIND,
   inspectFile,
   openBundleWeights,
   type StageEstimate,
@@ -148,11 +149,17 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
   for (const warning of warnings) console.print(`  note: ${warning}`);
   if (stages) printStages(console, stages);
   console.print('  ledger of fitted steps:');
+  // Of recipes, steps are of whole sessions.
+  const unit = model.kind === HEADS_KIND ? 'sessions' : 'runs';
   for (const fitted of model.ledger) {
     const { step, runs, note } = fitted;
     const saw = sawTestInWords(fitted);
     const where =
-      runs.length > 6 ? `${runs.length} runs` : runs.length > 0 ? `runs ${runs.join(', ')}` : 'all runs';
+      runs.length > 6
+        ? `${runs.length} ${unit}`
+        : runs.length > 0
+          ? `${unit} ${runs.join(', ')}`
+          : `all ${unit}`;
     console.print(`    ${step} (${where}; saw test data: ${saw}${note ? `; ${note}` : ''})`);
   }
 }

@@ -15,6 +15,11 @@ export function recipesCommand(program: Command): void {
     .action((name: string | undefined, options: { json?: boolean }) => {
       const console = createConsole(options);
       if (name === undefined) return list(console);
+      if (name === 'custom') {
+        throw usage(
+          'custom has no settings but yours: --targets NAME=FILE of any shape, --roi, --split, --average, --normalisation, --alphas, ...: fmri2image fit --help, docs/recipes.md',
+        );
+      }
       const recipe = RECIPES.find((one) => one.name === name);
       if (!recipe)
         throw usage(`no recipe ${name}: there are ${RECIPES.map((one) => one.name).join(', ')}, and custom`);

@@ -36,7 +36,12 @@ export function withResults(command: Command): readonly Option[] {
     .option('--pool <n>', 'of features: candidates of retrieval', wholeNumber, PUBLISHED_POOL.pool)
     .option('--top <k>', 'of features: how many of the most similar count in retrieval', wholeNumber, 1)
     .option('--seed <n>', 'of permutations, pools and intervals', seedNumber, 0);
-  const general = new Set(withStudy(command).options);
+  const general = new Set(
+    withStudy(
+      command,
+      'a study.json, or the folder that holds one; of predictions of a recipe the responses that it was fitted on',
+    ).options,
+  );
   return withFit(command).options.filter((option) => !general.has(option));
 }
 

@@ -246,8 +246,11 @@ export async function lockRun(
     await lock(path);
     try {
       if (restart) await clear(path);
-      const found = await readState(path);
+      let found = await readState(path);
+      if (found && !(await holdsWork(path, found)) && otherSetting(found, identity, count)) found = undefined;
       if (found) refuseOther(path, found, identity, count);
+      // What lies there without a state, or of a run that came to nothing, belongs to no setting.
+      else await clear(path);
       const state: State = found ?? {
         command: commandLine(),
         format: 'fmri2image-unfinished',
@@ -269,6 +272,11 @@ export async function lockRun(
       throw error;
     }
   });
+}
+
+/** Something that took time and that only the same run can use: results, or penalties that were chosen. */
+async function holdsWork(path: string, { done }: State): Promise<boolean> {
+  return done > 0 || (await readdir(path)).some((name) => name.endsWith('.alphas'));
 }
 
 async function release(path: string): Promise<void> {
@@ -362,27 +370,25 @@ async function readState(path: string): Promise<State | undefined> {
 const shown = (value: Json | undefined) =>
   typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none');
 
-function refuseOther(
-  path: string,
+/** In what an unfinished run differs; undefined where in nothing. */
+function otherSetting(
   { identity: left, count: was }: State,
   identity: RunIdentity,
   count: number,
-) {
-  const fields = new Set([...Object.keys(left), ...Object.keys(identity)]);
-  for (const field of fields) {
+): { field: string; expected: string; found: string } | undefined {
+  for (const field of new Set([...Object.keys(left), ...Object.keys(identity)])) {
     const [expected, found] = [shown(left[field]), shown(identity[field])];
-    if (expected === found) continue;
-    throw new F2iError(
-      'USAGE',
-      'an unfinished run was started with another setting; repeat its command to go on, or --restart to begin anew',
-      { file: join(path, STATE), field, expected, found },
-    );
+    if (expected !== found) return { field, expected, found };
   }
-  if (was === count) return;
-  throw new F2iError('USAGE', 'an unfinished run has another number of results; --restart begins anew', {
-    file: join(path, STATE),
-    field: 'count',
-    expected: `${was}`,
-    found: `${count}`,
-  });
+  return was === count ? undefined : { field: 'count', expected: `${was}`, found: `${count}` };
+}
+
+function refuseOther(path: string, left: State, identity: RunIdentity, count: number): void {
+  const other = otherSetting(left, identity, count);
+  if (!other) return;
+  const message =
+    other.field === 'count'
+      ? 'an unfinished run has another number of results; --restart begins anew'
+      : 'an unfinished run was started with another setting; repeat its command to go on, or --restart to begin anew';
+  throw new F2iError('USAGE', message, { file: join(path, STATE), ...other });
 }

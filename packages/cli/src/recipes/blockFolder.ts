@@ -46,6 +46,8 @@ export class BlockFolder implements HeadStore {
   readonly #done: Map<string, number>;
   readonly #targets: ReadonlyMap<string, number>;
   #flushed = Number.NEGATIVE_INFINITY;
+  /** Heads whose penalties are chosen. */
+  readonly #penalties = new Set<string>();
   /** One after the other. */
   #flushing: Promise<void> = Promise.resolve();
 
@@ -81,6 +83,8 @@ export class BlockFolder implements HeadStore {
     });
     const count = [...targets.values()].reduce((sum, one) => sum + one, 0);
     const lock = await lockRun(path, identity, count, { restart });
+    // What follows, packed responses first, belongs to this setting alone.
+    await lock.writeState();
     return new BlockFolder(lock, new Map(Object.entries(lock.state.blocks ?? {})), targets, shardBytes);
   }
 
@@ -126,6 +130,7 @@ export class BlockFolder implements HeadStore {
     const values = new Float64Array(new Uint8Array(bytes).buffer);
     const half = values.length / 2;
     if (half === this.#targets.get(head)) {
+      this.#penalties.add(head);
       return { alphas: values.slice(0, half), scores: values.slice(half) };
     }
     throw new F2iError('FORMAT', 'not the penalties of an unfinished run; --restart begins anew', {
@@ -148,6 +153,7 @@ export class BlockFolder implements HeadStore {
       }
       await rename(`${path}.new`, path);
     });
+    this.#penalties.add(head);
   }
 
   async head(spec: HeadSpec): Promise<StoredHead> {
@@ -229,6 +235,22 @@ export class BlockFolder implements HeadStore {
       await this.#lock.writeState();
       this.#flushed = performance.now();
     });
+  }
+
+  /**
+   * Ends a run that failed: what is made stays for a later one; where nothing is, the folder goes. An interrupted run
+   * keeps what it has read.
+   *
+   * @returns what to tell of it
+   */
+  async abandon(isInterrupted: boolean): Promise<string | undefined> {
+    if (this.done === 0 && !isInterrupted && this.#penalties.size === 0) {
+      await this.remove().catch(() => undefined);
+      return undefined;
+    }
+    // What failed first is the news; the state on the disk is the last good one whatever happens here.
+    await this.leave().catch(() => undefined);
+    return `${this.done} of ${this.count} targets are made and kept in ${this.path}; the same command goes on from there`;
   }
 
   /** Leaves the work to a later run, which finds what was flushed. */

@@ -2,13 +2,12 @@ import { join } from 'node:path';
 import {
   F2iError,
   type MatrixSource,
-  openMatrix,
   picturesOf,
   type Recording,
   type Study,
   targetRows,
 } from '@fmri2image/core';
-import { fileSource, nodeFolder, writeFileAtomic } from '@fmri2image/node';
+import { nodeFolder, writeFileAtomic } from '@fmri2image/node';
 import type { ResultsFlags } from '../commands/resultsOptions.ts';
 import type { Context } from '../context.ts';
 import { usage } from '../options.ts';
@@ -18,9 +17,11 @@ import {
   printEvaluation,
   type ScoredResults,
 } from '../pipeline/evaluate.ts';
+import { areSingle, recordingRows } from '../pipeline/recordingRows.ts';
 import { type Results, readIndex, readResults } from '../pipeline/results.ts';
 import { scoresTable } from '../pipeline/scores.ts';
-import type { TargetFile } from './plan.ts';
+import { readChoices } from './choices.ts';
+import { openTargetFile, type TargetFile } from './plan.ts';
 import { openAt } from './recording.ts';
 import { targetFiles } from './targetFiles.ts';
 
@@ -63,20 +64,20 @@ export async function* headResults(
       found: unknown.name,
     });
   }
-  const recording = await openAt(
-    path,
-    { data: options.data, subject: options.subject ?? subjectOf(index.provenance.study) },
-    context,
-  );
+  const file = join(options.reconstructions, 'reconstructions.json');
+  const of = await readChoices(index.folds?.[0]?.report, file);
+  const subject = options.subject ?? of.subject ?? subjectOf(index.provenance.study);
+  const recording = await openAt(path, { ...of, subject, data: options.data }, context);
   try {
     checkItems(recording, index.items, index.provenance.study);
   } finally {
     recording.close();
   }
-  for (const { name, path: file } of files) {
+  for (const target of files) {
+    const { name } = target;
     console.progress(`read ${name}`);
     const results = await readResults(folder, signal, name);
-    const source = await openMatrix(await fileSource(file), { signal });
+    const source = await openTargetFile(target, signal);
     try {
       yield { head: name, ...(await asStudy(results, name, source, recording, signal)) };
     } finally {
@@ -149,7 +150,8 @@ async function asStudy(
   const placeOf = new Map(Array.from(test, (picture, place) => [picture, place]));
   const names = Array.from(test, (picture) => recording.stimulusName?.(picture) ?? `picture ${picture}`);
   // Averages of several runs may be exchanged with all others.
-  const single = items.every(({ trials }) => trials.length === 1);
+  const rowsOf = recordingRows(recording, results);
+  const single = areSingle(items);
   const runOf = (run: string) => (single ? run : 'all');
   const placed = items.map((item, i) => ({
     ...item,
@@ -158,7 +160,7 @@ async function asStudy(
     run: runOf(item.run),
   }));
   const study: Study = {
-    name: `${recording.name}, test rows`,
+    name: recording.name,
     // The responses are behind the predictions: nothing is computed of these.
     voxels: { data: new Float32Array(items.length * voxels), shape: [items.length, voxels] },
     rows: 'trials',
@@ -176,7 +178,10 @@ async function asStudy(
     warnings: [],
     repairs: [],
   };
-  return { study, results: { ...results, items: placed } };
+  // What was trained on are trials of the recording, which rows of the study must not be taken for.
+  const of = `all trials of ${recording.name}`;
+  const own = folds?.map((fold) => ({ ...fold, training: { ...(fold.training as object), study: of } }));
+  return { study, results: { ...results, folds: own, items: placed, rows: rowsOf } };
 }
 
 /** Pictures of the training rows, as the folder records them. */
@@ -204,7 +209,7 @@ export async function evaluateHeads(
     const file = join(options.reconstructions, `scores-${head}.tsv`);
     await writeFileAtomic(file, scores, { force: true, signal });
     console.print(`${head} [${results.values.shape.slice(1).join(', ')}]`);
-    printEvaluation(console, evaluation, head, results.kind);
+    printEvaluation(console, evaluation, head, results);
     console.print(`scores of each row: ${file}`);
     console.print();
   }

@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import {
+  checkMemory,
   chooseRecipe,
   type DescribedRun,
   fitHeads,
@@ -8,14 +7,16 @@ import {
   headsBundle,
   headsConfigOf,
   type Json,
+  type PackedRecording,
   type Recipe,
+  type RecipeHead,
   type Recording,
   type RidgeForm,
   type RunOutcome,
+  rowsInWords,
   type Study,
   VERSION,
 } from '@fmri2image/core';
-import { ioError } from '@fmri2image/node';
 import { gigabytes } from '../console.ts';
 import { type Context, Interrupted } from '../context.ts';
 import { backendOptions, type DeviceOptions } from '../options.ts';
@@ -26,11 +27,21 @@ import type { RunIdentity } from '../pipeline/workFolder.ts';
 import { type Terms, termsOf } from '../terms.ts';
 import { BlockFolder } from './blockFolder.ts';
 import { writeHeadsBundle } from './bundleFiles.ts';
+import { chosenOf } from './choices.ts';
+import { deviceIdentity, fileIdentity, responsesIdentity, WatchedFiles } from './identity.ts';
 import { describeItems } from './items.ts';
 import { overridesOf, type RecipeFlags } from './options.ts';
-import { closeTargets, openTargetFiles, type Plan, planRecipe, regionsOf, type TargetFile } from './plan.ts';
+import {
+  closeTargets,
+  openTargetFiles,
+  type Plan,
+  planRecipe,
+  regionsOf,
+  type TargetFile,
+  withUnitRows,
+} from './plan.ts';
 import { writePredictions } from './predictionsFolder.ts';
-import { inputOf, openAt, packed, sessionsOf } from './recording.ts';
+import { inputOf, type OpenedRecording, openAt, packed, sessionsOf, toBePacked } from './recording.ts';
 
 export interface FitRecipeFlags extends DeviceOptions, RecipeFlags, Terms {
   data?: string;
@@ -61,34 +72,50 @@ export async function fitRecipe(
     overridesOf(flags),
   );
   console.progress('read the trials');
-  const { subject, data } = flags;
-  const recording = await openAt(path, { subject, data, roi: regionsOf(recipe) }, context);
+  const { subject, data, betas, mask } = flags;
+  const watched = new WatchedFiles();
+  const recording = await openAt(
+    path,
+    { subject, data, betas, mask, roi: regionsOf(recipe), watched },
+    context,
+  );
   const targets = await openTargetFiles(recipe, files, signal);
   try {
+    const [unpacked, settle] = toBePacked(recording);
+    const planned = planRecipe(recipe, unpacked, targets);
+    const options = {
+      backend,
+      keep: keep === 'bundle' ? ('weights' as const) : keep,
+      precision: recipe.precision,
+      storage: flags.storage,
+      memory: backendOptions(flags).memoryLimit,
+      signal,
+    };
+    checkMemory(planned.designs, options);
     const sizes = new Map([...targets].map(([name, { source }]) => [name, source.columns]));
-    const identity = await identityOf(recipe, recording, files, flags, backend.info.description);
+    const identity = await identityOf(recipe, recording, files, watched, flags, context);
+    // Everything that can be refused has been, before anything is made.
     const work = await BlockFolder.open(flags.output, identity, sizes, { restart: flags.restart });
     try {
       if (work.done > 0) {
         console.warn(`goes on after ${work.done} of ${work.count} targets, made by an earlier run`);
       }
       const responses = await packed(recording, work.file('responses.packed'), context);
-      const plan = await planRecipe(recipe, responses, targets, signal);
+      settle(responses);
+      const plan = await withUnitRows(planned, signal);
       for (const line of plan.designs[0]!.arrangement.counts) console.print(`  ${line}`);
+      for (const [head, { source }] of targets) {
+        console.print(`  rows of ${head}: ${rowsInWords(source, 'train', plan.pictures, recording)}`);
+      }
       const outcome = await fitHeads(plan.designs, work, {
-        backend,
-        keep: keep === 'bundle' ? 'weights' : 'predictions',
-        precision: recipe.precision,
-        storage: flags.storage,
-        memory: backendOptions(flags).memoryLimit,
-        signal,
+        ...options,
         onProgress: ({ phase, done, total, head, flops, fileSeconds }) => {
           const seconds = (performance.now() - started) / 1e3 - fileSeconds;
           const rate = flops > 1e9 ? `${(flops / 1e9 / seconds).toFixed(0)} GFLOP/s` : undefined;
           console.progress(head ? `${head}: ${phase}` : phase, done / total, rate);
         },
       });
-      const described = await describeRun(plan, outcome, recording, responses);
+      const described = await describeRun(plan, outcome, recording, responses, chosenOf(recording, flags));
       const notes = [...recording.warnings, ...plan.warnings, ...outcome.warnings, ...rowWarnings(plan)];
       const hash =
         keep === 'bundle'
@@ -106,11 +133,9 @@ export async function fitRecipe(
       await work.remove();
       tell(flags, described, plan, hash, notes, (performance.now() - started) / 1e3, context);
     } catch (error) {
-      // What failed first is the news; the state on the disk is the last good one whatever happens here.
-      await work.leave().catch(() => undefined);
-      const kept = `${work.done} of ${work.count} targets are made and kept in ${work.path}; the same command goes on from there`;
-      if (signal.aborted) throw new Interrupted(kept, error);
-      console.warn(kept);
+      const kept = await work.abandon(signal.aborted);
+      if (signal.aborted && kept !== undefined) throw new Interrupted(kept, error);
+      if (kept !== undefined) console.warn(kept);
       throw error;
     }
   } finally {
@@ -122,10 +147,11 @@ export async function fitRecipe(
 /** Everything that the numbers depend on: a run that was killed goes on only with the same. */
 async function identityOf(
   recipe: Recipe,
-  recording: Recording,
+  recording: OpenedRecording,
   files: readonly TargetFile[],
+  watched: WatchedFiles,
   { keep, storage = 'auto' }: FitRecipeFlags,
-  device: string,
+  { backend, signal }: Context,
 ): Promise<RunIdentity> {
   const identity: Record<string, Json> = {
     version: VERSION,
@@ -136,20 +162,15 @@ async function identityOf(
     normalisation: recipe.normalisation,
     testAverage: recipe.testAverage,
     precision: recipe.precision,
-    recording: recording.name,
-    trials: recording.trials.length,
-    voxels: recording.voxels,
-    // Numbers are the same for any number of threads, but not on any device.
-    device: device.replace(/, \d+ threads?$/, ''),
+    device: deviceIdentity(backend),
+    ...(await responsesIdentity(recording, watched, signal)),
   };
   for (const { name, what: _, shape: __, ...settings } of recipe.heads) {
     for (const [setting, value] of Object.entries(settings)) identity[`${name}.${setting}`] = value as Json;
   }
-  for (const { name, path } of files) {
-    const { size, mtime } = await stat(path).catch((error) => {
-      throw ioError(error, path, 'read');
-    });
-    identity[`${name}.targets`] = `${basename(path)}, ${size} bytes of ${mtime.toISOString()}`;
+  for (const { name, path, array } of files) {
+    identity[`${name}.targets`] = await fileIdentity(path);
+    if (array !== undefined) identity[`${name}.targets.array`] = array;
   }
   return identity;
 }
@@ -158,7 +179,8 @@ async function describeRun(
   { recipe, designs }: Plan,
   outcome: RunOutcome,
   recording: Recording,
-  responses: Awaited<ReturnType<typeof packed>>,
+  responses: PackedRecording,
+  choices: Readonly<Record<string, Json>>,
 ): Promise<DescribedRun> {
   const trained = new Set(
     designs.flatMap(({ arrangement }) => arrangement.train.flatMap(({ trials }) => [...trials])),
@@ -178,6 +200,7 @@ async function describeRun(
         name: recording.name,
         ...(recording.subject !== undefined && { subject: recording.subject }),
         roi: regionsOf(recipe) ?? 'all',
+        ...choices,
         counts: [...designs[0]!.arrangement.counts],
       },
       training: trainingRecord({ name: recording.name, trials: recording.trials } as unknown as Study, [
@@ -232,6 +255,8 @@ async function predictionsOf(
   );
 }
 
+const gridOf = (alpha: RecipeHead['alpha']) => (typeof alpha === 'number' ? [alpha] : alpha.grid);
+
 function tell(
   { output, keep }: FitRecipeFlags,
   { outcome, recipe, input }: DescribedRun,
@@ -263,7 +288,7 @@ function tell(
     const alpha =
       typeof made.alpha === 'number'
         ? `alpha ${made.alpha}`
-        : `alpha chosen of ${Object.keys(made.alpha.chosen).join(', ')}`;
+        : `alpha chosen of ${gridOf(head.alpha).join(', ')}: ${Object.keys(made.alpha.chosen).join(', ')}`;
     console.print(`  ${head.name} [${head.shape.join(', ')}]: ${alpha}, ${made.storage}`);
   }
   for (const { what, option } of recipe.quirks) console.print(`  of this recipe: ${what} (${option})`);

@@ -7,7 +7,7 @@ import {
 } from '@fmri2image/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FitFlags } from '../commands/fitOptions.ts';
-import { usage } from '../options.ts';
+import { seedNumber, usage } from '../options.ts';
 
 /** What a recipe leaves behind. */
 export const KEEPS = ['bundle', 'predictions'] as const;
@@ -17,11 +17,14 @@ export interface RecipeFlags extends Partial<Pick<FitFlags, 'alphas' | 'alphaFor
   recipe?: string;
   subject?: string;
   roi?: string;
+  betas?: string;
+  mask?: string;
   split?: string;
   normalisation?: string;
   average?: readonly [train: Exclude<Average, 'predictions'>, test: Average];
   intercept?: boolean;
   foldsBy?: 'trial' | 'picture';
+  shuffleFolds?: number | boolean;
   renormalise?: 'none' | (typeof RENORMALISATIONS)[number];
   precision?: 'auto' | 'f32' | 'f64' | 'refined';
   keep: (typeof KEEPS)[number];
@@ -32,6 +35,9 @@ export interface RecipeFlags extends Partial<Pick<FitFlags, 'alphas' | 'alphaFor
 const RECIPE_ONLY = [
   'subject',
   'roi',
+  'betas',
+  'mask',
+  'shuffleFolds',
   'split',
   'normalisation',
   'average',
@@ -66,6 +72,11 @@ export function withRecipe(command: Command): Command {
     )
     .option('--subject <n>', 'the subject of NSD, or the participant of a derivative of BIDS')
     .option('--roi <names>', 'voxels of these ROIs ("streams:early+ventral"), or "all"')
+    .option('--betas <folder>', 'of NSD: the GLM’s betas, where several are there: betas_fithrf')
+    .option(
+      '--mask <image>',
+      'voxels above 0 of this image, of all that the files hold (--roi chooses among them)',
+    )
     .option('--split <name>', 'brain-diffuser, mindeye2-new-test, ..., or "split": of the study')
     .option('--normalisation <name>', 'how voxels are z-scored (docs/recipes.md)')
     .option(
@@ -81,6 +92,8 @@ export function withRecipe(command: Command): Command {
         'picture',
       ]),
     )
+    .option('--shuffle-folds <seed>', 'deal rows to folds at random, by this seed (custom: 0)', seedNumber)
+    .option('--no-shuffle-folds', 'folds are blocks of successive rows (takagi)')
     .addOption(renormaliseOption())
     .addOption(
       new Option('--precision <name>', 'arithmetic of the solution').choices([
@@ -138,12 +151,14 @@ export function overridesOf(flags: RecipeFlags): RecipeOverrides {
     average: average?.[0],
     testAverage: average?.[1],
     precision: flags.precision,
-    roi,
+    // Whoever brings a mask means all of its voxels.
+    roi: roi ?? (flags.mask === undefined ? undefined : 'all'),
     alphas,
     perTarget: alphaFor && alphaFor === 'each',
     score,
     folds,
     foldsTogether: foldsBy && foldsBy === 'picture',
+    foldsSeed: flags.shuffleFolds === false ? 'none' : (flags.shuffleFolds as number | undefined),
     intercept: flags.intercept,
     renormalise: flags.renormalise,
   };

@@ -28,6 +28,8 @@ import { fileSource } from '@fmri2image/node';
 export interface TargetFile {
   readonly name: string;
   readonly path: string;
+  /** Which array of a file of several: `vision=features.h5:clip`. */
+  readonly array?: string | undefined;
 }
 
 /** A design of a run, and what a bundle says of it. */
@@ -77,16 +79,42 @@ export function named<T extends string>(name: string, known: readonly T[], optio
   throw new F2iError('USAGE', 'no such name', { field: option, expected: known.join(', '), found: name });
 }
 
-/** Training and test rows of a head, or of the test alone. */
+/**
+ * Training and test rows of a head, or of the test alone.
+ *
+ * @throws USAGE for a recording without the split, naming those that it has
+ */
 export function arrangementOf(
   recording: RecordingFacts,
   recipe: Recipe,
   average: RecipeHead['average'],
 ): Arrangement {
-  return arrange(recording, {
-    split: named(recipe.split, SPLIT_NAMES, '--split'),
-    average: { train: average, test: recipe.testAverage },
+  const split = named(recipe.split, SPLIT_NAMES, '--split');
+  if (split === 'split') checkOwnSplit(recording);
+  return arrange(recording, { split, average: { train: average, test: recipe.testAverage } });
+}
+
+/** `split` means what the files say of each trial: they must say something. */
+function checkOwnSplit(recording: RecordingFacts): void {
+  const own = new Set(recording.trials.map(({ split }) => split));
+  if (own.has('train') && own.has('test')) return;
+  const published = SPLIT_NAMES.filter((name) => name !== 'split' && hasSplit(recording, name));
+  const found = [...own].filter((name) => name !== undefined);
+  throw new F2iError('USAGE', `${recording.name} states no split of its own`, {
+    field: '--split',
+    expected: [...published, 'trials called train and test (a column "split")'].join(', '),
+    found: found.length > 0 ? `trials called ${found.join(', ')}` : 'trials without one',
   });
+}
+
+function hasSplit(recording: RecordingFacts, split: (typeof SPLIT_NAMES)[number]): boolean {
+  try {
+    arrange(recording, { split });
+    return true;
+  } catch (error) {
+    if (error instanceof F2iError && error.code === 'INVALID_ARGUMENT') return false;
+    throw error;
+  }
 }
 
 export const normalisationOf = ({ normalisation }: Recipe): NormalisationName =>
@@ -111,8 +139,7 @@ export async function openTargetFiles(
   const opened = new Map<string, OpenTargets>();
   try {
     for (const head of recipe.heads) {
-      const { path } = files.find(({ name }) => name === head.name)!;
-      const source = await openMatrix(await fileSource(path), { signal });
+      const source = await openTargetFile(files.find(({ name }) => name === head.name)!, signal);
       opened.set(head.name, { source, shape: source.shape });
       opened.set(head.name, { source, shape: checkTargetShape(source, head) });
     }
@@ -123,21 +150,40 @@ export async function openTargetFiles(
   }
 }
 
+/** @throws USAGE where a file holds several arrays, saying how one is named */
+export async function openTargetFile(
+  { name, path, array }: TargetFile,
+  signal: AbortSignal,
+): Promise<MatrixSource> {
+  try {
+    return await openMatrix(await fileSource(path), { array, signal });
+  } catch (error) {
+    if (!(error instanceof F2iError && error.code === 'USAGE' && array === undefined)) throw error;
+    throw new F2iError('USAGE', `holds several arrays: --targets ${name}=${path}:ARRAY names one`, {
+      file: path,
+      field: error.field,
+      expected: error.expected,
+      found: error.found,
+      cause: error,
+    });
+  }
+}
+
 export function closeTargets(opened: ReadonlyMap<string, OpenTargets>): void {
   for (const { source } of opened.values()) source.close?.();
 }
 
 /**
- * Arranges the trials, and finds the row of features of each.
+ * Arranges the trials, and finds the row of features of each. No response is read.
  *
+ * @param packed where the responses will be when designs are read
  * @throws FORMAT and USAGE naming file or option, expected and found
  */
-export async function planRecipe(
+export function planRecipe(
   recipe: Recipe,
   packed: PackedRecording,
   targets: ReadonlyMap<string, OpenTargets>,
-  signal: AbortSignal,
-): Promise<Plan> {
+): Plan {
   const normalisation = normalisationOf(recipe);
   const groups = new Map<string, RecipeHead[]>();
   for (const head of recipe.heads) {
@@ -163,7 +209,7 @@ export async function planRecipe(
       });
     }
     designs.push({
-      design: unitVoxels ? await unitRows(rows, signal) : rows,
+      design: rows,
       pictures,
       groups: recipe.testAverage === 'predictions' ? repeatsOf(arrangement) : undefined,
       intercept,
@@ -184,6 +230,15 @@ export async function planRecipe(
     pictures: splitOf(first),
     warnings: [...new Set(designs.flatMap(({ arrangement }) => arrangement.warnings))],
   };
+}
+
+/** The designs as they are regressed, of responses that can be read: norms of rows need all voxels. */
+export async function withUnitRows(plan: Plan, signal: AbortSignal): Promise<Plan> {
+  const designs: PlannedDesign[] = [];
+  for (const one of plan.designs) {
+    designs.push(one.unitVoxels ? { ...one, design: await unitRows(one.rows, signal) } : one);
+  }
+  return { ...plan, designs };
 }
 
 /** Pictures of both sides. */

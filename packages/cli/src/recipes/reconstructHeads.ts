@@ -25,6 +25,8 @@ import { prepareOutput } from '../output.ts';
 import { provenanceOf } from '../pipeline/results.ts';
 import { termsOf } from '../terms.ts';
 import { BlockFolder } from './blockFolder.ts';
+import { readChoices } from './choices.ts';
+import { deviceIdentity, responsesIdentity, WatchedFiles } from './identity.ts';
 import { describeItems } from './items.ts';
 import { itemsOf, named, repeatsOf, splitOf } from './plan.ts';
 import { writePredictions } from './predictionsFolder.ts';
@@ -78,22 +80,17 @@ export async function reconstructHeads(
   console.progress('open the bundle');
   const folder = await nodeFolder(bundle, { onRepair: console.warn });
   const model = await readModel(folder, signal);
-  const { recording: of } = model.report as {
-    recording?: { name: string; subject?: number; roi?: string };
-  };
+  const of = await readChoices(model.report, `${bundle}/model.json`);
   const decoder = (await openBundle(folder, {
     backend,
     memory: { limit: backendOptions(options).memoryLimit },
     signal,
     onProgress: ({ phase, done, total }) => console.progress(`${phase} ${bundle}`, done / total),
   })) as RidgeHeadsDecoder;
+  const watched = new WatchedFiles();
   const recording = await openAt(
     path,
-    {
-      subject: options.subject ?? of?.subject,
-      data: options.data,
-      roi: of?.roi === 'all' ? undefined : of?.roi,
-    },
+    { ...of, subject: options.subject ?? of.subject, data: options.data, watched },
     context,
   );
   const { config } = decoder;
@@ -117,21 +114,20 @@ export async function reconstructHeads(
     const identity: Record<string, Json> = {
       version: VERSION,
       bundle: model.contentHash,
-      recording: recording.name,
-      trials: recording.trials.length,
-      device: backend.info.description.replace(/, \d+ threads?$/, ''),
+      device: deviceIdentity(backend),
+      ...(await responsesIdentity(recording, watched, signal)),
     };
     for (const head of config.heads) identity[`${head.name}.renormalise`] = by(head);
+    const arrangement = arrange(recording, {
+      split: named(config.split, SPLIT_NAMES, 'config.split'),
+      average: { train: config.designs[0]!.average, test: config.testAverage },
+    });
     const work = await BlockFolder.open(options.output, identity, sizes, { restart: options.restart });
     try {
       if (work.done > 0) {
         console.warn(`goes on after ${work.done} of ${work.count} targets, made by an earlier run`);
       }
       const responses = await packed(recording, work.file('responses.packed'), context);
-      const arrangement = arrange(responses, {
-        split: named(config.split, SPLIT_NAMES, 'config.split'),
-        average: { train: config.designs[0]!.average, test: config.testAverage },
-      });
       const rows = await testRows(responses, arrangement, config, signal);
       const items = itemsOf(arrangement);
       const groups = config.testAverage === 'predictions' ? repeatsOf(arrangement) : undefined;
@@ -204,10 +200,9 @@ export async function reconstructHeads(
         `${items.length} test rows in ${options.output} (${outputs.map(({ file }) => file).join(', ')}), in ${seconds.toFixed(2)} s, ${backend.info.description}`,
       );
     } catch (error) {
-      await work.leave().catch(() => undefined);
-      const kept = `${work.done} of ${work.count} targets are made and kept in ${work.path}; the same command goes on from there`;
-      if (signal.aborted) throw new Interrupted(kept, error);
-      console.warn(kept);
+      const kept = await work.abandon(signal.aborted);
+      if (signal.aborted && kept !== undefined) throw new Interrupted(kept, error);
+      if (kept !== undefined) console.warn(kept);
       throw error;
     }
   } finally {

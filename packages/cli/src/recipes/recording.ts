@@ -7,39 +7,56 @@ import {
   type PackedRecording,
   packRecording,
   type Recording,
+  type RecordingLayout,
+  type Source,
   selectionChecksum,
 } from '@fmri2image/core';
-import { nodeFolder, packFile } from '@fmri2image/node';
+import { fileSource, nodeFolder, packFile } from '@fmri2image/node';
 import type { Context } from '../context.ts';
 import { decodePicture } from '../picture.ts';
+import type { WatchedFiles } from './identity.ts';
 
 /** Fewer bytes of responses than this are packed in memory. */
 const IN_MEMORY_BYTES = 64 * 2 ** 20;
+
+/** A recording, and how its files lie. */
+export type OpenedRecording = Recording & { readonly layout: RecordingLayout };
 
 export interface OpenOptions {
   readonly data?: string | undefined;
   readonly subject?: number | string | undefined;
   /** ROIs whose voxels are wanted, of files that hold more. */
   readonly roi?: string | undefined;
+  /** Folder of the GLM's betas, of NSD. */
+  readonly betas?: string | undefined;
+  /** An image, or its path: voxels above 0 are read. */
+  readonly mask?: Source | string | undefined;
+  /** Notes the files that are opened. */
+  readonly watched?: WatchedFiles | undefined;
 }
 
 /** Opens responses wherever they lie: NSD, MindEye's files of it, a derivative of BIDS, a study. */
 export async function openAt(
   path: string,
-  { data, subject, roi }: OpenOptions,
+  { data, subject, roi, betas, mask, watched }: OpenOptions,
   { signal }: Pick<Context, 'signal'>,
-): Promise<Recording> {
+): Promise<OpenedRecording> {
   const isFile = await stat(path).then(
     (entry) => entry.isFile(),
     () => false,
   );
-  const folder = await nodeFolder(isFile ? dirname(path) : path, { followLinks: true });
+  const root = isFile ? dirname(path) : path;
+  const plain = await nodeFolder(root, { followLinks: true });
+  const folder = watched?.watch(plain, root) ?? plain;
   const manifest = isFile ? basename(path) : undefined;
   const layout = await layoutOf(folder, manifest);
   // Other files hold the voxels that they hold: ROIs are chosen among them later.
   return openRecording(folder, {
     subject,
-    ...(layout === 'nsd' && { roi }),
+    betas,
+    mask: typeof mask === 'string' ? await maskAt(mask, watched) : mask,
+    // With a mask, ROIs are chosen among its voxels.
+    ...(layout === 'nsd' && mask === undefined && { roi }),
     ...(layout === 'study' && {
       manifest,
       data: data === undefined ? undefined : await nodeFolder(data),
@@ -47,6 +64,12 @@ export async function openAt(
     }),
     signal,
   });
+}
+
+async function maskAt(path: string, watched: WatchedFiles | undefined): Promise<Source> {
+  const source = await fileSource(path);
+  watched?.paths.set('mask', path);
+  return source;
 }
 
 /**
@@ -65,6 +88,30 @@ export async function packed(
     signal,
     onProgress: ({ done, total, session }) => console.progress(`read session ${session}`, done / total),
   });
+}
+
+/**
+ * Responses that are packed when everything else has been checked: designs are made of them before, and read after.
+ *
+ * @returns the responses, and what takes the packed ones
+ */
+export function toBePacked(
+  recording: Recording,
+): [PackedRecording, settle: (packed: PackedRecording) => void] {
+  let packed: PackedRecording | undefined;
+  const { readTrials: _, close: __, ...facts } = recording;
+  const responses: PackedRecording = {
+    ...facts,
+    readVoxels: (...args) => packed!.readVoxels(...args),
+    readSeries: (...args) => packed!.readSeries(...args),
+    close: () => packed?.close(),
+  };
+  return [
+    responses,
+    (done) => {
+      packed = done;
+    },
+  ];
 }
 
 /** The voxels of a recording, as a bundle names them. */

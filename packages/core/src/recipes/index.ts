@@ -19,6 +19,7 @@ export type {
   RecipeHead,
 } from './recipe.ts';
 export {
+  checkMemory,
   fitHeads,
   type HeadOutcome,
   type RunDesign,
@@ -29,4 +30,11 @@ export {
 } from './run.ts';
 export { chooseRecipe, RECIPE_NAMES, RECIPES, type RecipeOverrides } from './settings.ts';
 export type { ChosenAlphas, HeadSpec, HeadStore, StoredHead, StoredRows } from './store.ts';
-export { checkTargetShape, picturesOf, type SplitPictures, targetRows, unitTokens } from './targets.ts';
+export {
+  checkTargetShape,
+  picturesOf,
+  rowsInWords,
+  type SplitPictures,
+  targetRows,
+  unitTokens,
+} from './targets.ts';

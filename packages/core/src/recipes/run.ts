@@ -3,7 +3,7 @@ import type { Json } from '../data/json.ts';
 import { kFolds } from '../data/splits.ts';
 import { finishPredictions } from '../decoders/heads/finish.ts';
 import { type HeadStatistics, targetsOf } from '../decoders/heads/model.ts';
-import { openStreamedRidge } from '../decoders/ridge/streamed/index.ts';
+import { openStreamedRidge, planStreamed } from '../decoders/ridge/streamed/index.ts';
 import type {
   BlockStatistics,
   Design,
@@ -143,6 +143,27 @@ export async function fitHeads(
   return { heads, numerics, centers, warnings: [...new Set(warnings)], ...work };
 }
 
+/**
+ * Whether the designs fit under the ceiling, at the cheapest arithmetic: asked before anything is made.
+ *
+ * @throws OUT_OF_MEMORY with both numbers
+ */
+export function checkMemory(
+  designs: readonly RunDesign[],
+  options: Pick<RunOptions, 'keep' | 'precision' | 'storage' | 'memory'>,
+): void {
+  const { keep, precision, memory } = options;
+  for (const { design, heads } of designs) {
+    const { train, test, voxels } = design;
+    const form = formOf(design, options);
+    const targets = Math.max(...heads.map(({ head }) => targetsOf(head)));
+    planStreamed(
+      { train, test, voxels, targets, form, memory, precision: precision === 'auto' ? 'f32' : precision },
+      ['gram', 'factor', keep === 'predictions' ? 'predict' : form],
+    );
+  }
+}
+
 /** What a store keeps of a design. */
 interface DesignNote {
   readonly numerics: StreamedNumerics;
@@ -155,7 +176,7 @@ const noteOf = ({ numerics, warnings }: StreamedRidge): Json => ({
 });
 
 /** The smaller equations, unless weights of one kind were asked for. */
-function formOf({ train, voxels }: Design, { storage = 'auto' }: RunOptions): RidgeForm {
+function formOf({ train, voxels }: Design, { storage = 'auto' }: Pick<RunOptions, 'storage'>): RidgeForm {
   if (storage !== 'auto') return storage;
   return voxels < train ? 'primal' : 'dual';
 }

@@ -27,6 +27,8 @@ export interface RecipeOverrides {
   readonly score?: AlphaScore | undefined;
   readonly folds?: number | undefined;
   readonly foldsTogether?: boolean | undefined;
+  /** Seed by which rows are dealt to folds; `none`: blocks of successive rows. */
+  readonly foldsSeed?: number | 'none' | undefined;
   readonly intercept?: boolean | undefined;
   readonly renormalise?: HeadRenormalisation | undefined;
 }
@@ -87,14 +89,18 @@ function overridden(head: RecipeHead, overrides: RecipeOverrides): RecipeHead {
 }
 
 function alphaOf({ alpha }: HeadSettings, overrides: RecipeOverrides): HeadSettings['alpha'] {
-  const { alphas, perTarget, score, folds, foldsTogether } = overrides;
+  const { alphas, perTarget, score, folds, foldsTogether, foldsSeed } = overrides;
   if (alphas?.length === 1) return alphas[0]!;
   const before = typeof alpha === 'number' ? undefined : alpha;
   if (!alphas && !before) return alpha;
   const { grid, ...choice } = before ?? (CUSTOM_DEFAULTS.alpha as AlphaChoice);
   return {
     grid: alphas ?? grid,
-    folds: { ...choice.folds, ...defined({ count: folds, together: foldsTogether }) },
+    folds: {
+      ...choice.folds,
+      ...defined({ count: folds, together: foldsTogether }),
+      ...(foldsSeed !== undefined && { seed: foldsSeed === 'none' ? undefined : foldsSeed }),
+    },
     score: score ?? choice.score,
     perTarget: perTarget ?? choice.perTarget,
   };

@@ -1,5 +1,6 @@
 import type { MatrixSource } from '../data/matrix/matrix.ts';
-import type { ArrangedRow } from '../data/recording/recording.ts';
+import type { ArrangedRow, RecordingFacts } from '../data/recording/recording.ts';
+import { stimuliInOrder } from '../data/recording/stimulusOrder.ts';
 import { F2iError } from '../error.ts';
 import type { RecipeHead } from './recipe.ts';
 
@@ -32,24 +33,48 @@ export function targetRows(
   of: keyof SplitPictures,
   split: SplitPictures,
 ): Int32Array {
-  const both = Int32Array.from(new Set([...split.train, ...split.test])).sort();
-  const lists = [
-    { list: both, what: 'the pictures of the split, ascending' },
-    { list: split[of], what: `its ${of === 'train' ? 'training' : 'test'} pictures, ascending` },
-  ];
+  const lists = rowLists(of, split);
   const fitting = lists.find(({ list }) => list.length === rows);
   if (fitting) {
     const at = new Map(Array.from(fitting.list, (picture, row) => [picture, row]));
     return Int32Array.from(pictures, (picture) => at.get(picture)!);
   }
-  const last = both.at(-1) ?? -1;
+  const last = lists[0]!.list.at(-1) ?? -1;
   if (rows > last) return Int32Array.from(pictures);
-  const counts = lists.map(({ list, what }) => `${list.length} (${what})`);
+  const counts = lists.map(({ list, what }) => `${list.length} (${what}, ascending)`);
   throw new F2iError('FORMAT', 'not a row for each picture', {
     file: name,
     expected: `${counts.join(', ')}, or a row for each picture of the set by its number (more than ${last} rows; ${NSD_PICTURES} of NSD)`,
     found: `${rows} rows`,
   });
+}
+
+/** Pictures that a file may have a row each of, instead of all of the set: of the split, or of one side. */
+function rowLists(of: keyof SplitPictures, split: SplitPictures) {
+  const both = Int32Array.from(new Set([...split.train, ...split.test])).sort();
+  return [
+    { list: both, what: 'the pictures of the split' },
+    { list: split[of], what: `its ${of === 'train' ? 'training' : 'test'} pictures` },
+  ];
+}
+
+/**
+ * What the rows of a file were taken for, in words: rows carry no names, so whoever made the file must be able to see it.
+ *
+ * @param recording whose pictures they are
+ */
+export function rowsInWords(
+  { rows }: Pick<MatrixSource, 'rows'>,
+  of: keyof SplitPictures,
+  split: SplitPictures,
+  recording: RecordingFacts,
+): string {
+  const lists = rowLists(of, split);
+  const fitting = lists.find(({ list }) => list.length === rows);
+  if (fitting) {
+    return `the ${fitting.list.length} ${fitting.what.replace(/^(the|its) /, '')}, ${stimuliInOrder(recording, fitting.list)}`;
+  }
+  return `row i, from 0, is picture i of the set; those of the split are, ${stimuliInOrder(recording, lists[0]!.list)}`;
 }
 
 /**
