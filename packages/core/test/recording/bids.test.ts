@@ -228,11 +228,35 @@ describe('recordingOf', () => {
     expect(() => arrange(recording, { split: 'takagi' })).toThrow(/all subjects saw/);
   });
 
-  it('takes labels for what was shown where there are no stimuli', () => {
+  it('takes what the table of trials names where there are no stimuli: numbers, or names', () => {
+    const numbered = recordingOf(named.study);
+    expect(numbered.trials.slice(0, 4).map(({ stimulus }) => stimulus)).toEqual([0, 1, 2, 0]);
+    expect(stimuliInOrder(numbered)).toBe('by number: 0, 1, 2 (3)');
+    const trials = named.study.trials.map((trial, i) => ({ ...trial, stimulusName: `${1 + (i % 3)}` }));
+    const fromOne = recordingOf({ ...named.study, indexBase: 1, trials });
+    expect(fromOne.trials.slice(0, 4).map(({ stimulus }) => stimulus)).toEqual([0, 1, 2, 0]);
+    expect(stimuliInOrder(fromOne)).toBe('by number: 1, 2, 3 (3)');
+    expect(() => recordingOf({ ...named.study, indexBase: 1 })).toThrow(/1 or more \(indexBase\)/);
+    const own = recordingOf({
+      ...named.study,
+      trials: named.study.trials.map((trial, i) => ({ ...trial, stimulusName: `im${i % 2 ? 2 : 10}.png` })),
+    });
+    expect(own.trials.slice(0, 3).map(({ stimulus }) => stimulus)).toEqual([0, 1, 0]);
+    expect(own.stimulusName!(0)).toBe('im10.png');
+    expect(own.warnings.join()).toMatch(/not by the numbers in them/);
+  });
+
+  it('refuses trials that do not say what they show, naming the column', () => {
+    const trials = named.study.trials.map(({ stimulusName: _, label, ...trial }, i) =>
+      i === 4 ? trial : { ...trial, label },
+    );
+    expect(() => recordingOf({ ...named.study, trials })).toThrow(/column "stimulus" or "label".*trial 5/);
+  });
+
+  it('takes labels for what was shown where nothing names it', () => {
     const recording = recordingOf({
       ...named.study,
-      stimuli: undefined,
-      trials: named.study.trials.map(({ stimulus: _, ...trial }) => trial),
+      trials: named.study.trials.map(({ stimulusName: _, ...trial }) => trial),
     });
     expect(recording.trials.slice(0, 4).map(({ stimulus }) => recording.stimulusName!(stimulus))).toEqual([
       'cat',

@@ -1,11 +1,11 @@
 import { F2iError } from '../../error.ts';
 import { isOfTime, type Nifti, openNifti } from '../formats/nifti.ts';
-import { lineOf, parseNumber, readTable, type Table } from '../formats/table.ts';
+import { lineOf, readTable, type Table } from '../formats/table.ts';
 import { checkGrid, readLabels } from '../nsd/atlases.ts';
 import { readVolumes } from '../nsd/betas.ts';
 import type { Folder, Source } from '../source.ts';
 import type { RecordedTrial, Recording } from './recording.ts';
-import { sortedNames } from './stimulusOrder.ts';
+import { stimulusNames } from './stimulusOrder.ts';
 
 export interface BidsOptions {
   /** Label without `sub-`; not needed where there is one participant. */
@@ -200,13 +200,4 @@ function readTrials(table: Table, { session, run }: BetasFile) {
       stimulus,
     };
   });
-}
-
-/** Undefined where all are whole numbers, which then are the identities. */
-function stimulusNames(
-  stated: readonly string[],
-): (ReturnType<typeof sortedNames> & { indexOf: Map<string, number> }) | undefined {
-  if (stated.every((text) => /^\d+$/.test(text) && Number.isSafeInteger(parseNumber(text)))) return undefined;
-  const sorted = sortedNames(stated);
-  return { ...sorted, indexOf: new Map(sorted.names.map((name, i) => [name, i])) };
 }

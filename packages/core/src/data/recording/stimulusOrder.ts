@@ -1,3 +1,4 @@
+import { parseNumber } from '../formats/table.ts';
 import type { RecordingFacts } from './recording.ts';
 
 /** Of a longer list: so many from its beginning, and as many from its end. */
@@ -23,7 +24,7 @@ export function stimuliInOrder(
  * Names sorted character by character, as most programs sort names of files: im1, im10, im2. Where people would count
  * (im1, im2, im10), that says so: features made in the other order would be regressed on the wrong stimuli, silently.
  */
-export function sortedNames(stated: readonly string[]): { names: string[]; warning: string | undefined } {
+function sortedNames(stated: readonly string[]): { names: string[]; warning: string | undefined } {
   const names = [...new Set(stated)].sort();
   const natural = names.slice().sort(byNumbers);
   if (names.every((name, i) => name === natural[i])) return { names, warning: undefined };
@@ -31,6 +32,15 @@ export function sortedNames(stated: readonly string[]): { names: string[]; warni
     names,
     warning: `stimuli are numbered by their names character by character, not by the numbers in them: rows of features must be in the order ${shortened(names)}, not ${shortened(natural)}`,
   };
+}
+
+/** Numbers of stimuli that a table names; undefined where all are whole numbers, which then are the identities. */
+export function stimulusNames(
+  stated: readonly string[],
+): (ReturnType<typeof sortedNames> & { indexOf: Map<string, number> }) | undefined {
+  if (stated.every((text) => /^\d+$/.test(text) && Number.isSafeInteger(parseNumber(text)))) return undefined;
+  const sorted = sortedNames(stated);
+  return { ...sorted, indexOf: new Map(sorted.names.map((name, i) => [name, i])) };
 }
 
 /** As people count: stretches of digits by their value, everything else character by character. */

@@ -70,6 +70,7 @@ export async function loadStudy(
     trials,
     continuous: 'everyVolume' in manifest.trials,
     stimuli,
+    indexBase: manifest.indexBase,
     visualField: manifest.visualField,
     scored: scoredTrials(manifest, trials, stimuli),
     selection,
@@ -143,7 +144,10 @@ async function readStimuli(
 ): Promise<ReadStimuli> {
   const options = manifest.stimuli;
   if (!options) {
-    return { stimuli: undefined, trials: named.map(({ stimulus: _, ...trial }) => trial), warnings: [] };
+    const trials = named.map(({ stimulus, ...trial }) =>
+      stimulus === undefined ? trial : { ...trial, stimulusName: stimulus },
+    );
+    return { stimuli: undefined, trials, warnings: [] };
   }
   const stated = named.map(({ stimulus }, i) => {
     if (stimulus !== undefined) return stimulus;

@@ -11,6 +11,8 @@ export interface Trial {
   readonly duration?: number | undefined;
   /** Index into `Study.stimuli`. */
   readonly stimulus?: number | undefined;
+  /** What was shown, as the table of trials names it, where the study has no stimuli. */
+  readonly stimulusName?: string | undefined;
   /** Category or condition. */
   readonly label?: string | undefined;
   readonly run: string;
@@ -101,6 +103,8 @@ export interface Study {
   /** Each volume is a trial: permutations must be circular shifts. */
   readonly continuous: boolean;
   readonly stimuli?: Stimuli | undefined;
+  /** What the table of trials calls the first stimulus, where numbers name them; default 0. */
+  readonly indexBase?: 0 | 1 | undefined;
   readonly visualField?: VisualField | undefined;
   /** Trials that are scored, as indices. */
   readonly scored: Int32Array;
