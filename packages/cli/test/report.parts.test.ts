@@ -162,7 +162,7 @@ describe('the ledger', () => {
     expect(sawTestInWords(drift)).toBe('yes');
     const rows = (ledger: FoldRecord['ledger']) => {
       const folds = [{ ...foldOf('a', 0, '4'), ledger }];
-      return String(ledgerSection.body({ folds, study } as unknown as ReportData).text);
+      return String(ledgerSection.body({ folds, study, results: {} } as unknown as ReportData).text);
     };
     const clean = rows([own, { ...drift, step: 'weights', sawTest: 'no' }]);
     expect(clean).toContain('0 of 2 steps passed anything from test to training data.');

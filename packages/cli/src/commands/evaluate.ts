@@ -106,7 +106,7 @@ async function run(path: string, options: EvaluateFlags, context: Context): Prom
   }
   for (const note of notes) console.warn(`note: ${note}`);
   console.result({ ...summary(evaluation, results), evaluation, refit, notes, seconds });
-  printEvaluation(console, evaluation, results.provenance.decoder, results.kind);
+  printEvaluation(console, evaluation, results.provenance.decoder, results);
   if (refit) printRefit(console, refit);
   console.print('what these figures mean: docs/scores.md');
   const where = options.reconstructions ?? options.output;

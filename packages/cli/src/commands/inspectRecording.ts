@@ -9,6 +9,7 @@ import {
   type RecordingLayout,
   SPLIT_NAMES,
   SPLITS,
+  stimuliInOrder,
 } from '@fmri2image/core';
 import { fileSource, nodeFolder } from '@fmri2image/node';
 import { type Console, table } from '../console.ts';
@@ -65,6 +66,7 @@ function describe(path: string, recording: Recording & { layout: RecordingLayout
     sessions,
     runs,
     pictures,
+    stimulusOrder: stimuliInOrder(recording),
     voxels,
     selection: selection.description,
     regions: Object.fromEntries([...regions].map(([region, columns]) => [region, columns.length])),
@@ -82,6 +84,7 @@ function describe(path: string, recording: Recording & { layout: RecordingLayout
   line(
     `${counted(trials.length, 'trial')} in ${counted(sessions, 'session')}, ${counted(runs, 'run')}; ${counted(pictures, 'picture')}`,
   );
+  line(`pictures ${stimuliInOrder(recording)}: rows of features are in this order`);
   line(`${counted(voxels, 'voxel')} (${selection.description})`);
   for (const { step, note } of ledger) line(`${step}${note ? `: ${note}` : ''}`);
   if (regions.size > 0) {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { openRecording, type PatternForm, type Recording, recordingOf, type Study } from '@fmri2image/core';
 import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
-import { type Command, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { derivativeNameNote } from '../bids.ts';
 import { type Context, withContext } from '../context.ts';
 import { openReadout } from '../maps/bundle.ts';
@@ -19,6 +19,7 @@ import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
 import { withTargets } from '../pipeline/targets.ts';
 import { openStudy } from '../study.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
+import { withRetinotopic } from './retinotopicOptions.ts';
 
 interface Options extends DeviceOptions, FitFlags, RegionFlags {
   data?: string;
@@ -74,9 +75,17 @@ export function mapsCommand(program: Command): void {
     .option('--subject <name>', 'of a folder of NSD or of BIDS derivatives: whose responses')
     .option('--roi <names>', 'of NSD’s own files: the voxels that are read (default: nsdgeneral)')
     .option('-f, --force', 'replace existing maps');
-  withDevice(withFit(command)).action((study: string, options: Options) =>
+  withDevice(withLinear(command)).action((study: string, options: Options) =>
     withContext(options, (context) => run(study, options, context)),
   );
+}
+
+/** Options of ridge decoders alone: of others there are no maps of regions. They are known, and refused as everywhere. */
+function withLinear(command: Command): Command {
+  const all = withFit(command.optionsGroup('Decoding from regions:'));
+  const others = new Set(withRetinotopic(new Command()).options.map(({ long }) => long)).add('--decoder');
+  for (const option of all.options) if (others.has(option.long)) option.hideHelp();
+  return all;
 }
 
 const collected = (value: string, before: string[] = []) => [...before, value];

@@ -178,7 +178,7 @@ export function printEvaluation(
   console: Console,
   evaluation: ScoredResults,
   label = 'score',
-  kind: Results['kind'] = 'picture',
+  { kind, rows: of }: Pick<Results, 'kind' | 'rows'> = { kind: 'picture' },
 ): void {
   const { permutation } = evaluation;
   const metrics = metricsOf(evaluation);
@@ -209,11 +209,14 @@ export function printEvaluation(
   }
   console.print(table(rows));
   const how =
-    permutation.exchangeability === 'continuous' ? 'circular shifts within runs' : 'orders within runs';
+    permutation.exchangeability === 'continuous'
+      ? 'circular shifts within runs'
+      : `orders ${of?.exchanged ?? 'within runs'}`;
   const widened = permutation.crossFitted ? ', their spread widened as the runs were cross-fitted' : '';
   const { trials, stimuli } = evaluation;
-  const scored =
-    stimuli < trials ? `${trials} scored trials of ${stimuli} stimuli` : `${trials} scored trials`;
+  const what = of === undefined ? 'scored trials' : 'scored test rows';
+  const made = of && of.test.trials > of.test.rows ? ` (averages of ${of.test.trials} trials)` : '';
+  const scored = `${trials} ${what}${made}${stimuli < trials ? ` of ${stimuli} stimuli` : ''}`;
   const test =
     permutation.reason === undefined
       ? `p from ${permutation.exact ? `all ${permutation.permutations}` : `${permutation.permutations} random`} ${how} (seed ${permutation.seed})${widened}, the smallest possible is ${decimal(permutation.smallestP)}`

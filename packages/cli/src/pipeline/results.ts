@@ -23,6 +23,7 @@ import type { Terms } from '../terms.ts';
 import { type FoldJson, type FoldRecord, foldSchema, foldToJson } from './folds.ts';
 import { labelsTable } from './labelsTable.ts';
 import { FIELDS_FILE, fieldsTable, readFieldsTable } from './receptiveFields.ts';
+import type { RecordingRows } from './recordingRows.ts';
 import { sheetOf } from './sheet.ts';
 import { SEEN, type Seen } from './training.ts';
 import type { OutputFile } from './workFolder.ts';
@@ -51,6 +52,8 @@ export interface Results {
   readonly embeddings?: (Rows & { readonly data: Float32Array; readonly array: string }) | undefined;
   /** Stage, repeats, seed and the like of a model that has them. */
   readonly run?: Readonly<Record<string, Json>> | undefined;
+  /** Where items are rows of a recording, of one trial or of several, rather than trials of a study. */
+  readonly rows?: RecordingRows | undefined;
 }
 
 export interface ResultItem {

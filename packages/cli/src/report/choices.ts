@@ -8,10 +8,23 @@ export interface Choices {
   readonly given: Readonly<Record<string, string>>;
 }
 
-/** Reads them from what the decoder's bundle would say; what is not there is left out. */
-export function choicesOf({ report, config, ledger }: FoldRecord): Choices {
+/**
+ * Reads them from what the decoder's bundle would say; what is not there is left out.
+ *
+ * @param head of several, whose penalties are told
+ */
+export function choicesOf({ report, config, ledger }: FoldRecord, head?: string): Choices {
   const chosen: Record<string, string> = {};
   const given: Record<string, string> = {};
+  const ofHead = Array.isArray(report.heads)
+    ? report.heads.map(record).find((one) => one?.name === head)?.alpha
+    : undefined;
+  if (typeof ofHead === 'number') given.alpha = short(ofHead);
+  const counts = record(record(ofHead)?.chosen);
+  if (counts) {
+    const taken = Object.entries(counts).map(([alpha, targets]) => `${alpha} (${targets})`);
+    chosen['alpha (targets)'] = taken.length > 8 ? `${taken.length} values` : taken.join(', ');
+  }
   const delays = ledger.flatMap(({ step }) => /^delays of (.+ s)$/.exec(step)?.[1] ?? [])[0];
   if (delays !== undefined) chosen.delays = delays;
   const cross = record(report.crossValidation);

@@ -21,8 +21,14 @@ export interface LedgerRow {
  * The fitted steps of all folds, each once: steps that differ in their numbers alone are merged (`choice of 1021 to 1088
  * voxels`), and runs that follow the fold ("all but those held out") are named so. Steps keep the order in which they
  * were fitted.
+ *
+ * @param sessions of a recording, whose ledger speaks of sessions instead of runs
  */
-export function mergedLedger(folds: readonly FoldRecord[], study: Study): LedgerRow[] {
+export function mergedLedger(
+  folds: readonly FoldRecord[],
+  study: Study,
+  sessions?: readonly string[],
+): LedgerRow[] {
   const rows = new Map<
     string,
     {
@@ -38,7 +44,7 @@ export function mergedLedger(folds: readonly FoldRecord[], study: Study): Ledger
       rows.set(key, entry);
       entry.where.push({
         fold: f,
-        runs: inWords(step.runs, training, fold, study),
+        runs: sessions ? ofSessions(step.runs, sessions) : inWords(step.runs, training, fold, study),
         step: step.step,
         note: step.note ?? '',
       });
@@ -57,6 +63,12 @@ export function mergedLedger(folds: readonly FoldRecord[], study: Study): Ledger
           : `all ${folds.length}`
         : listed(where.map(({ fold }) => folds[fold]!.heldOut ?? `fold ${fold + 1}`)),
   }));
+}
+
+function ofSessions(fitted: readonly string[], all: readonly string[]): string {
+  if (fitted.length === 0) return 'not stated';
+  if (fitted.length === all.length) return `all ${counted(all.length, 'session')}`;
+  return `${fitted.length === 1 ? 'session' : 'sessions'} ${fitted.length > 12 ? `(${fitted.length} of ${all.length})` : listed(fitted)}`;
 }
 
 function trainingRuns({ training }: FoldRecord, study: Study): ReadonlySet<string> | undefined {

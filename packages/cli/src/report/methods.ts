@@ -7,7 +7,7 @@ import { nearCopies } from './controls.ts';
 import { type ReportCommon, type ReportData, runsOf, scoredItems } from './data.ts';
 import { counted, listed, pValue, score, short } from './format.ts';
 import { publishedModelSentences } from './methodsOfModel.ts';
-import { recipeSentences } from './methodsOfRecipe.ts';
+import { AVERAGES, recipeSentences, recordingSentences } from './methodsOfRecipe.ts';
 import { Citations, type Reference } from './references.ts';
 import { wordsOf } from './words.ts';
 
@@ -31,7 +31,8 @@ export function methodsOf(data: ReportData): Methods {
   return { paragraphs, references: citations.used };
 }
 
-export function dataSentences({ study, folds }: ReportCommon): string[] {
+export function dataSentences({ study, folds, results }: ReportCommon): string[] {
+  if (results.rows) return recordingSentences(results.rows, folds[0]?.voxels);
   const [rows = 0, voxels = 0] = study.voxels.shape;
   const tr = study.tr === undefined ? '' : ` (repetition time ${short(study.tr)} s)`;
   const what =
@@ -97,9 +98,12 @@ function splitSentence({ study, folds, results }: ReportData): string[] {
       `Reconstructions are out of sample: each of ${counted(folds.length, 'fold')} was fitted without the data it was tested on (${folds.length > 8 ? 'each group' : listed(folds.map(({ heldOut }) => `${heldOut ?? 'none'}`))} held out in turn), all choices included.`,
     ];
   }
+  const unseen = results.items.every(({ seen }) => seen === 'no');
+  if (results.rows) {
+    return unseen ? ['The test pictures were not among those of the training rows.'] : [];
+  }
   const training = folds[0] && trainedTrials(folds[0].training, study);
   if (!training) return [];
-  const unseen = results.items.every(({ seen }) => seen === 'no');
   return [
     `It was fitted on ${counted(training.length, 'trial')}${unseen ? `; the trials reported here and their ${wordsOf(results).pictures} were not among them` : ''}.`,
   ];
@@ -231,21 +235,25 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
   const { permutation, bootstrap, trials, stimuli } = evaluation;
   const items = scoredItems(data);
   const averaged = items.some((item) => item.trials.length > 1);
-  const { picture, pictures, meanTraining } = wordsOf(data.results);
+  const { picture, pictures, meanTraining, unit } = wordsOf(data.results);
+  const { rows } = data.results;
+  const what = rows
+    ? `Predictions of ${counted(trials, unit)}${stimuli < trials ? ` of ${stimuli} pictures` : ''} were scored${rows.test.trials > rows.test.rows ? `, each of all trials of its picture (${AVERAGES[rows.test.average]})` : ''}.`
+    : `Reconstructions of ${averaged ? stimuliOf(trials) : counted(trials, 'trial')}${!averaged && stimuli < trials ? ` of ${stimuli} stimuli` : ''} were scored${averaged ? ', those of repeated presentations averaged' : ''}.`;
   const sentences = [
-    `Reconstructions of ${averaged ? stimuliOf(trials) : counted(trials, 'trial')}${!averaged && stimuli < trials ? ` of ${stimuli} stimuli` : ''} were scored${averaged ? ', those of repeated presentations averaged' : ''}. Two-way identification is the share of other scored ${pictures} whose Pearson correlation with the reconstruction is strictly smaller than that of the ${picture} shown, averaged over trials; chance is 50 % ${citations.cite('ozcelik')}.`,
+    `${what} Two-way identification is the share of other scored ${pictures} whose Pearson correlation with the reconstruction is strictly smaller than that of the ${picture} shown, averaged over ${unit}s; chance is 50 % ${citations.cite('ozcelik')}.`,
     `Frame correlation is the Pearson correlation of reconstruction and ${picture} over all ${data.results.kind === 'picture' ? 'pixels' : 'features'}.`,
     ...(data.results.outputs ? [`Of the outputs, ${arraysInWords(evaluation.arrays)}.`] : []),
     ...retrievalSentences(data, citations),
     bootstrap.block > 1
       ? `Intervals are 95 % percentile intervals from ${bootstrap.resamples} circular block bootstrap samples (blocks of ${bootstrap.block} frames) ${citations.cite('politis')}.`
-      : `Intervals are 95 % percentile intervals from ${bootstrap.resamples} bootstrap samples of the ${bootstrap.over === 'stimuli' ? 'stimuli, each with all its presentations' : 'trials'} ${citations.cite('efron')}.`,
+      : `Intervals are 95 % percentile intervals from ${bootstrap.resamples} bootstrap samples of the ${bootstrap.over === 'stimuli' ? 'stimuli, each with all its presentations' : `${unit}s`} ${citations.cite('efron')}.`,
   ];
   if (permutation.reason === undefined) {
     const what =
       permutation.exchangeability === 'continuous'
         ? `circular shifts of the reconstructions within ${counted(runsOf(data).filter(({ places }) => places.length > 0).length, 'run')}`
-        : 'orders of the reconstructions within runs';
+        : `orders of the reconstructions ${rows?.exchanged ?? 'within runs'}`;
     sentences.push(
       `P-values are one-sided, from ${permutation.exact ? `all ${permutation.permutations}` : `${permutation.permutations} random`} ${what}${permutation.exact ? '' : ` ${citations.cite('phipson')}`}${permutation.crossFitted ? '; their spread was widened by √2, as runs that are held out in turn train each other’s decoders' : ''}.`,
     );

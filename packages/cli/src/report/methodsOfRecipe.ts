@@ -1,12 +1,15 @@
 import { HEADS_KIND, type HeadsConfig, RECIPES } from '@fmri2image/core';
 import type { FoldRecord } from '../pipeline/folds.ts';
+import type { RecordingRows, SideRows } from '../pipeline/recordingRows.ts';
 import type { Results } from '../pipeline/results.ts';
+import { counted, listed } from './format.ts';
 import type { Citations } from './references.ts';
 
 /** Papers of recipes that the text can cite. */
 const PAPERS: Readonly<Record<string, string>> = { 'brain-diffuser': 'ozcelik' };
 
-const AVERAGES: Readonly<Record<string, string>> = {
+/** What rows are, by where the repeats of a picture were averaged. */
+export const AVERAGES: Readonly<Record<string, string>> = {
   none: 'single trials',
   betas: 'betas averaged over the repeats of a picture',
   normalised: 'normalised responses averaged over the repeats of a picture',
@@ -19,6 +22,20 @@ const RENORMALISED: Readonly<Record<string, string>> = {
   'test-predictions':
     'Predictions were given the mean and standard deviation of the training targets, by statistics of the test predictions themselves, as published: each depends on the other test rows.',
 };
+
+/** What was measured, and which of it trained and tested the head. */
+export function recordingSentences(
+  { trials, sessions, runs, pictures, split, counts, training, test }: RecordingRows,
+  voxels: number | undefined,
+): string[] {
+  const of = (side: SideRows) => `${counted(side.trials, 'trial')} of ${counted(side.pictures, 'picture')}`;
+  const others = counts.filter((line) => line.includes('published'));
+  return [
+    `The data were response amplitudes of ${voxels === undefined ? 'an unknown number of voxels' : counted(voxels, 'voxel')} in ${counted(trials, 'trial')} of ${counted(pictures, 'picture')} (${counted(sessions.length, 'session')}, ${counted(runs, 'run')}).`,
+    `Of these, ${of(training)} were for training and ${of(test)} for testing (split "${split}").`,
+    ...(others.length > 0 ? [`The split was published with other counts: ${listed(others)}.`] : []),
+  ];
+}
 
 /**
  * How the head of a recipe was fitted.

@@ -7,6 +7,8 @@ export interface Words {
   /** The control that answers every trial alike. */
   readonly mean: 'mean picture' | 'mean features';
   readonly meanTraining: 'mean training picture' | 'mean training features';
+  /** What is scored: a trial, or a row of a design that may be the average of several. */
+  readonly unit: 'trial' | 'test row';
 }
 
 const OF_PICTURES: Words = {
@@ -14,6 +16,7 @@ const OF_PICTURES: Words = {
   pictures: 'pictures',
   mean: 'mean picture',
   meanTraining: 'mean training picture',
+  unit: 'trial',
 };
 
 const OF_FEATURES: Words = {
@@ -21,8 +24,11 @@ const OF_FEATURES: Words = {
   pictures: 'stimuli',
   mean: 'mean features',
   meanTraining: 'mean training features',
+  unit: 'trial',
 };
 
 /** The nouns of a report: one about features does not speak of pictures that nobody reconstructed. */
-export const wordsOf = ({ kind }: Pick<Results, 'kind'>): Words =>
-  kind === 'picture' ? OF_PICTURES : OF_FEATURES;
+export const wordsOf = ({ kind, rows }: Pick<Results, 'kind' | 'rows'>): Words => ({
+  ...(kind === 'picture' ? OF_PICTURES : OF_FEATURES),
+  ...(rows && { unit: 'test row' }),
+});

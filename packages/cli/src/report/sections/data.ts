@@ -1,8 +1,10 @@
 import type { Study } from '@fmri2image/core';
+import type { RecordingRows, SideRows } from '../../pipeline/recordingRows.ts';
 import { termsOf } from '../../terms.ts';
 import { type ReportCommon, scoredItems } from '../data.ts';
 import { counted, listed, short } from '../format.ts';
 import { type Html, html } from '../html.ts';
+import { AVERAGES } from '../methodsOfRecipe.ts';
 import { facts } from '../parts.ts';
 import type { Section } from '../section.ts';
 
@@ -13,6 +15,7 @@ export const dataSection: Section = {
   short: 'Data',
   body: (data) => {
     const { results, evaluation } = data;
+    if (results.rows) return recordingFacts(data, results.rows);
     const count = scoredItems(data).length;
     const some = count < results.items.length ? ` (${results.items.length} reconstructed)` : '';
     return dataFacts(data, `${counted(count, 'trial')} of ${evaluation.stimuli} stimuli${some}`);
@@ -63,6 +66,32 @@ export function dataFacts(data: ReportCommon, scored: string): Html {
     ['consent', terms.consentReference],
   ])}`;
 }
+
+/** Of rows of a recording: the recording, and which of its trials the rows are made of. */
+function recordingFacts({ study, folds, results }: ReportCommon, of: RecordingRows): Html {
+  const terms = termsOf(results.terms ?? {}, study);
+  const shape = study.stimuli?.values.shape.slice(1).join(' × ');
+  return html`${facts([
+    ['recording', study.name],
+    ['subject', terms.pseudonym],
+    [
+      'responses',
+      `${of.trials} trials of ${folds[0]?.voxels ?? 'unknown'} voxels: ${study.selection.description}`,
+    ],
+    ['sessions, runs', `${counted(of.sessions.length, 'session')}, ${counted(of.runs, 'run')}`],
+    ['split', of.split],
+    ['as counted', of.counts.length > 0 ? of.counts.join(', ') : undefined],
+    ['normalisation', of.normalisation],
+    ['training', sideInWords(of.training)],
+    ['test', sideInWords(of.test)],
+    ['features', `${results.array ?? 'features'}: ${shape} values a picture`],
+    ['data terms', terms.dataTerms ?? 'not stated'],
+    ['consent', terms.consentReference],
+  ])}`;
+}
+
+const sideInWords = ({ rows, trials, pictures, average }: SideRows) =>
+  `${counted(rows, 'row')}, from ${counted(trials, 'trial')} of ${counted(pictures, 'picture')}: ${AVERAGES[average]}`;
 
 /** Volumes of each run, or trials: those of several runs may take turns. */
 function runSizes({ rows, runs, trials }: Study): [run: string, count: number][] {

@@ -16,18 +16,22 @@ export const decoderSection: Section<ReportCommon> = {
 <div class="plots">${plot(data, 'alphas', 'Penalties that cross-validation chose (blue, area by the number of targets) among those on offer (ticks).')}</div>`,
 };
 
-function choices({ folds, study }: ReportCommon): Html {
-  const all = folds.map((fold) => ({ fold, ...choicesOf(fold) }));
+function choices({ folds, study, results }: ReportCommon): Html {
+  const { rows: of } = results;
+  const all = folds.map((fold) => ({ fold, ...choicesOf(fold, results.array) }));
   const names = [...new Set(all.flatMap(({ chosen }) => Object.keys(chosen)))];
   const columns = [
     { title: folds.length > 1 ? 'held out' : 'decoder' },
-    { title: 'training trials', number: true },
+    { title: of ? 'training rows' : 'training trials', number: true },
+    ...(of ? [{ title: 'of trials', number: true }] : []),
     ...names.map((title) => ({ title, number: true })),
   ];
   const rows = all.map(({ fold, chosen }) => ({
     cells: [
       fold.heldOut ?? fold.decoder,
-      trainedTrials(fold.training, study)?.length ?? 'unknown',
+      ...(of
+        ? [of.training.rows, of.training.trials]
+        : [trainedTrials(fold.training, study)?.length ?? 'unknown']),
       ...names.map((name) => chosen[name] ?? 'n/a'),
     ],
   }));

@@ -19,11 +19,11 @@ export const ledgerSection: Section<ReportCommon> = {
   id: 'ledger',
   title: 'Ledger: what was fitted on what',
   short: 'Ledger',
-  body: ({ folds, study }) => {
+  body: ({ folds, study, results }) => {
     if (folds.length === 0) {
       return html`<p>Unknown: the reconstructions do not say how their decoder was fitted. Whether it saw the test data is unknown, too.</p>`;
     }
-    const merged = mergedLedger(folds, study);
+    const merged = mergedLedger(folds, study, results.rows?.sessions);
     const rows = merged.map(({ step, runs, sawTest, ownRun, note, folds }) => ({
       cells: [
         note === undefined ? step : html`${step}<br><span class="muted">${note}</span>`,

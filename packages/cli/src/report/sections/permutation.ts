@@ -16,7 +16,7 @@ export const permutationSection: Section = {
     const how =
       permutation.exchangeability === 'continuous'
         ? 'shifted circularly along their run, which keeps their smoothness in time'
-        : 'exchanged within their run';
+        : `exchanged ${data.results.rows?.exchanged === 'among all rows' ? 'among all test rows (averages of several trials belong to no run)' : 'within their run'}`;
     return html`<p>If the responses carried nothing about the ${wordsOf(data.results).pictures}, reconstructions could be ${how}, without a change in score. ${permutation.exact ? `All ${permutation.permutations}` : `${permutation.permutations} random`} rearrangements of this kind${permutation.exact ? '' : ` (seed ${permutation.seed})`} give the grey distributions; p is the share of them that does as well as the true order, and cannot fall below ${String(Number(permutation.smallestP.toPrecision(2)))}.${permutation.crossFitted ? ' Runs that are held out in turn train each other’s decoders; the rearranged scores are therefore spread by √2 about their mean, so that they may leave the range that a score can have.' : ''}${permutation.exchangeability === 'continuous' ? ' In runs of fewer than 50 frames p by circular shifts is approximate.' : ''}</p>
 <div class="plots">
 ${plot(data, 'permutation-identification', 'Identification with rearranged reconstructions (grey), and as observed (blue).')}

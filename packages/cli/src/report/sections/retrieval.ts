@@ -4,6 +4,7 @@ import { counted, score } from '../format.ts';
 import { html } from '../html.ts';
 import { plot, table } from '../parts.ts';
 import type { Section } from '../section.ts';
+import { wordsOf } from '../words.ts';
 
 /** Of features: which of many candidates is the right one? */
 export const retrievalSection: Section = {
@@ -13,6 +14,7 @@ export const retrievalSection: Section = {
   applies: ({ evaluation }) => evaluation.retrieval !== undefined,
   body: (data) => {
     const { retrieval, trials, stimuli, arrays } = data.evaluation;
+    const { unit } = wordsOf(data.results);
     const { imageToBrain, brainToImage, pool, k, draws, note, seconds } = retrieval!;
     const place = k === 1 ? 'the most similar' : `among the ${k} most similar`;
     const chance = chanceInWords(imageToBrain.chance);
@@ -54,7 +56,7 @@ ${table(
 ${plot(data, 'scores-image-to-brain', `Retrieval from image to brain, beside its controls; chance ${chance}.`)}
 ${plot(data, 'scores-brain-to-image', 'Retrieval from brain to image, in the same way.')}
 </div>
-<p>Similarities and scores took ${seconds < 1 ? `${Math.max(1, Math.round(1e3 * seconds))} ms` : `${seconds.toFixed(1)} s`}: ${Math.round(trials / seconds)} trials per second.</p>`;
+<p>Similarities and scores took ${seconds < 1 ? `${Math.max(1, Math.round(1e3 * seconds))} ms` : `${seconds.toFixed(1)} s`}: ${Math.round(trials / seconds)} ${unit}s per second.</p>`;
   },
 };
 

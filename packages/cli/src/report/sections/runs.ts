@@ -13,6 +13,8 @@ export const runsSection: Section = {
   id: 'runs',
   title: 'Run by run',
   short: 'Runs',
+  // Averages of several runs belong to none.
+  applies: ({ results }) => results.rows?.exchanged !== 'among all rows',
   body: (data) => {
     const timeline = plot(
       data,

@@ -1,4 +1,5 @@
 import { arraysInWords, chanceInWords, metricsOf } from '../../pipeline/evaluate.ts';
+import type { RecordingRows } from '../../pipeline/recordingRows.ts';
 import { nearCopies } from '../controls.ts';
 import { hasPictures, type ReportData } from '../data.ts';
 import { counted, median, percent, pValue, score } from '../format.ts';
@@ -19,7 +20,7 @@ ${plot(data, 'scores-identification', 'Two-way identification of the decoder (li
 ${plot(data, 'scores-correlation', 'Frame correlation, in the same way.')}
 </div>
 ${explanations(data)}
-<h3>Single trials</h3>
+<h3>Single ${wordsOf(data.results).unit}s</h3>
 <div class="plots">
 ${plot(data, 'distribution-identification', `How often each reconstruction is closer to its own ${wordsOf(data.results).picture} than to another.`)}
 ${plot(data, 'distribution-correlation', `Correlation of each reconstruction with its ${wordsOf(data.results).picture}.`)}
@@ -42,7 +43,7 @@ function scoresTable({ evaluation, made, results }: ReportData): Html {
     { title: 'shuffled', number: true },
     ...(has('bestTraining') ? [{ title: 'best of training', number: true }] : []),
     { title: 'p', number: true },
-    { title: 'trials', number: true },
+    { title: results.rows ? 'rows' : 'trials', number: true },
   ];
   const rows = metrics.map(({ name, metric }) => ({
     cells: [
@@ -58,16 +59,16 @@ function scoresTable({ evaluation, made, results }: ReportData): Html {
       metric.perTrial.length,
     ],
   }));
-  return table('Mean scores over trials', columns, rows);
+  return table(`Mean scores over ${wordsOf(results).unit}s`, columns, rows);
 }
 
 function explanations({ evaluation, results }: ReportData): Html {
-  const { picture, pictures, mean, meanTraining } = wordsOf(results);
+  const { picture, pictures, mean, meanTraining, unit } = wordsOf(results);
   const { nearestTraining, bestTraining } = evaluation.twoWay;
   return html`<dl>
 <dt>two-way identification</dt><dd>Of the reconstruction’s correlations with the ${picture} shown and with another scored ${picture}, how often is that with the ${picture} shown the larger one? Ties count as failures; presentations of the same stimulus do not compete.</dd>
 <dt>frame correlation</dt><dd>Pearson’s correlation of reconstruction and ${picture} over all their values.</dd>
-<dt>${mean}</dt><dd>The ${meanTraining} as the answer to every trial: what can be had without a brain.</dd>
+<dt>${mean}</dt><dd>The ${meanTraining} as the answer to every ${unit}: what can be had without a brain.</dd>
 ${nearestTraining !== undefined && html`<dt>nearest training</dt><dd>Each reconstruction replaced by the training ${picture} (of its fold) that correlates most with it: would looking up a known ${picture} do as well?</dd>`}
 ${bestTraining !== undefined && html`<dt>best of training</dt><dd>The training ${picture} that correlates most with the ${picture} shown: the most that choosing among the training ${pictures} could reach, with or without a brain. Near 1, the scored ${pictures} are hardly new.</dd>`}
 <dt>shuffled</dt><dd>The mean over the rearrangements of the permutation test.</dd>
@@ -76,6 +77,7 @@ ${bestTraining !== undefined && html`<dt>best of training</dt><dd>The training $
 
 function noiseCeiling(data: ReportData): Html {
   const { ceiling, agreement, study, evaluation, results } = data;
+  if (results.rows) return ceilingElsewhere(results.rows);
   if (!ceiling) {
     const why = study.continuous
       ? `the study lists every frame as a stimulus of its own, so repeats${nearCopies(evaluation) === undefined ? '' : ' (there are near copies among them)'} cannot be counted as such`
@@ -88,4 +90,13 @@ function noiseCeiling(data: ReportData): Html {
   return html`<p>From ${counted(presentations, 'presentation')} of ${stimuli} repeated stimuli: the stimulus explains ${percent(median(ceiling.singleTrial))} of the variance of the median voxel’s response to one presentation, and ${percent(median(ceiling.averaged))} of the mean over ${Number(repeats.toFixed(1))}. No decoder can read out what these responses do not hold.</p>
 ${agreement && html`<p>Reconstructions of the same ${wordsOf(results).picture} from different presentations correlate with each other by ${score(agreement.same, 2)} on average (${counted(agreement.pairs, 'pair')}), those of different ${wordsOf(results).pictures} by ${score(agreement.different, 2)}.</p>`}
 <div class="plots">${plot(data, 'noise-ceiling', 'Noise ceiling of single voxels, for single presentations.')}</div>`;
+}
+
+/** Responses of a recording are not held by its predictions; their ceilings are maps of voxels. */
+function ceilingElsewhere({ test }: RecordingRows): Html {
+  const shown =
+    test.trials > test.pictures
+      ? `The ${test.pictures} test pictures were shown in ${test.trials} trials: the noise ceilings of the voxels can be estimated from the recording (fmri2image maps --noise-ceiling, then report --maps).`
+      : 'No test picture was shown twice; pictures of the recording that were give noise ceilings of the voxels (fmri2image maps --noise-ceiling).';
+  return html`<p>Not part of this page: it is made of predictions, without the responses. ${shown}</p>`;
 }

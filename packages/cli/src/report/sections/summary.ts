@@ -50,11 +50,16 @@ export function headline(data: ReportData): string {
   const unseen = items.every(({ seen }) => seen === 'no');
   const whose = unseen ? 'held-out ' : '';
   const noun = results.kind === 'picture' ? 'pictures' : 'stimuli';
-  const what = averaged
-    ? `The ${noun} of ${items.length} ${whose}stimuli (${trials} trials, averaged)`
-    : study.continuous
-      ? `${items.length} ${whose}frames`
-      : `The ${noun} of ${items.length} ${whose}trials`;
+  const { rows } = results;
+  const what = rows
+    ? rows.test.trials > rows.test.rows
+      ? `The ${noun} of ${items.length} ${whose}test rows (${rows.test.trials} trials, averaged)`
+      : `The ${noun} of ${items.length} ${whose}trials`
+    : averaged
+      ? `The ${noun} of ${items.length} ${whose}stimuli (${trials} trials, averaged)`
+      : study.continuous
+        ? `${items.length} ${whose}frames`
+        : `The ${noun} of ${items.length} ${whose}trials`;
   const test = permutation.reason === undefined ? `p = ${pValue(twoWay.p)}` : 'no permutation test possible';
   return `${what} of ${study.name} are identified from brain responses in ${percent(twoWay.score)} of pairs (two-way; chance 50 %, ${test}).`;
 }

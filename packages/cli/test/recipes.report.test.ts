@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { recordingRows } from '../src/pipeline/recordingRows.ts';
+import { run, temporaryFolder } from './run.ts';
+
+const folder = temporaryFolder();
+const TARGETS = ['--targets', 'clip=sim/features/clip.npy'];
+let page: string;
+let said: string;
+
+async function ok(args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(args, folder);
+  expect(code, stderr).toBe(0);
+  return stdout;
+}
+
+/** A simulated person: 12 training pictures twice, 5 test pictures three times, in two sessions. */
+beforeAll(async () => {
+  const shown = ['--train-pictures', '12', '--train-repeats', '2', '--test-pictures', '5', '--repeats', '3'];
+  const small = ['--voxels', '20', '--sessions', '2', '--size', '16', '--features', 'clip.npy=2x3'];
+  await ok(['simulate', '--layout', 'nsd', '-o', 'sim', ...shown, ...small]);
+  const recipe = [
+    '--recipe',
+    'custom',
+    '--split',
+    'brain-diffuser',
+    '--alphas',
+    '100',
+    '--keep',
+    'predictions',
+  ];
+  said = await ok(['fit', 'sim', ...recipe, ...TARGETS, '-o', 'predicted']);
+  await ok(['report', 'sim', '--reconstructions', 'predicted', ...TARGETS, '-o', 'page']);
+  page = readFileSync(join(folder, 'page/report.html'), 'utf8')
+    .replace(/<svg.*?<\/svg>/gs, '')
+    .replace(/<[^>]+>/g, ' ')
+    .replaceAll('&quot;', '"')
+    .replace(/\s+/g, ' ');
+}, 120_000);
+
+describe('report of predictions of a recipe', () => {
+  it('states the trials, sessions and rows of the recording, and the published counts beside', () => {
+    expect(page).toMatch(
+      /response amplitudes of 20 voxels in 39 trials of 17 pictures \(2 sessions, \d+ runs\)\. Of these, 24 trials of 12 pictures were for training and 15 trials of 5 pictures for testing \(split "brain-diffuser"\)/,
+    );
+    expect(page).toContain('12 training pictures (published: 8859)');
+    expect(page).toMatch(/12 rows, from 24 trials of 12 pictures: betas averaged/);
+    expect(page).toMatch(/5 rows, from 15 trials of 5 pictures: betas averaged/);
+    expect(page).toMatch(/of 5 held-out test rows \(15 trials, averaged\) of nsd-subj01 are identified/);
+    expect(page).toMatch(/ridge-heads 12 24 .*Given: alpha 100, recipe custom/);
+    expect(page).toMatch(/dual, with intercept +all 2 sessions|primal, with intercept +all 2 sessions/);
+    expect(page).not.toMatch(/no split stated|shown twice|training trials unknown|5 trials/);
+  });
+
+  it('says which rows the permutation test exchanged: 5 averages make 5! orders', () => {
+    expect(page).toMatch(/from all 120 orders of the reconstructions among all rows/);
+    expect(page).toMatch(/exchanged among all test rows .* All 120 rearrangements/);
+  });
+
+  it('single trials are exchanged within their run', () => {
+    const trials = [0, 1, 0, 1].map((stimulus, i) => ({
+      stimulus,
+      session: '1',
+      run: `${i}`,
+      repeat: i >> 1,
+    }));
+    const config = { split: 'split', normalisation: 'none', testAverage: 'none', heads: [{ design: 0 }] };
+    const rows = (items: number[][]) =>
+      recordingRows({ trials }, {
+        items: items.map((own) => ({ trials: own, run: '1', seen: 'no' })),
+        folds: [{ config: { ...config, designs: [{ rows: 2, average: 'none' }] }, report: {}, training: {} }],
+      } as never)!;
+    expect(rows([[1], [2]]).exchanged).toBe('within runs');
+    expect(rows([[0, 2], [1]])).toMatchObject({ exchanged: 'among all rows', test: { rows: 2, trials: 3 } });
+  });
+});
+
+describe('fit of a recipe', () => {
+  it('says in which order rows of features were taken', () => {
+    expect(said).toMatch(
+      /rows of clip: the 17 pictures of the split, by number among the 73,000: nsd-\d{5}, nsd-\d{5}, nsd-\d{5}, \.\.\., nsd-\d{5}, nsd-\d{5}, nsd-\d{5} \(17\)/,
+    );
+  });
+});
