@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { packRecording } from '../../src/index.ts';
+import { packRecording, someVoxels } from '../../src/index.ts';
 import { errorOf } from '../data/helpers/errors.ts';
 import { memoryStore, sketchRecording } from './helpers.ts';
 
@@ -90,13 +90,22 @@ describe('packRecording', () => {
       const error = await errorOf(packRecording(recording, { store }));
       expect(error.code).toBe('FORMAT');
       expect(error.message).toMatch(
-        /sketch: voxels: values that are not finite in 2 of 150 voxels \(3, 64\).*'drop'/,
+        /sketch: voxels: values that are not finite in 2 of 150 voxels, first in voxel 3, trial 101 \(session 3, run 2\).*'drop'/,
       );
       const packed = await packRecording(recording, { store, badVoxels: 'drop' });
       expect(packed.voxels).toBe(148);
       expect(packed.warnings.at(-1)).toBe('left out 2 of 150 voxels with values that are not finite');
       expect([...packed.selection.indices.slice(2, 5)]).toEqual([4, 8, 10]);
       expect([...packed.regions.get('streams:early')!]).toEqual([2, 64]);
+      const some = someVoxels(
+        recording,
+        Int32Array.from({ length: voxels }, (_, v) => v).filter((v) => v !== 3 && v !== 64),
+      );
+      expect(some.selection).toEqual(packed.selection);
+      const alike = await packRecording(some);
+      expect(await alike.readVoxels(Int32Array.of(2, 147))).toEqual(
+        await packed.readVoxels(Int32Array.of(2, 147)),
+      );
       const values = await packed.readVoxels(Int32Array.of(3, 62));
       expect([...values.slice(0, 2)]).toEqual([recording.data[4], recording.data[63]]);
     }

@@ -8,4 +8,5 @@ export { type PackOptions, packRecording } from './pack.ts';
 export type { PackedRecording, PackStore } from './packed.ts';
 export * from './recording.ts';
 export { regionColumns } from './regions.ts';
+export { someVoxels } from './someVoxels.ts';
 export { stimuliInOrder } from './stimulusOrder.ts';

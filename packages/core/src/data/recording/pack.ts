@@ -15,7 +15,8 @@ import {
   packLayout,
 } from './packed.ts';
 import type { RecordedTrial, Recording, RecordingFacts } from './recording.ts';
-import { checkColumns, takeColumns } from './regions.ts';
+import { checkColumns } from './regions.ts';
+import { factsOf, takeVoxels } from './someVoxels.ts';
 
 export interface PackOptions {
   /** Voxels to keep, ascending; default all. */
@@ -50,18 +51,19 @@ export async function packRecording(
     onProgress?.({ done: i, total: segments.length, session: segment.session });
     if (await sink.isDone(i)) continue;
     const all = await recording.readTrials(segment.start, segment.end, signal);
-    await sink.put(i, takeVoxels(all, recording.voxels, kept, segment), signal);
+    await sink.put(i, takeVoxels(all, recording.voxels, kept), signal);
   }
   onProgress?.({ done: segments.length, total: segments.length, session: segments.at(-1)?.session ?? '' });
   const bad = await sink.bad();
   const places = Int32Array.from(kept.keys()).filter((place) => bad[place] === 0);
   const dropped = kept.length - places.length;
   if (dropped > 0 && (badVoxels === 'error' || places.length === 0)) {
-    const first = Array.from(bad.keys()).filter((place) => bad[place] !== 0);
-    const which = first.slice(0, 5).map((place) => kept[place]);
+    const first = bad.findIndex((one) => one !== 0);
+    const series = await sink.read(Int32Array.of(first), signal);
+    const where = placeOf(recording, kept[first]!, series);
     throw new F2iError(
       'FORMAT',
-      `values that are not finite in ${dropped} of ${kept.length} voxels (${which.join(', ')}${dropped > 5 ? ', ...' : ''}); badVoxels: 'drop' leaves them out`,
+      `values that are not finite in ${dropped} of ${kept.length} voxels, first in ${where}; badVoxels: 'drop' (--drop-bad-voxels) leaves them out`,
       { file: recording.name, field: 'voxels', expected: 'finite numbers' },
     );
   }
@@ -87,27 +89,18 @@ export async function packRecording(
   };
 }
 
-/** What is known of some of the voxels. */
-function factsOf(recording: RecordingFacts, columns: Int32Array): RecordingFacts {
-  const { name, subject, trials, ledger, warnings, stimulusName, stimulusOrder } = recording;
-  const taken = takeColumns(recording.selection, recording.regions, columns);
-  const stimuli = { stimulusName, stimulusOrder };
-  return { name, subject, trials, voxels: columns.length, ...taken, ledger, warnings, ...stimuli };
-}
-
-function takeVoxels(
-  all: Float32Array,
-  voxels: number,
-  kept: Int32Array,
-  { start, end }: PackSegment,
-): Float32Array {
-  if (kept.length === voxels) return all;
-  const rows = end - start;
-  const own = new Float32Array(rows * kept.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < kept.length; c++) own[r * kept.length + c] = all[r * voxels + kept[c]!]!;
+/** `voxel (12, 40, 3), trial 71 (session 2, run 3)`: where to look for what is wrong. */
+function placeOf({ selection, trials }: RecordingFacts, column: number, series: Float32Array): string {
+  const { space, indices } = selection;
+  const index = indices[column]!;
+  let voxel = `${column}`;
+  if (space?.kind === 'image') {
+    const [x, y] = space.grid;
+    voxel = `(${index % x}, ${Math.floor(index / x) % y}, ${Math.floor(index / (x * y))})`;
   }
-  return own;
+  const trial = series.findIndex((value) => !Number.isFinite(value));
+  const { session, run } = trials[trial]!;
+  return `voxel ${voxel}, trial ${trial + 1} (session ${session}, run ${run})`;
 }
 
 async function identityOf(recording: Recording, kept: Int32Array): Promise<PackIdentity> {
