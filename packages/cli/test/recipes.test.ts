@@ -1,7 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { bytesSource, createRandom, encodeNpy, encodeSafetensors, readNpy } from '@fmri2image/core';
+import {
+  bytesSource,
+  createRandom,
+  encodeNifti,
+  encodeNpy,
+  encodeSafetensors,
+  readNpy,
+} from '@fmri2image/core';
 import { loadDecoder } from '@fmri2image/node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ridge64 } from './ridge64.ts';
@@ -282,6 +289,45 @@ describe('fit --recipe', () => {
     );
     await ok([...many, '--keep', 'predictions', '-o', named]);
     expect(await arrayOf(`${named}/tokens.npy`)).toEqual(await arrayOf(`${own}/tokens.npy`));
+  });
+
+  it('leaves out voxels that are not finite on request, here and where the bundle is used', async () => {
+    const bad = betas.map((row, i) => row.map((value, v) => (i === 20 && v === 3 ? Number.NaN : value)));
+    const volumes = Float32Array.from(bad.flat());
+    const image = encodeNifti({
+      dtype: 'f32',
+      shape: [VOXELS, 1, 1, trials.length],
+      affine: [
+        [2, 0, 0, 0],
+        [0, 2, 0, 0],
+        [0, 0, 2, 0],
+      ],
+      data: volumes,
+    });
+    mkdirSync(at('nan/sub-01/func'), { recursive: true });
+    writeFileSync(
+      at('nan/dataset_description.json'),
+      '{"Name":"x","BIDSVersion":"1.8.0","DatasetType":"derivative"}',
+    );
+    writeFileSync(at('nan/sub-01/func/sub-01_task-x_betas.nii'), image);
+    writeFileSync(at('nan/sub-01/func/sub-01_task-x_trials.tsv'), readFileSync(at('study/trials.tsv')));
+    const fit = PLAIN.map((word) => (word === 'study' ? 'nan' : word));
+    const refused = await run([...fit, '-o', 'nan-bundle'], folder);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/1 of 12 voxels.*\(3, 0, 0\), trial 21 .*--drop-bad-voxels/);
+    await ok([...fit, '--drop-bad-voxels', '-o', 'nan-bundle']);
+    const { input, report } = JSON.parse(readFileSync(at('nan-bundle/model.json'), 'utf8'));
+    expect(input.voxels).toBe(VOXELS - 1);
+    expect(report.recording.dropped).toEqual([3]);
+    await ok(['reconstruct', 'nan-bundle', 'nan', '-o', 'nan-decoded']);
+    const without = (rows: readonly number[][]) => rows.map((row) => row.filter((_, v) => v !== 3));
+    const expected = ridge64(
+      without(averages(0, TRAIN)),
+      features.slice(0, TRAIN),
+      without(averages(TRAIN, PICTURES)),
+      10,
+    ).flat();
+    expect(largest((await arrayOf('nan-decoded/tokens.npy')).data, expected)).toBeLessThan(1e-4);
   });
 
   it('refuses to go on with responses that have changed', async () => {

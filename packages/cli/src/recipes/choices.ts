@@ -4,6 +4,7 @@ import {
   joinBytes,
   niftiOfVoxels,
   type Recording,
+  type RecordingFacts,
   type Source,
   schemaError,
 } from '@fmri2image/core';
@@ -17,6 +18,8 @@ export interface RecordingChoices {
   readonly betas?: string | undefined;
   /** An image whose voxels above 0 are read. */
   readonly mask?: Source | undefined;
+  /** Voxels that were left out as they are not finite: their indices in the selection's space. */
+  readonly dropped?: readonly number[] | undefined;
 }
 
 /** A mask as a report keeps it: ranges of voxels of a grid, x fastest. It needs no file, which may be gone. */
@@ -32,14 +35,23 @@ const schema = z.looseObject({
   roi: z.string().optional(),
   betas: z.string().optional(),
   mask: maskSchema.optional(),
+  dropped: z.array(z.int().nonnegative()).optional(),
 });
 
-/** What a report keeps of the options, beside the recording's name. */
+/**
+ * What a report keeps of the options, beside the recording's name.
+ *
+ * @param kept the voxels that were packed
+ */
 export function chosenOf(
   { selection }: Recording,
+  kept: RecordingFacts['selection'],
   { betas, mask }: { betas?: string | undefined; mask?: string | undefined },
 ): Record<string, Json> {
   const chosen: Record<string, Json> = betas === undefined ? {} : { betas };
+  const packed = new Set(kept.indices);
+  const dropped = Array.from(selection.indices).filter((index) => !packed.has(index));
+  if (dropped.length > 0) chosen.dropped = dropped;
   if (mask !== undefined && selection.space?.kind === 'image') {
     const { grid, affine } = selection.space;
     chosen.mask = {
@@ -62,12 +74,13 @@ export async function readChoices(report: unknown, file: string): Promise<Record
   if (recording === undefined) return {};
   const parsed = schema.safeParse(recording);
   if (!parsed.success) throw schemaError(recording as Json, parsed.error.issues, schema, file);
-  const { subject, roi, betas, mask } = parsed.data;
+  const { subject, roi, betas, mask, dropped } = parsed.data;
   return {
     subject,
     roi: roi === 'all' ? undefined : roi,
     betas,
     mask: mask && (await imageOf(mask)),
+    dropped,
   };
 }
 

@@ -100,9 +100,13 @@ export async function fitRecipe(
       if (work.done > 0) {
         console.warn(`goes on after ${work.done} of ${work.count} targets, made by an earlier run`);
       }
-      const responses = await packed(recording, work.file('responses.packed'), context);
+      const bad = flags.dropBadVoxels ? 'drop' : 'error';
+      const responses = await packed(recording, work.file('responses.packed'), context, bad);
       settle(responses);
-      const plan = await withUnitRows(planned, signal);
+      // Columns are others where voxels were left out.
+      const fitting =
+        responses.voxels === recording.voxels ? planned : planRecipe(recipe, responses, targets);
+      const plan = await withUnitRows(fitting, signal);
       for (const line of plan.designs[0]!.arrangement.counts) console.print(`  ${line}`);
       for (const [head, { source }] of targets) {
         console.print(`  rows of ${head}: ${rowsInWords(source, 'train', plan.pictures, recording)}`);
@@ -115,8 +119,9 @@ export async function fitRecipe(
           console.progress(head ? `${head}: ${phase}` : phase, done / total, rate);
         },
       });
-      const described = await describeRun(plan, outcome, recording, responses, chosenOf(recording, flags));
-      const notes = [...recording.warnings, ...plan.warnings, ...outcome.warnings, ...rowWarnings(plan)];
+      const chosen = chosenOf(recording, responses.selection, flags);
+      const described = await describeRun(plan, outcome, recording, responses, chosen);
+      const notes = [...responses.warnings, ...plan.warnings, ...outcome.warnings, ...rowWarnings(plan)];
       const hash =
         keep === 'bundle'
           ? await writeHeadsBundle(

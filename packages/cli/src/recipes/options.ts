@@ -19,6 +19,7 @@ export interface RecipeFlags extends Partial<Pick<FitFlags, 'alphas' | 'alphaFor
   roi?: string;
   betas?: string;
   mask?: string;
+  dropBadVoxels?: boolean;
   split?: string;
   normalisation?: string;
   average?: readonly [train: Exclude<Average, 'predictions'>, test: Average];
@@ -37,6 +38,7 @@ const RECIPE_ONLY = [
   'roi',
   'betas',
   'mask',
+  'dropBadVoxels',
   'shuffleFolds',
   'split',
   'normalisation',
@@ -77,6 +79,7 @@ export function withRecipe(command: Command): Command {
       '--mask <image>',
       'voxels above 0 of this image, of all that the files hold (--roi chooses among them)',
     )
+    .option('--drop-bad-voxels', 'leave out voxels with values that are not finite in some trial')
     .option('--split <name>', 'brain-diffuser, mindeye2-new-test, ..., or "split": of the study')
     .option('--normalisation <name>', 'how voxels are z-scored (docs/recipes.md)')
     .option(

@@ -10,6 +10,7 @@ import {
   type RecordingLayout,
   type Source,
   selectionChecksum,
+  someVoxels,
 } from '@fmri2image/core';
 import { fileSource, nodeFolder, packFile } from '@fmri2image/node';
 import type { Context } from '../context.ts';
@@ -31,6 +32,8 @@ export interface OpenOptions {
   readonly betas?: string | undefined;
   /** An image, or its path: voxels above 0 are read. */
   readonly mask?: Source | string | undefined;
+  /** Voxels to leave out, by their indices in the selection's space. */
+  readonly dropped?: readonly number[] | undefined;
   /** Notes the files that are opened. */
   readonly watched?: WatchedFiles | undefined;
 }
@@ -38,7 +41,7 @@ export interface OpenOptions {
 /** Opens responses wherever they lie: NSD, MindEye's files of it, a derivative of BIDS, a study. */
 export async function openAt(
   path: string,
-  { data, subject, roi, betas, mask, watched }: OpenOptions,
+  { data, subject, roi, betas, mask, dropped, watched }: OpenOptions,
   { signal }: Pick<Context, 'signal'>,
 ): Promise<OpenedRecording> {
   const isFile = await stat(path).then(
@@ -51,7 +54,7 @@ export async function openAt(
   const manifest = isFile ? basename(path) : undefined;
   const layout = await layoutOf(folder, manifest);
   // Other files hold the voxels that they hold: ROIs are chosen among them later.
-  return openRecording(folder, {
+  const recording = await openRecording(folder, {
     subject,
     betas,
     mask: typeof mask === 'string' ? await maskAt(mask, watched) : mask,
@@ -64,6 +67,15 @@ export async function openAt(
     }),
     signal,
   });
+  return dropped === undefined ? recording : without(recording, dropped);
+}
+
+/** Those that are not there need not be left out. */
+function without(recording: OpenedRecording, dropped: readonly number[]): OpenedRecording {
+  const { indices } = recording.selection;
+  const out = new Set(dropped);
+  const kept = Int32Array.from(indices.keys()).filter((column) => !out.has(indices[column]!));
+  return { ...someVoxels(recording, kept), layout: recording.layout };
 }
 
 async function maskAt(path: string, watched: WatchedFiles | undefined): Promise<Source> {
@@ -76,15 +88,18 @@ async function maskAt(path: string, watched: WatchedFiles | undefined): Promise<
  * Packs responses so that some voxels of all trials lie together.
  *
  * @param file for those that are too many for memory; what an earlier run packed there is kept
+ * @param badVoxels what to do with those that are not finite in some trial
  */
 export async function packed(
   recording: Recording,
   file: string,
   { console, signal }: Context,
+  badVoxels: 'error' | 'drop' = 'error',
 ): Promise<PackedRecording> {
   const bytes = 4 * recording.voxels * recording.trials.length;
   return packRecording(recording, {
     store: bytes > IN_MEMORY_BYTES ? await packFile(file) : undefined,
+    badVoxels,
     signal,
     onProgress: ({ done, total, session }) => console.progress(`read session ${session}`, done / total),
   });
