@@ -50,7 +50,7 @@ describe('report of predictions of a recipe', () => {
     expect(page).toMatch(/of 5 held-out test rows \(15 trials, averaged\) of nsd-subj01 are identified/);
     expect(page).toMatch(/ridge-heads 12 24 .*Given: alpha 100, recipe custom/);
     expect(page).toMatch(/dual, with intercept +all 2 sessions|primal, with intercept +all 2 sessions/);
-    expect(page).not.toMatch(/no split stated|shown twice|training trials unknown|5 trials/);
+    expect(page).not.toMatch(/no split stated|shown twice|training trials unknown|\b5 trials/);
   });
 
   it('says which rows the permutation test exchanged: 5 averages make 5! orders', () => {
@@ -80,6 +80,37 @@ describe('fit of a recipe', () => {
   it('says in which order rows of features were taken', () => {
     expect(said).toMatch(
       /rows of clip: the 17 pictures of the split, by number among the 73,000: nsd-\d{5}, nsd-\d{5}, nsd-\d{5}, \.\.\., nsd-\d{5}, nsd-\d{5}, nsd-\d{5} \(17\)/,
+    );
+  });
+});
+
+describe('maps of a bundle of a recipe', () => {
+  it('are of the voxels that it was fitted on, whatever else the folder holds', async () => {
+    const early = [
+      '--recipe',
+      'custom',
+      '--split',
+      'brain-diffuser',
+      '--roi',
+      'streams:early',
+      '--alphas',
+      '100',
+    ];
+    await ok(['fit', 'sim', ...early, ...TARGETS, '--storage', 'dual', '-o', 'bundle']);
+    const { maps } = JSON.parse(await ok(['maps', 'sim', '--bundle', 'bundle', '-o', 'maps', '--json']));
+    const { config } = JSON.parse(readFileSync(join(folder, 'bundle/model.json'), 'utf8'));
+    expect(maps).toHaveLength(2);
+    for (const { voxels, units } of maps) {
+      expect(voxels).toBe(config.designs[0].voxels);
+      expect(units).toContain('voxel’s response over the training rows');
+    }
+    const { code, stderr } = await run(
+      ['maps', 'sim', '--bundle', 'bundle', '--roi', 'nsdgeneral', '-o', 'other'],
+      folder,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /the bundle was fitted on other voxels; expected \d+ \(.*early.*\), found \d+ \(.*nsdgeneral/,
     );
   });
 });

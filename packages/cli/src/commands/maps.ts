@@ -1,6 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { openRecording, type PatternForm, type Recording, recordingOf, type Study } from '@fmri2image/core';
+import {
+  HEADS_KIND,
+  type PatternForm,
+  type Recording,
+  readModel,
+  recordingOf,
+  type Study,
+} from '@fmri2image/core';
 import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import { Command, Option } from 'commander';
 import { derivativeNameNote } from '../bids.ts';
@@ -17,6 +24,8 @@ import { prepareOutput } from '../output.ts';
 import { provenanceOf } from '../pipeline/results.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
 import { withTargets } from '../pipeline/targets.ts';
+import { readChoices } from '../recipes/choices.ts';
+import { openAt } from '../recipes/recording.ts';
 import { openStudy } from '../study.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
 import { withRetinotopic } from './retinotopicOptions.ts';
@@ -34,6 +43,8 @@ interface Options extends DeviceOptions, FitFlags, RegionFlags {
   leaveOneOut?: Grouping;
   subject?: string;
   roi?: string;
+  betas?: string;
+  mask?: string;
   force?: boolean;
 }
 
@@ -73,7 +84,12 @@ export function mapsCommand(program: Command): void {
       ).choices([...GROUPINGS]),
     )
     .option('--subject <name>', 'of a folder of NSD or of BIDS derivatives: whose responses')
-    .option('--roi <names>', 'of NSD’s own files: the voxels that are read (default: nsdgeneral)')
+    .option(
+      '--roi <names>',
+      'of NSD’s own files: the voxels that are read (default: those of the bundle, or nsdgeneral)',
+    )
+    .option('--mask <file>', 'of NSD or BIDS: an image whose voxels above 0 are read')
+    .option('--betas <name>', 'of NSD: folder of the GLM, such as betas_fithrf')
     .option('-f, --force', 'replace existing maps');
   withDevice(withLinear(command)).action((study: string, options: Options) =>
     withContext(options, (context) => run(study, options, context)),
@@ -108,10 +124,10 @@ async function run(path: string, options: Options, context: Context): Promise<vo
     path: options.output,
     kind: 'folder of maps',
     force: options.force,
-    inputs: [path, options.data, options.bundle],
+    inputs: [path, options.data, options.bundle, options.mask],
   });
   console.progress('read the responses');
-  const responses = await openResponses(path, options, signal);
+  const responses = await openResponses(path, options, context);
   try {
     const { study } = responses;
     const maps: MadeMap[] = [];
@@ -122,7 +138,8 @@ async function run(path: string, options: Options, context: Context): Promise<vo
     };
     let bundle = 'none';
     if (options.bundle !== undefined) {
-      const opened = await openReadout(options.bundle, options.head, study, context);
+      const { recording } = responses;
+      const opened = await openReadout(options.bundle, options.head, study, recording, context);
       bundle = opened.model.contentHash;
       add(await readoutMaps(opened, { target: options.target, form: options.pattern }, context));
     }
@@ -211,7 +228,15 @@ function checkUse({
   if (leaveOneOut !== undefined && !decodeRegions) throw usage('--leave-one-out is of --decode-regions');
 }
 
-async function openResponses(path: string, options: Options, signal: AbortSignal): Promise<Responses> {
+/** What was chosen of the recording when the bundle was fitted: its maps are of the same voxels. */
+async function choicesOf(bundle: string | undefined, signal: AbortSignal) {
+  if (bundle === undefined) return {};
+  const model = await readModel(await nodeFolder(bundle), signal);
+  return model.kind === HEADS_KIND ? readChoices(model.report, `${bundle}/model.json`) : {};
+}
+
+async function openResponses(path: string, options: Options, context: Context): Promise<Responses> {
+  const { signal } = context;
   const folder = await stat(path).then(
     (entry) => entry.isDirectory(),
     () => false,
@@ -223,9 +248,10 @@ async function openResponses(path: string, options: Options, signal: AbortSignal
       )
     : basename(path).endsWith('.json');
   if (isStudy || !folder) {
-    if (options.subject !== undefined || options.roi !== undefined) {
-      throw usage('--subject and --roi are of folders of NSD and BIDS; a study states its voxels itself');
-    }
+    const foreign = (['subject', 'roi', 'betas', 'mask'] as const).find(
+      (name) => options[name] !== undefined,
+    );
+    if (foreign) throw usage(`--${foreign} is of folders of NSD and BIDS; a study states its voxels itself`);
     const study = await openStudy(path, options.data, signal);
     return {
       study,
@@ -237,11 +263,13 @@ async function openResponses(path: string, options: Options, signal: AbortSignal
       close: () => undefined,
     };
   }
-  const recording = await openRecording(await nodeFolder(path, { followLinks: true }), {
-    subject: options.subject,
-    roi: options.roi,
-    signal,
-  });
+  const { subject, roi, betas, mask } = options;
+  const given = Object.entries({ subject, roi, betas, mask }).filter(([, value]) => value !== undefined);
+  const recording = await openAt(
+    path,
+    { ...(await choicesOf(options.bundle, signal)), ...Object.fromEntries(given) },
+    context,
+  );
   return {
     study: undefined,
     recording: () => recording,

@@ -2,6 +2,7 @@ import {
   type Backend,
   type BundleModel,
   type DesignColumns,
+  F2iError,
   HEADS_KIND,
   lagVoxels,
   openBundle,
@@ -9,6 +10,7 @@ import {
   preparationOf,
   prepareStudy,
   type Readout,
+  type Recording,
   RidgeDecoder,
   readoutOf,
   readoutOfHead,
@@ -20,6 +22,7 @@ import {
 import { nodeFolder } from '@fmri2image/node';
 import { usage } from '../options.ts';
 import { otherVoxels, trainedTrials } from '../pipeline/training.ts';
+import { inputOf } from '../recipes/recording.ts';
 
 /** The read-out of a bundle, and which voxels of the responses it reads. */
 export interface BundleReadout {
@@ -39,11 +42,13 @@ export interface BundleReadout {
  *
  * @param study that it was trained on, where there is one: decoders that do not keep their training responses take them
  *   from there
+ * @param recording whose voxels the maps are of: those of heads must be the same
  */
 export async function openReadout(
   path: string,
   head: string | undefined,
   study: Study | undefined,
+  recording: () => Recording,
   { backend, signal }: { backend: Backend; signal: AbortSignal },
 ): Promise<BundleReadout> {
   const folder = await nodeFolder(path);
@@ -51,6 +56,7 @@ export async function openReadout(
   const { model } = opened;
   const file = `${path}/model.json`;
   if (model.kind === HEADS_KIND) {
+    await checkVoxels(model, recording(), file);
     const { readout, columns } = await readoutOfHead(opened, head, file);
     const without = readout.design
       ? undefined
@@ -88,6 +94,18 @@ export async function openReadout(
   } finally {
     decoder.dispose();
   }
+}
+
+/** Columns of heads count the voxels that were fitted on: of others, maps would lie elsewhere. */
+async function checkVoxels({ input }: BundleModel, recording: Recording, file: string): Promise<void> {
+  const found = await inputOf(recording);
+  if (found.voxels === input.voxels && found.selectionSha256 === input.selectionSha256) return;
+  throw new F2iError('INVALID_ARGUMENT', 'the bundle was fitted on other voxels', {
+    file,
+    field: found.voxels === input.voxels ? 'input.selectionSha256' : 'input.voxels',
+    expected: `${input.voxels} (${input.selection})`,
+    found: `${found.voxels} (${found.selection})`,
+  });
 }
 
 /** Targets that the user names: numbers from 0, or names of labels. */
