@@ -25,7 +25,7 @@ export interface RecipeFlags extends Partial<Pick<FitFlags, 'alphas' | 'alphaFor
   average?: readonly [train: Exclude<Average, 'predictions'>, test: Average];
   intercept?: boolean;
   foldsBy?: 'trial' | 'picture';
-  shuffleFolds?: number | boolean;
+  shuffleFolds?: number;
   renormalise?: 'none' | (typeof RENORMALISATIONS)[number];
   precision?: 'auto' | 'f32' | 'f64' | 'refined';
   keep: (typeof KEEPS)[number];
@@ -95,8 +95,11 @@ export function withRecipe(command: Command): Command {
         'picture',
       ]),
     )
-    .option('--shuffle-folds <seed>', 'deal rows to folds at random, by this seed (custom: 0)', seedNumber)
-    .option('--no-shuffle-folds', 'folds are blocks of successive rows (takagi)')
+    .option(
+      '--shuffle-folds <seed>',
+      'deal rows to folds at random, by this seed, in place of blocks of successive rows',
+      seedNumber,
+    )
     .addOption(renormaliseOption())
     .addOption(
       new Option('--precision <name>', 'arithmetic of the solution').choices([
@@ -161,7 +164,7 @@ export function overridesOf(flags: RecipeFlags): RecipeOverrides {
     score,
     folds,
     foldsTogether: foldsBy && foldsBy === 'picture',
-    foldsSeed: flags.shuffleFolds === false ? 'none' : (flags.shuffleFolds as number | undefined),
+    foldsSeed: flags.shuffleFolds,
     intercept: flags.intercept,
     renormalise: flags.renormalise,
   };

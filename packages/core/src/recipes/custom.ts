@@ -6,7 +6,7 @@ export const CUSTOM_DEFAULTS: HeadSettings = {
   average: 'betas',
   alpha: {
     grid: [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6],
-    folds: { count: 5, seed: 0, together: true },
+    folds: { count: 5, together: true },
     score: 'r2',
     perTarget: true,
   },

@@ -27,8 +27,8 @@ export interface RecipeOverrides {
   readonly score?: AlphaScore | undefined;
   readonly folds?: number | undefined;
   readonly foldsTogether?: boolean | undefined;
-  /** Seed by which rows are dealt to folds; `none`: blocks of successive rows. */
-  readonly foldsSeed?: number | 'none' | undefined;
+  /** Seed by which rows are dealt to folds, in place of blocks of successive rows. */
+  readonly foldsSeed?: number | undefined;
   readonly intercept?: boolean | undefined;
   readonly renormalise?: HeadRenormalisation | undefined;
 }
@@ -98,8 +98,7 @@ function alphaOf({ alpha }: HeadSettings, overrides: RecipeOverrides): HeadSetti
     grid: alphas ?? grid,
     folds: {
       ...choice.folds,
-      ...defined({ count: folds, together: foldsTogether }),
-      ...(foldsSeed !== undefined && { seed: foldsSeed === 'none' ? undefined : foldsSeed }),
+      ...defined({ count: folds, together: foldsTogether, seed: foldsSeed }),
     },
     score: score ?? choice.score,
     perTarget: perTarget ?? choice.perTarget,

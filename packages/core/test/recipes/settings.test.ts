@@ -47,6 +47,15 @@ describe('recipes', () => {
     ).toEqual(['retrieval']);
   });
 
+  it('choose penalties by folds of successive rows, shuffled by a seed on request alone', () => {
+    const foldsOf = (foldsSeed?: number) => {
+      const { alpha } = chooseRecipe('custom', ['vision'], { folds: 3, foldsSeed }).heads[0]!;
+      return typeof alpha === 'number' ? undefined : alpha.folds;
+    };
+    expect(foldsOf()).toEqual({ count: 3, together: true });
+    expect(foldsOf(0)).toEqual({ count: 3, together: true, seed: 0 });
+  });
+
   it('take what is set otherwise, keep their order of heads, and drop the peculiarities that are gone', () => {
     const { heads, split, quirks } = chooseRecipe('brain-diffuser', ['vdvae', 'vision'], {
       alphas: [1, 2],
