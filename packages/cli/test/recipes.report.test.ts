@@ -76,10 +76,25 @@ describe('report of predictions of a recipe', () => {
   });
 });
 
-describe('fit of a recipe', () => {
-  it('says in which order rows of features were taken', () => {
+describe('rows of features', () => {
+  it('are said to be in the order that was taken', async () => {
     expect(said).toMatch(
       /rows of clip: the 17 pictures of the split, by number among the 73,000: nsd-\d{5}, nsd-\d{5}, nsd-\d{5}, \.\.\., nsd-\d{5}, nsd-\d{5}, nsd-\d{5} \(17\)/,
+    );
+    const scores = await ok([
+      'evaluate',
+      'sim',
+      '--reconstructions',
+      'predicted',
+      ...TARGETS,
+      '--permutations',
+      '20',
+    ]);
+    expect(scores).toMatch(
+      /rows of its file: the 17 pictures of the split, by number among the 73,000: nsd-/,
+    );
+    expect(scores).toMatch(
+      /5 scored test rows \(averages of 15 trials\); p from 20 random orders among all rows/,
     );
   });
 });

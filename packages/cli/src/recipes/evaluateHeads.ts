@@ -4,6 +4,7 @@ import {
   type MatrixSource,
   picturesOf,
   type Recording,
+  rowsInWords,
   type Study,
   targetRows,
 } from '@fmri2image/core';
@@ -31,6 +32,8 @@ export interface HeadResults {
   /** Test rows as a study of single trials, whose stimuli are the true features. */
   readonly study: Study;
   readonly results: Results;
+  /** What the rows of the file were taken for, in words. */
+  readonly order: string;
 }
 
 interface Options extends EvaluateSettings {
@@ -181,7 +184,8 @@ async function asStudy(
   // What was trained on are trials of the recording, which rows of the study must not be taken for.
   const of = `all trials of ${recording.name}`;
   const own = folds?.map((fold) => ({ ...fold, training: { ...(fold.training as object), study: of } }));
-  return { study, results: { ...results, folds: own, items: placed, rows: rowsOf } };
+  const order = rowsInWords(source, 'test', { train, test }, recording);
+  return { study, results: { ...results, folds: own, items: placed, rows: rowsOf }, order };
 }
 
 /** Pictures of the training rows, as the folder records them. */
@@ -201,7 +205,7 @@ export async function evaluateHeads(
   const { console, signal } = context;
   const all: Record<string, ScoredResults> = {};
   const started = performance.now();
-  for await (const { head, study, results } of headResults(path, files, options, context)) {
+  for await (const { head, study, results, order } of headResults(path, files, options, context)) {
     console.progress(`evaluate ${head}`);
     const evaluation = await evaluateResults(study, results, options, context);
     all[head] = evaluation;
@@ -209,6 +213,7 @@ export async function evaluateHeads(
     const file = join(options.reconstructions, `scores-${head}.tsv`);
     await writeFileAtomic(file, scores, { force: true, signal });
     console.print(`${head} [${results.values.shape.slice(1).join(', ')}]`);
+    console.print(`rows of its file: ${order}`);
     printEvaluation(console, evaluation, head, results);
     console.print(`scores of each row: ${file}`);
     console.print();

@@ -141,9 +141,9 @@ function filesOf(folder: Folder, paths: readonly string[], wanted: string | unde
   if (label === undefined || own.length === 0) {
     throw new F2iError('USAGE', 'name one of the participants', {
       file: folder.name,
-      field: 'participant',
+      field: 'subject',
       expected: participants.join(', '),
-      found: wanted ?? 'none',
+      found: wanted ?? 'none named',
     });
   }
   // ses-2 comes before ses-10.
