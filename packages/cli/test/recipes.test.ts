@@ -188,6 +188,9 @@ describe('fit --recipe', () => {
     );
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toMatch(/no such head; expected tokens, found z/);
+    const unscored = await run(['evaluate', 'study', '--reconstructions', 'predicted'], folder);
+    expect(unscored.code).toBe(2);
+    expect(unscored.stderr).toMatch(/predictions of a recipe.*--targets tokens=FILE/);
   });
 
   it('goes on after SIGKILL and SIGINT with the bytes of a run that was never stopped', async () => {

@@ -20,7 +20,7 @@ import {
   checkResultsUse,
   obtainResults,
   type ResultsFlags,
-  refuseNsd,
+  refuseUnscored,
   withResults,
 } from './resultsOptions.ts';
 
@@ -63,7 +63,7 @@ async function run(path: string, options: EvaluateFlags, context: Context): Prom
   if (typeof targets !== 'string' && reconstructions !== undefined) {
     return evaluateHeads(path, targets, { ...options, reconstructions }, context);
   }
-  await refuseNsd(path, options);
+  await refuseUnscored(path, options, context);
   const output =
     options.output === undefined
       ? { force: false }

@@ -21,7 +21,7 @@ import {
   checkResultsUse,
   obtainResults,
   type ResultsFlags,
-  refuseNsd,
+  refuseUnscored,
   withResults,
 } from './resultsOptions.ts';
 
@@ -53,7 +53,7 @@ export function reportCommand(program: Command): void {
 async function run(path: string, options: ReportFlags, context: Context): Promise<void> {
   const { console, signal, backend } = context;
   const isRecipe = typeof options.targets !== 'string';
-  if (!isRecipe) await refuseNsd(path, options);
+  if (!isRecipe) await refuseUnscored(path, options, context);
   const output = await prepareOutput({
     path: options.output,
     kind: 'report',

@@ -1,4 +1,4 @@
-import { PUBLISHED_POOL, type Study } from '@fmri2image/core';
+import { HEADS_KIND, PUBLISHED_POOL, type Study } from '@fmri2image/core';
 import { nodeFolder } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
@@ -6,7 +6,7 @@ import { holdsNsdBetas } from '../nsd/find.ts';
 import { type DeviceOptions, seedNumber, usage, wholeNumber, withStudy } from '../options.ts';
 import { readBands } from '../pipeline/bands.ts';
 import { heldOutResults } from '../pipeline/leaveOneOut.ts';
-import { type Results, readResults } from '../pipeline/results.ts';
+import { type Results, readIndex, readResults } from '../pipeline/results.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
 import { hasTrainAndTest, trainTestResults } from '../pipeline/trainTest.ts';
 import { type FitFlags, fitSettings, withFit } from './fitOptions.ts';
@@ -85,8 +85,22 @@ export function checkResultsUse(
   }
 }
 
-/** Betas of NSD come without stimuli: what `reconstruct` takes, another command scores. */
-export async function refuseNsd(path: string, { reconstructions }: ResultsFlags): Promise<void> {
+/** What is not scored against the stimuli of a study: predictions of a recipe, and betas of NSD, which come without. */
+export async function refuseUnscored(
+  path: string,
+  { reconstructions }: ResultsFlags,
+  { console, signal }: Context,
+): Promise<void> {
+  if (reconstructions !== undefined) {
+    const folder = await nodeFolder(reconstructions, { onRepair: console.warn });
+    const { provenance, outputs = [] } = await readIndex(folder, signal);
+    if (provenance.decoder === HEADS_KIND) {
+      const heads = outputs.map(({ name }) => `--targets ${name}=FILE`).join(' ');
+      throw usage(
+        `${reconstructions} holds predictions of a recipe: they are scored against features of the pictures, ${heads} (each, or some)`,
+      );
+    }
+  }
   if (!(await holdsNsdBetas(path))) return;
   throw usage(
     `${path} holds betas of NSD, no study with stimuli: fmri2image verify mindeye2 --nsd ${path} --reconstructions ${reconstructions ?? 'FOLDER'} --targets FILE scores reconstructions of those (or make a study of them: docs/study.md)`,

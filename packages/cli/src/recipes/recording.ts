@@ -54,8 +54,10 @@ export async function openAt(
   const manifest = isFile ? basename(path) : undefined;
   const layout = await layoutOf(folder, manifest);
   // Other files hold the voxels that they hold: ROIs are chosen among them later.
+  // A bundle's number is of a person of NSD; what others are called a user says.
+  const isNsd = layout === 'nsd' || layout === 'mindeye';
   const recording = await openRecording(folder, {
-    subject,
+    subject: typeof subject === 'number' && !isNsd ? undefined : subject,
     betas,
     mask: typeof mask === 'string' ? await maskAt(mask, watched) : mask,
     // With a mask, ROIs are chosen among its voxels.
@@ -84,6 +86,12 @@ async function maskAt(path: string, watched: WatchedFiles | undefined): Promise<
   return source;
 }
 
+/** What packed responses take in memory: nothing where they are so many that they go to a file. */
+export function inMemoryBytes({ voxels, trials }: Recording): number {
+  const bytes = 4 * voxels * trials.length;
+  return bytes > IN_MEMORY_BYTES ? 0 : bytes;
+}
+
 /**
  * Packs responses so that some voxels of all trials lie together.
  *
@@ -96,9 +104,8 @@ export async function packed(
   { console, signal }: Context,
   badVoxels: 'error' | 'drop' = 'error',
 ): Promise<PackedRecording> {
-  const bytes = 4 * recording.voxels * recording.trials.length;
   return packRecording(recording, {
-    store: bytes > IN_MEMORY_BYTES ? await packFile(file) : undefined,
+    store: inMemoryBytes(recording) === 0 ? await packFile(file) : undefined,
     badVoxels,
     signal,
     onProgress: ({ done, total, session }) => console.progress(`read session ${session}`, done / total),
