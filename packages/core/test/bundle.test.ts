@@ -239,6 +239,8 @@ describe('damaged bundles', () => {
       const rest = new Map([...files].filter(([path]) => path !== name));
       await rejected(rest, 'IO', new RegExp(`my.bundle/${name}`));
     }
+    files.delete('model.json');
+    await rejected(files, 'IO', /my\.bundle\/model\.json: no such file: the folder is no bundle/);
   });
 
   it('are refused when any file was cut', async () => {

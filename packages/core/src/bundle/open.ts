@@ -1,6 +1,6 @@
 import type { Backend } from '../backend.ts';
 import { parseJson } from '../data/json.ts';
-import { decodeUtf8, type Folder, readAll } from '../data/source.ts';
+import { decodeUtf8, type Folder, readAll, type Source } from '../data/source.ts';
 import { openClipConverter } from '../decoders/clipConverter.ts';
 import type { ConvertedOptions } from '../decoders/converted.ts';
 import type { Decoder } from '../decoders/decoder.ts';
@@ -232,8 +232,23 @@ export async function readModel(folder: Folder, signal?: AbortSignal): Promise<B
   return (await checkedModel(folder, signal)).model;
 }
 
+/** @throws IO, which says so where another folder was named */
+async function openModel(folder: Folder): Promise<Source> {
+  try {
+    return await folder.open(MODEL_FILE);
+  } catch (cause) {
+    if (!(cause instanceof F2iError && cause.code === 'IO')) throw cause;
+    const names = await folder.list().catch((): undefined => undefined);
+    if (!names || names.includes(MODEL_FILE)) throw cause;
+    throw new F2iError('IO', 'no such file: the folder is no bundle', {
+      file: `${folder.name}/${MODEL_FILE}`,
+      cause,
+    });
+  }
+}
+
 async function checkedModel(folder: Folder, signal: AbortSignal | undefined): Promise<CheckedModel> {
-  const source = await folder.open(MODEL_FILE);
+  const source = await openModel(folder);
   const file = source.name;
   if (source.size > MAXIMUM_MODEL_BYTES) {
     throw new F2iError('FORMAT', 'too large for a bundle description', {
