@@ -48,9 +48,9 @@ describe('report of predictions of a recipe', () => {
     expect(page).toMatch(/12 rows, from 24 trials of 12 pictures: betas averaged/);
     expect(page).toMatch(/5 rows, from 15 trials of 5 pictures: betas averaged/);
     expect(page).toMatch(/of 5 held-out test rows \(15 trials, averaged\) of nsd-subj01 are identified/);
-    expect(page).toMatch(/ridge-heads 12 24 .*Given: alpha 100, recipe custom/);
+    expect(page).toMatch(/custom, clip 12 24 .*Given: alpha 100, recipe custom/);
     expect(page).toMatch(/dual, with intercept +all 2 sessions|primal, with intercept +all 2 sessions/);
-    expect(page).not.toMatch(/no split stated|shown twice|training trials unknown|\b5 trials/);
+    expect(page).not.toMatch(/ridge-heads|no split stated|shown twice|training trials unknown|\b5 trials/);
   });
 
   it('says which rows the permutation test exchanged: 5 averages make 5! orders', () => {

@@ -102,5 +102,15 @@ const about: Section<Page> = {
     ['device', reported.device],
     ['version', reported.version],
   ])}
-<p class="muted">Colours are equal steps of perceived lightness. Weight maps, patterns: Haufe et al. 2014, NeuroImage 87:96. Noise ceiling: Allen et al. 2022, Nature Neuroscience 25:116.</p>`,
+<p class="muted">${sources(maps).join(' ')}</p>`,
 };
+
+/** What is on the page, and where it comes from. */
+function sources(maps: readonly MadeMap[]): string[] {
+  const has = (...names: string[]) => maps.some(({ name }) => names.includes(name));
+  return [
+    ...(maps.length > 0 ? ['Colours are equal steps of perceived lightness.'] : []),
+    ...(has('weights', 'pattern') ? ['Weights, patterns: Haufe et al. 2014, NeuroImage 87:96.'] : []),
+    ...(has('ncsnr') ? ['Noise ceiling: Allen et al. 2022, Nature Neuroscience 25:116.'] : []),
+  ];
+}

@@ -16,6 +16,7 @@ export interface RecordingRows {
   readonly sessions: readonly string[];
   readonly runs: number;
   readonly pictures: number;
+  readonly recipe: string;
   readonly split: string;
   readonly normalisation: string;
   /** As the fit counted them, beside those that were published: `812 training pictures (published: 8859)`. */
@@ -37,7 +38,7 @@ export function recordingRows(
 ): RecordingRows | undefined {
   const fold = folds?.[0];
   if (!fold) return undefined;
-  const { heads, designs, split, normalisation, testAverage } = fold.config as unknown as HeadsConfig;
+  const { recipe, heads, designs, split, normalisation, testAverage } = fold.config as unknown as HeadsConfig;
   const design = designs[(heads.find(({ name }) => name === array) ?? heads[0]!).design]!;
   const trained = ((fold.training ?? {}) as { trials?: [number, number][] }).trials ?? [];
   const { counts = [] } = (fold.report.recording ?? {}) as { counts?: string[] };
@@ -51,6 +52,7 @@ export function recordingRows(
     sessions: [...new Set(trials.map(({ session }) => session))],
     runs: new Set(trials.map(({ session, run }) => `${session}.${run}`)).size,
     pictures: new Set(trials.map(({ stimulus }) => stimulus)).size,
+    recipe,
     split,
     normalisation,
     counts,

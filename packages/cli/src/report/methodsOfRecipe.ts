@@ -64,7 +64,7 @@ export function recipeSentences(
       ? `one stated penalty (alpha ${reported.alpha})`
       : 'penalties chosen inside the training rows';
   const sentences = [
-    `Features of the pictures (${head.name}: ${head.what}) were predicted by ridge regression after ${by}: ${design.rows} training rows (${AVERAGES[design.average]}) of ${design.voxels} voxels (ROI ${design.roi}), normalised as "${normalisation}", ${design.intercept ? 'with' : 'without'} intercept, ${penalty}; split "${split}"; tested on ${AVERAGES[testAverage]}.`,
+    `Features of the pictures (${head.what === head.name ? head.name : `${head.name}: ${head.what}`}) were predicted by ridge regression after ${by}: ${design.rows} training rows (${AVERAGES[design.average]}) of ${design.voxels} voxels (ROI ${design.roi}), normalised as "${normalisation}", ${design.intercept ? 'with' : 'without'} intercept, ${penalty}; split "${split}"; tested on ${AVERAGES[testAverage]}.`,
   ];
   const renormalised = RENORMALISED[head.renormalise];
   if (renormalised !== undefined) sentences.push(renormalised);

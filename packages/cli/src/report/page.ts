@@ -44,7 +44,7 @@ ${section.body(data)}
 <a class="skip" href="#main">Skip to the results</a>
 <div class="wide">
 <header>
-<p class="kind">fmri2image report</p>
+<p class="kind">fmri2image: ${about}</p>
 <h1>${title}</h1>
 </header>
 <nav aria-label="Contents"><ol>${contents}</ol></nav>

@@ -1,4 +1,4 @@
-import type { Results } from '../pipeline/results.ts';
+import type { Provenance, Results } from '../pipeline/results.ts';
 
 /** What reconstructions stand beside: pictures, or stimuli of which there are features. */
 export interface Words {
@@ -26,6 +26,15 @@ const OF_FEATURES: Words = {
   meanTraining: 'mean training features',
   unit: 'trial',
 };
+
+/** What the reconstructions are by: the kind of decoder, or recipe and head. */
+export const decoderOf = ({
+  results: { rows, array },
+  made,
+}: {
+  readonly results: Pick<Results, 'rows' | 'array'>;
+  readonly made: Pick<Provenance, 'decoder'>;
+}) => (rows ? `${rows.recipe}, ${array ?? 'features'}` : made.decoder);
 
 /** The nouns of a report: one about features does not speak of pictures that nobody reconstructed. */
 export const wordsOf = ({ kind, rows }: Pick<Results, 'kind' | 'rows'>): Words => ({

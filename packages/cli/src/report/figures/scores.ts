@@ -3,7 +3,7 @@ import type { ReportData } from '../data.ts';
 import { minus, score, short } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
-import { wordsOf } from '../words.ts';
+import { decoderOf, wordsOf } from '../words.ts';
 
 /** One metric beside its controls: a row each. */
 export async function drawScores(
@@ -13,30 +13,17 @@ export async function drawScores(
   // Without rearrangements nothing was shuffled.
   const shuffled = permutation.reason === undefined;
   const { mean } = wordsOf(data.results);
+  const decoder = decoderOf(data);
   return [
-    await beside(
-      'scores-identification',
-      'Two-way identification',
-      twoWay,
-      data.made.decoder,
-      mean,
-      shuffled,
-    ),
-    await beside(
-      'scores-correlation',
-      'Frame correlation',
-      frameCorrelation,
-      data.made.decoder,
-      mean,
-      shuffled,
-    ),
+    await beside('scores-identification', 'Two-way identification', twoWay, decoder, mean, shuffled),
+    await beside('scores-correlation', 'Frame correlation', frameCorrelation, decoder, mean, shuffled),
     ...(retrieval
       ? [
           await beside(
             'scores-image-to-brain',
             'Retrieval, image to brain',
             retrieval.imageToBrain,
-            data.made.decoder,
+            decoder,
             mean,
             shuffled,
           ),
@@ -44,7 +31,7 @@ export async function drawScores(
             'scores-brain-to-image',
             'Retrieval, brain to image',
             retrieval.brainToImage,
-            data.made.decoder,
+            decoder,
             mean,
             shuffled,
           ),

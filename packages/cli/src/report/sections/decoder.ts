@@ -5,6 +5,7 @@ import { type Html, html } from '../html.ts';
 import { isPublishedModel } from '../methodsOfModel.ts';
 import { plot, table } from '../parts.ts';
 import type { Section } from '../section.ts';
+import { decoderOf } from '../words.ts';
 
 /** What was chosen inside the training data, fold by fold. */
 export const decoderSection: Section<ReportCommon> = {
@@ -16,7 +17,7 @@ export const decoderSection: Section<ReportCommon> = {
 <div class="plots">${plot(data, 'alphas', 'Penalties that cross-validation chose (blue, area by the number of targets) among those on offer (ticks).')}</div>`,
 };
 
-function choices({ folds, study, results }: ReportCommon): Html {
+function choices({ folds, study, made, results }: ReportCommon): Html {
   const { rows: of } = results;
   const all = folds.map((fold) => ({ fold, ...choicesOf(fold, results.array) }));
   const names = [...new Set(all.flatMap(({ chosen }) => Object.keys(chosen)))];
@@ -28,7 +29,7 @@ function choices({ folds, study, results }: ReportCommon): Html {
   ];
   const rows = all.map(({ fold, chosen }) => ({
     cells: [
-      fold.heldOut ?? fold.decoder,
+      fold.heldOut ?? (of ? decoderOf({ results, made }) : fold.decoder),
       ...(of
         ? [of.training.rows, of.training.trials]
         : [trainedTrials(fold.training, study)?.length ?? 'unknown']),

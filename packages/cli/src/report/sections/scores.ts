@@ -6,7 +6,7 @@ import { counted, median, percent, pValue, score } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { plot, table } from '../parts.ts';
 import type { Section } from '../section.ts';
-import { wordsOf } from '../words.ts';
+import { decoderOf, wordsOf } from '../words.ts';
 
 /** Scores beside everything that they must be read beside. */
 export const scoresSection: Section = {
@@ -35,7 +35,7 @@ function scoresTable({ evaluation, made, results }: ReportData): Html {
     evaluation.twoWay[name] !== undefined;
   const columns = [
     { title: 'metric' },
-    { title: made.decoder, number: true },
+    { title: decoderOf({ results, made }), number: true },
     { title: '95 % interval', number: true },
     { title: 'chance', number: true },
     { title: wordsOf(results).mean, number: true },
