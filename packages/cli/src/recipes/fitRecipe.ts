@@ -1,4 +1,5 @@
 import {
+  type Backend,
   checkMemory,
   chooseRecipe,
   type DescribedRun,
@@ -17,6 +18,7 @@ import {
   type Study,
   VERSION,
 } from '@fmri2image/core';
+import { createBackend } from '@fmri2image/node';
 import { gigabytes } from '../console.ts';
 import { type Context, Interrupted } from '../context.ts';
 import { backendOptions, type DeviceOptions } from '../options.ts';
@@ -41,7 +43,15 @@ import {
   withUnitRows,
 } from './plan.ts';
 import { writePredictions } from './predictionsFolder.ts';
-import { inputOf, type OpenedRecording, openAt, packed, sessionsOf, toBePacked } from './recording.ts';
+import {
+  inMemoryBytes,
+  inputOf,
+  type OpenedRecording,
+  openAt,
+  packed,
+  sessionsOf,
+  toBePacked,
+} from './recording.ts';
 
 export interface FitRecipeFlags extends DeviceOptions, RecipeFlags, Terms {
   data?: string;
@@ -80,6 +90,7 @@ export async function fitRecipe(
     context,
   );
   const targets = await openTargetFiles(recipe, files, signal);
+  let limited: Backend | undefined;
   try {
     const [unpacked, settle] = toBePacked(recording);
     const planned = planRecipe(recipe, unpacked, targets);
@@ -91,7 +102,12 @@ export async function fitRecipe(
       memory: backendOptions(flags).memoryLimit,
       signal,
     };
-    checkMemory(planned.designs, options);
+    const resident = process.memoryUsage().rss + inMemoryBytes(recording);
+    const device = checkMemory(planned.designs, options, resident);
+    if (device !== undefined) {
+      // Of the ceiling, which is of the process, the device has its share.
+      limited = await createBackend({ ...backendOptions(flags), memoryLimit: Math.floor(device) });
+    }
     const sizes = new Map([...targets].map(([name, { source }]) => [name, source.columns]));
     const identity = await identityOf(recipe, recording, files, watched, flags, context);
     // Everything that can be refused has been, before anything is made.
@@ -113,6 +129,8 @@ export async function fitRecipe(
       }
       const outcome = await fitHeads(plan.designs, work, {
         ...options,
+        backend: limited ?? backend,
+        resident,
         onProgress: ({ phase, done, total, head, flops, fileSeconds }) => {
           const seconds = (performance.now() - started) / 1e3 - fileSeconds;
           const rate = flops > 1e9 ? `${(flops / 1e9 / seconds).toFixed(0)} GFLOP/s` : undefined;
@@ -144,6 +162,7 @@ export async function fitRecipe(
       throw error;
     }
   } finally {
+    await limited?.dispose();
     closeTargets(targets);
     recording.close();
   }

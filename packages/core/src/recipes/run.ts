@@ -3,7 +3,7 @@ import type { Json } from '../data/json.ts';
 import { kFolds } from '../data/splits.ts';
 import { finishPredictions } from '../decoders/heads/finish.ts';
 import { type HeadStatistics, targetsOf } from '../decoders/heads/model.ts';
-import { openStreamedRidge, planStreamed } from '../decoders/ridge/streamed/index.ts';
+import { openStreamedRidge } from '../decoders/ridge/streamed/index.ts';
 import type {
   BlockStatistics,
   Design,
@@ -15,6 +15,7 @@ import type {
 } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
+import { type MemoryShares, shareMemory } from './ceiling.ts';
 import { transposed, voxelBlocks } from './designs.ts';
 import type { AlphaChoice, Recipe, RecipeHead } from './recipe.ts';
 import type { ChosenAlphas, HeadStore } from './store.ts';
@@ -45,6 +46,8 @@ export interface RunOptions {
   storage?: RidgeForm | 'auto' | undefined;
   /** Ceiling of resident bytes. */
   memory?: number | undefined;
+  /** Resident bytes of the process before the run, packed responses in memory included; counted under the ceiling. */
+  resident?: number | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: RunProgress) => void) | undefined;
 }
@@ -99,14 +102,14 @@ export async function fitHeads(
     centers.push(await packTraining(run, isDual ? d : undefined, store, options));
     let current: string | undefined;
     let ridge: StreamedRidge | undefined;
-    const open = async (): Promise<StreamedRidge> => {
-      ridge ??= await openStreamedRidge(run.design, {
+    const openWith = (memory: number | undefined) =>
+      openStreamedRidge(run.design, {
         backend: options.backend,
         alpha: run.heads.flatMap(({ head: { alpha } }) => (typeof alpha === 'number' ? [alpha] : alpha.grid)),
         intercept: run.intercept,
         form,
         precision: options.precision,
-        memory: options.memory,
+        memory,
         signal,
         onProgress: (progress) =>
           onProgress?.({
@@ -116,7 +119,19 @@ export async function fitHeads(
             fileSeconds: work.fileSeconds + progress.fileSeconds,
           }),
       });
-      return ridge;
+    const open = async (): Promise<StreamedRidge> => {
+      const ceilings = sharesOf(run, options)?.ridge ?? [undefined];
+      for (const [i, memory] of ceilings.entries()) {
+        if (ridge) break;
+        try {
+          ridge = await openWith(memory);
+        } catch (error) {
+          // Finer arithmetic takes more, and leaves less to what is read ahead.
+          const isTight = error instanceof F2iError && error.code === 'OUT_OF_MEMORY';
+          if (!isTight || i === ceilings.length - 1) throw error;
+        }
+      }
+      return ridge!;
     };
     try {
       for (const one of run.heads) {
@@ -144,24 +159,28 @@ export async function fitHeads(
 }
 
 /**
- * Whether the designs fit under the ceiling, at the cheapest arithmetic: asked before anything is made.
+ * Divides the ceiling of a run before anything is made: the device is to be opened with its share.
  *
+ * @param resident bytes of the process by now, and those of packed responses in memory
+ * @returns the largest share of the device that a design needs; undefined without a ceiling
  * @throws OUT_OF_MEMORY with both numbers
  */
 export function checkMemory(
   designs: readonly RunDesign[],
   options: Pick<RunOptions, 'keep' | 'precision' | 'storage' | 'memory'>,
-): void {
-  const { keep, precision, memory } = options;
-  for (const { design, heads } of designs) {
-    const { train, test, voxels } = design;
-    const form = formOf(design, options);
-    const targets = Math.max(...heads.map(({ head }) => targetsOf(head)));
-    planStreamed(
-      { train, test, voxels, targets, form, memory, precision: precision === 'auto' ? 'f32' : precision },
-      ['gram', 'factor', keep === 'predictions' ? 'predict' : form],
-    );
-  }
+  resident: number,
+): number | undefined {
+  const shares = designs.map((run) => sharesOf(run, { ...options, resident }));
+  return shares[0] && Math.max(...shares.map((one) => one!.device));
+}
+
+function sharesOf(
+  run: RunDesign,
+  options: Pick<RunOptions, 'keep' | 'precision' | 'storage' | 'memory' | 'resident'>,
+): MemoryShares | undefined {
+  const { keep, precision, memory, resident = 0 } = options;
+  if (memory === undefined) return undefined;
+  return shareMemory(run, { keep, precision, memory, resident, form: formOf(run.design, options) });
 }
 
 /** What a store keeps of a design. */

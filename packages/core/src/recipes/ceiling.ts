@@ -1,0 +1,87 @@
+import { targetsOf } from '../decoders/heads/model.ts';
+import { planStreamed, TARGET_BLOCK } from '../decoders/ridge/streamed/index.ts';
+import type { StreamedPrecision } from '../decoders/ridge/streamed/types.ts';
+import type { RidgeForm } from '../decoders/ridge/types.ts';
+import { F2iError } from '../error.ts';
+import type { Recipe } from './recipe.ts';
+import type { RunDesign } from './run.ts';
+
+/** What a plan counts for a process of its own; one that holds more has less left. */
+const PLANNED_PROCESS = 224 * 2 ** 20;
+/** Arrays that nothing holds any more, but that the collector or the allocator has not given back: measured. */
+const UNCOLLECTED = 64 * 2 ** 20;
+/** Beside what operations hold at a time: operands that they pack. */
+const PACKED_OPERANDS = 16 * 2 ** 20;
+/** What a ceiling of the whole process leaves to its parts. */
+export interface MemoryShares {
+  /** For the plan of the ridge: by the cheapest arithmetic, and where that will not do by the next ones that fit. */
+  readonly ridge: readonly number[];
+  /** For the buffers of the device, those that it keeps to use again included. */
+  readonly device: number;
+}
+
+export interface SharedMemory {
+  readonly keep: 'weights' | 'predictions';
+  readonly precision: Recipe['precision'];
+  readonly form: RidgeForm;
+  /** Ceiling of resident bytes. */
+  readonly memory: number;
+  /** Resident bytes before the run begins, and those of packed responses in memory. */
+  readonly resident: number;
+}
+
+/**
+ * Divides a ceiling. A plan counts what a ridge holds; beside it are the process itself, results on their way to the disk
+ * (one for each block that was read ahead, and two turned copies), arrays that wait for the collector, and the buffers that
+ * a device keeps.
+ *
+ * @throws OUT_OF_MEMORY with both numbers, where the cheapest arithmetic does not fit
+ */
+export function shareMemory({ design, heads }: RunDesign, settings: SharedMemory): MemoryShares {
+  const { keep, precision, form, memory, resident } = settings;
+  const { train, test, voxels } = design;
+  const targets = Math.max(...heads.map(({ head }) => targetsOf(head)));
+  const width = Math.min(TARGET_BLOCK, targets);
+  const phase = keep === 'predictions' ? 'predict' : form;
+  const trainingStatistics =
+    form === 'dual' || heads.some(({ head }) => head.renormalise === 'stored-training');
+  const planned = (one: StreamedPrecision) =>
+    planStreamed({ train, test, voxels, targets, form, precision: one, trainingStatistics }, []).bytes;
+
+  const read = train * width * 4;
+  const result = (keep === 'predictions' ? test : form === 'dual' ? train : voxels) * width * 4;
+  const most = (one: StreamedPrecision) => {
+    const bytes = planned(one);
+    return Math.max(bytes.gram, bytes.factor, bytes[phase]);
+  };
+  const onDevice = (one: StreamedPrecision) => most(one) - PLANNED_PROCESS + PACKED_OPERANDS;
+  /** With one block of targets at work, and another one on its way. */
+  const needs = (one: StreamedPrecision) => {
+    const bytes = planned(one);
+    const process = Math.max(0, resident - PLANNED_PROCESS) + UNCOLLECTED;
+    return process + Math.max(bytes.gram, bytes.factor, bytes[phase] + 2 * result);
+  };
+  const cheapest = precision === 'auto' ? 'f32' : precision;
+  if (needs(cheapest) > memory) throw refused(memory, needs(cheapest), train, voxels);
+  const all = (['f32', 'refined', 'f64'] as const).filter(
+    (one) => one === cheapest || (precision === 'auto' && needs(one) <= memory),
+  );
+  const device = Math.max(...all.map(onDevice));
+  // Each block that is read ahead has its result, too, of which the plan does not know.
+  const room = memory - resident - UNCOLLECTED - 2 * result - device;
+  const ahead = Math.max(0, Math.floor(room / (2 * (read + result))) - 1);
+  const ridge = all.map((one) => Math.max(most(one), planned(one)[phase] + ahead * 2 * read));
+  return { device, ridge };
+}
+
+function refused(memory: number, needed: number, train: number, voxels: number): F2iError {
+  return new F2iError(
+    'OUT_OF_MEMORY',
+    'the ridge does not fit into memory; less takes fewer training rows (the average of repeats), --precision f32, or --keep predictions',
+    {
+      field: 'memory',
+      expected: `at most ${Math.floor(memory / 1e6)} MB`,
+      found: `${Math.ceil(needed / 1e6)} MB for ${train} training rows x ${voxels} voxels and all that runs beside`,
+    },
+  );
+}

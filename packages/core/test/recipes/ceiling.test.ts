@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { type SharedMemory, shareMemory } from '../../src/recipes/ceiling.ts';
+import { CUSTOM_DEFAULTS } from '../../src/recipes/custom.ts';
+import type { RunDesign } from '../../src/recipes/run.ts';
+
+const [TRAIN, TEST, VOXELS, TARGETS] = [3000, 100, 6000, 59_136];
+const head = { name: 'text', what: 'tokens', ...CUSTOM_DEFAULTS, shape: [TARGETS] };
+const unread = async () => {
+  throw new Error('nothing is read');
+};
+const source = { name: 'y', rows: TRAIN, columns: TARGETS, shape: [TARGETS], read: unread };
+const run: RunDesign = {
+  design: { train: TRAIN, test: TEST, voxels: VOXELS, read: unread, ledger: [] },
+  pictures: new Int32Array(TRAIN),
+  intercept: true,
+  heads: [{ head, targets: { source, train: new Int32Array(TRAIN) } }],
+};
+const settings: SharedMemory = {
+  keep: 'weights',
+  precision: 'auto',
+  form: 'dual',
+  memory: 1e9,
+  resident: 150e6,
+};
+
+describe('a ceiling of a run', () => {
+  it('is divided: process, device and what is read ahead with its results stay under it', () => {
+    const block = TRAIN * 1024 * 4;
+    for (const memory of [700e6, 1e9, 2e9, 8e9]) {
+      const { device, ridge } = shareMemory(run, { ...settings, memory });
+      expect(settings.resident + device + 4 * block).toBeLessThanOrEqual(memory);
+      for (const one of ridge) expect(one).toBeLessThanOrEqual(memory);
+      // Finer arithmetic needs more.
+      expect(Math.min(...ridge)).toBe(ridge[0]);
+    }
+    expect(shareMemory(run, { ...settings, memory: 8e9 }).ridge).toHaveLength(3);
+  });
+
+  it('leaves less to a process that holds more already', () => {
+    const [small, large] = [150e6, 500e6].map((resident) =>
+      shareMemory(run, { ...settings, memory: 2e9, resident }),
+    );
+    expect(large!.ridge[0]).toBeLessThan(small!.ridge[0]!);
+  });
+
+  it('is refused with both numbers where nothing fits', () => {
+    expect(() => shareMemory(run, { ...settings, memory: 400e6 })).toThrow(
+      /expected at most 400 MB, found 5\d\d MB for 3000 training rows x 6000 voxels/,
+    );
+  });
+});
