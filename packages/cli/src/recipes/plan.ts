@@ -67,9 +67,15 @@ export function regionsOf({ heads }: Recipe): string | undefined {
 
 /** Voxels of a head among those of a recording. */
 export function columnsOf({ regions, voxels }: RecordingFacts, roi: string): Int32Array {
-  return roi === 'all'
-    ? Int32Array.from({ length: voxels }, (_, column) => column)
-    : regionColumns(regions, roi, '--roi');
+  if (roi === 'all') return Int32Array.from({ length: voxels }, (_, column) => column);
+  if (regions.size === 0) {
+    throw new F2iError('USAGE', 'these responses have no ROIs', {
+      field: '--roi',
+      expected: 'all',
+      found: roi,
+    });
+  }
+  return regionColumns(regions, roi, '--roi');
 }
 
 /** @throws USAGE for a name that is none of those; a recipe holds texts */

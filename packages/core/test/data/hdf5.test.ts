@@ -166,7 +166,12 @@ describe('HDF5', () => {
         const file = await openHdf5(cut);
         for (const name of file.datasets.keys()) file.read(name);
       });
-      expect(error, `${length} bytes`).toMatchObject({ code: 'FORMAT', file: 'cut.hdf5' });
+      expect(error, `${length} bytes`).toMatchObject({
+        code: 'FORMAT',
+        file: 'cut.hdf5',
+        expected: `${bytes.length} bytes`,
+        found: `${length}`,
+      });
     }
     const damaged = bytes.slice();
     const zlib = new TextDecoder('latin1').decode(damaged).lastIndexOf('x^');

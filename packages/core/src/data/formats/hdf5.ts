@@ -17,6 +17,7 @@ import {
   mount,
   takePrinted,
 } from './hdf5Library.ts';
+import { refuseTruncated } from './hdf5Superblock.ts';
 
 /** An array of numbers in an HDF5 file. */
 export interface Hdf5Dataset {
@@ -74,7 +75,7 @@ export interface Hdf5 {
  */
 export async function openHdf5(source: SyncSource): Promise<Hdf5> {
   const { name: file } = source;
-  refuseOther(source);
+  const start = startOf(source);
   const library = await loadHdf5Library();
   const mounted = mount(library, source);
   let id = -1n;
@@ -94,7 +95,10 @@ export async function openHdf5(source: SyncSource): Promise<Hdf5> {
   };
   try {
     id = guarded(undefined, () => library.open(mounted.path, library.H5F_ACC_RDONLY));
-    if (id < 0n) guarded(undefined, () => fail('the library cannot open it'));
+    if (id < 0n) {
+      refuseTruncated(source, start);
+      guarded(undefined, () => fail('the library cannot open it'));
+    }
     const described = guarded(undefined, () => describe(library, id));
     return new OpenHdf5(source, library, id, mounted, described, guarded);
   } catch (error) {
@@ -360,10 +364,10 @@ export function isHdf5(start: Uint8Array): boolean {
 }
 
 /** HDF5 files begin with their mark, or have it at 512, 1024, 2048, ... after a block of the user's. */
-function refuseOther(source: SyncSource): void {
+function startOf(source: SyncSource): number {
   for (let at = 0; at + MARK.length <= source.size; at = at === 0 ? 512 : at * 2) {
     const start = source.readSync(at, MARK.length);
-    if (MARK.every((byte, i) => start[i] === byte)) return;
+    if (MARK.every((byte, i) => start[i] === byte)) return at;
   }
   source.close?.();
   throw new F2iError('FORMAT', 'not an HDF5 file', { file: source.name });
