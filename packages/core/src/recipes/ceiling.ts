@@ -1,5 +1,5 @@
 import { targetsOf } from '../decoders/heads/model.ts';
-import { planStreamed, TARGET_BLOCK } from '../decoders/ridge/streamed/index.ts';
+import { planStreamed, type StreamedPlan, TARGET_BLOCK } from '../decoders/ridge/streamed/index.ts';
 import type { StreamedPrecision } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError } from '../error.ts';
@@ -50,16 +50,18 @@ export function shareMemory({ design, heads }: RunDesign, settings: SharedMemory
 
   const read = train * width * 4;
   const result = (keep === 'predictions' ? test : form === 'dual' ? train : voxels) * width * 4;
+  const chooses = heads.some(({ head }) => typeof head.alpha !== 'number');
+  const choosing = (bytes: StreamedPlan['bytes']) => (chooses ? bytes['cross-validate'] : 0);
   const most = (one: StreamedPrecision) => {
     const bytes = planned(one);
-    return Math.max(bytes.gram, bytes.factor, bytes[phase]);
+    return Math.max(bytes.gram, bytes.factor, choosing(bytes), bytes[phase]);
   };
   const onDevice = (one: StreamedPrecision) => most(one) - PLANNED_PROCESS + PACKED_OPERANDS;
   /** With one block of targets at work, and another one on its way. */
   const needs = (one: StreamedPrecision) => {
     const bytes = planned(one);
     const process = Math.max(0, resident - PLANNED_PROCESS) + UNCOLLECTED;
-    return process + Math.max(bytes.gram, bytes.factor, bytes[phase] + 2 * result);
+    return process + Math.max(bytes.gram, bytes.factor, choosing(bytes), bytes[phase] + 2 * result);
   };
   const cheapest = precision === 'auto' ? 'f32' : precision;
   if (needs(cheapest) > memory) throw refused(memory, needs(cheapest), train, voxels);

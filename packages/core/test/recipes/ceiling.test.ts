@@ -4,7 +4,7 @@ import { CUSTOM_DEFAULTS } from '../../src/recipes/custom.ts';
 import type { RunDesign } from '../../src/recipes/run.ts';
 
 const [TRAIN, TEST, VOXELS, TARGETS] = [3000, 100, 6000, 59_136];
-const head = { name: 'text', what: 'tokens', ...CUSTOM_DEFAULTS, shape: [TARGETS] };
+const head = { name: 'text', what: 'tokens', ...CUSTOM_DEFAULTS, alpha: 1e4, shape: [TARGETS] };
 const unread = async () => {
   throw new Error('nothing is read');
 };
@@ -41,6 +41,12 @@ describe('a ceiling of a run', () => {
       shareMemory(run, { ...settings, memory: 2e9, resident }),
     );
     expect(large!.ridge[0]).toBeLessThan(small!.ridge[0]!);
+  });
+
+  it('has room for a cross-validation where penalties are chosen', () => {
+    const chosen = { ...run, heads: [{ ...run.heads[0]!, head: { ...head, alpha: CUSTOM_DEFAULTS.alpha } }] };
+    expect(() => shareMemory(run, { ...settings, memory: 700e6 })).not.toThrow();
+    expect(() => shareMemory(chosen, { ...settings, memory: 700e6 })).toThrow(/found 7\d\d MB/);
   });
 
   it('is refused with both numbers where nothing fits', () => {
