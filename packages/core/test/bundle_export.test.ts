@@ -8,6 +8,7 @@ import {
   diffBundles,
   type ExportOptions,
   F2iError,
+  FORMAT_VERSION,
   type Folder,
   memoryFolder,
   type OpenedBundle,
@@ -326,9 +327,12 @@ describe('a copy with other statements', () => {
 
   it('is not made of a bundle of a newer version, of which it would lose fields', async () => {
     const opened = await readBundle(dual);
-    const newer = { ...opened, model: { ...opened.model, formatVersion: 3 } } as OpenedBundle;
+    const newer = {
+      ...opened,
+      model: { ...opened.model, formatVersion: FORMAT_VERSION + 1 },
+    } as OpenedBundle;
     await expect(prepareExport(newer, dual, {}, { backend })).rejects.toThrow(
-      /formatVersion.*at most 2, found 3/,
+      new RegExp(`formatVersion.*at most ${FORMAT_VERSION}, found ${FORMAT_VERSION + 1}`),
     );
   });
 
