@@ -96,7 +96,7 @@ describe('loadDecoder', () => {
     expect(await errorOf(loadDecoder(join(root, 'no')))).toMatchObject({ code: 'IO' });
     expect(await errorOf(loadDecoder(root))).toMatchObject({
       code: 'IO',
-      message: expect.stringMatching(/model\.json: cannot read it: no such file/),
+      message: expect.stringMatching(/model\.json: no such file: the folder is no bundle/),
     });
     expect(await errorOf(loadDecoder('https://example.org/bundle'))).toMatchObject({
       code: 'USAGE',
