@@ -228,7 +228,11 @@ describe('reconstructions.json', () => {
     const path = at('pictures/reconstructions.json');
     const text = readFileSync(path, 'utf8');
     const edits: [from: string, to: string, message: RegExp][] = [
-      ['"kind": "picture"', '"kind": "photo"', /kind: .*expected "picture" or "features" or "labels", found "photo"/],
+      [
+        '"kind": "picture"',
+        '"kind": "photo"',
+        /kind: .*expected "picture" or "features" or "labels", found "photo"/,
+      ],
       ['"seen": "stimulus"', '"sean": "stimulus"', /items\.0: unknown key "sean".*seen/],
       ['"version": 1', '"version": 2', /version: .*expected 1, found 2/],
     ];
