@@ -1,7 +1,6 @@
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   createRandom,
-  createReferenceBackend,
   designInMemory,
   type F2iError,
   patternMap,
@@ -11,13 +10,10 @@ import {
   standardisedDesign,
   weightMap,
 } from '../../src/index.ts';
+import { leakCheckedReference } from '../leakChecked.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
-const backend = createReferenceBackend();
-afterAll(async () => {
-  expect(backend.stats().liveTensors).toBe(0);
-  await backend.dispose();
-});
+const backend = leakCheckedReference();
 
 const random = createRandom(3);
 const N = 200;

@@ -1,7 +1,6 @@
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   createRandom,
-  createReferenceBackend,
   type F2iError,
   kFolds,
   type NestedFold,
@@ -13,13 +12,10 @@ import {
   targetCorrelations,
   targetsInMemory,
 } from '../../src/index.ts';
+import { leakCheckedReference } from '../leakChecked.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
-const backend = createReferenceBackend();
-afterAll(async () => {
-  expect(backend.stats().liveTensors).toBe(0);
-  await backend.dispose();
-});
+const backend = leakCheckedReference();
 
 const random = createRandom(8);
 const [N, P, T] = [60, 12, 2];

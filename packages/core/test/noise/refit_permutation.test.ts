@@ -1,7 +1,6 @@
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   createRandom,
-  createReferenceBackend,
   F2iError,
   labelAccuracy,
   leaveOneGroupOut,
@@ -12,14 +11,11 @@ import {
   targetCorrelations,
   targetsInMemory,
 } from '../../src/index.ts';
+import { leakCheckedReference } from '../leakChecked.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const backend = createReferenceBackend();
-afterAll(async () => {
-  expect(backend.stats().liveTensors).toBe(0);
-  await backend.dispose();
-});
+const backend = leakCheckedReference();
 
 const random = createRandom(11);
 const [N, P, RUNS] = [32, 7, 4];

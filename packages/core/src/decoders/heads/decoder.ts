@@ -1,5 +1,6 @@
 import type { Backend } from '../../backend.ts';
 import type { BundleContents } from '../../bundle/contents.ts';
+import { takeRows } from '../../data/study/prepare.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { add, cast, gemm, linear, ops } from '../../ops/index.ts';
 import type { Rows } from '../../rows.ts';
@@ -144,7 +145,7 @@ export class RidgeHeadsDecoder implements Decoder {
       const made = new Map(
         heads.map((head) => [head.name, new Float32Array(batch.length * targetsOf(head))]),
       );
-      for await (const block of this.blocks(takeTrials(betas, batch), { signal })) {
+      for await (const block of this.blocks(takeRows(betas, batch), { signal })) {
         place(block, batch.length, made.get(block.head.name)!);
       }
       for (const [i, trial] of batch.entries()) {
@@ -347,12 +348,4 @@ function place({ head, statistics, from, to, values }: HeadBlock, rows: number, 
   for (let row = 0; row < rows; row++) {
     all.set(finished.subarray(row * (to - from), (row + 1) * (to - from)), row * size + from);
   }
-}
-
-function takeTrials({ data, shape }: Rows, trials: readonly number[]): Rows {
-  const width = data.length / shape[0]!;
-  const taken = new Float32Array(trials.length * width);
-  for (const [i, trial] of trials.entries())
-    taken.set(data.subarray(trial * width, (trial + 1) * width), i * width);
-  return { data: taken, shape: [trials.length, width] };
 }

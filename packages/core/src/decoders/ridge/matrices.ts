@@ -53,7 +53,8 @@ function roundedFor(dtype: DType, data: Float32Array | Float64Array): Float32Arr
   return dtypeOf(data) === 'f64' && dtype === 'f32' ? new Float32Array(data) : data;
 }
 
-function asType(tensor: Tensor, dtype: DType, options: OpOptions): Tensor {
+/** The tensor itself, or its values in another type. */
+export function asType(tensor: Tensor, dtype: DType, options: OpOptions): Tensor {
   return tensor.dtype === dtype ? tensor : cast(tensor, dtype, options);
 }
 

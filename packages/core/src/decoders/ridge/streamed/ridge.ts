@@ -1,11 +1,11 @@
 import type { Values } from '../../../data/matrix/matrix.ts';
 import { matrixInMemory, memorySink } from '../../../data/matrix/memory.ts';
-import type { DType } from '../../../dtype.ts';
 import { F2iError, throwIfAborted } from '../../../error.ts';
-import { add, cast, mul, sub } from '../../../ops/index.ts';
+import { add, mul, sub } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
 import { crossValidate } from '../crossValidate.ts';
 import { invalid } from '../fit.ts';
+import { asType } from '../matrices.ts';
 import { precisionWarning } from '../precision.ts';
 import { type AlphaSelection, borderWarnings, selectAlphas } from '../select.ts';
 import type { RidgeForm } from '../types.ts';
@@ -135,8 +135,8 @@ export class OpenedRidge implements StreamedRidge {
       from,
       readAtOnce: readAtOnce.predict,
       compute: (block) => {
-        const y = asType(block.y, dtype, context);
-        const mean = block.mean && asType(block.mean, dtype, context);
+        const y = asType(block.y, dtype, plain);
+        const mean = block.mean && asType(block.mean, dtype, plain);
         const each = (alpha: number, some: Tensor) =>
           ops.gemm(this.#hats.get(alpha)!, some, { transA: true });
         const centred = perAlpha(y, alphas.of(block.from, block.to), each, plain);
@@ -236,11 +236,11 @@ export class OpenedRidge implements StreamedRidge {
       beside: predictions,
       compute: (block) => {
         const { values, fitted } = this.#fit(block, alphas, trainingStatistics);
-        const result = { values: asType(values, this.#productType, context), fitted };
+        const result = { values: asType(values, this.#productType, context.options), fitted };
         if (!cross) return result;
         const centred = context.ops.gemm(cross, values, { transA: true });
         const predicted = block.mean ? add(centred, block.mean, context.options) : centred;
-        return { ...result, beside: asType(predicted, this.#productType, context) };
+        return { ...result, beside: asType(predicted, this.#productType, context.options) };
       },
     });
   }
@@ -284,7 +284,7 @@ export class OpenedRidge implements StreamedRidge {
       const hat = backend.scope(() => {
         const z = this.#solvers.get(alpha)!.solve(cross);
         const wide = equations.form === 'dual' ? z : ops.gemm(equations.design, z);
-        return asType(wide, this.#productType, this.#context);
+        return asType(wide, this.#productType, this.#context.options);
       });
       this.#hats.set(alpha, hat);
     }
@@ -366,8 +366,4 @@ export class OpenedRidge implements StreamedRidge {
     const { memory } = this.#settings;
     return planStreamed({ train, test, voxels, precision, form: this.form, memory, ...more }, [phase]);
   }
-}
-
-function asType(x: Tensor, dtype: DType, { options }: Context): Tensor {
-  return x.dtype === dtype ? x : cast(x, dtype, options);
 }
