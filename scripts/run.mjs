@@ -83,11 +83,18 @@ function build() {
   ]);
 }
 
-/** Adds up the results that vitest and ctest left as JSON. */
+/** Adds up the results that vitest and ctest left as JSON, and names what failed with the start of its message. */
 function countResults() {
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const total = { passed: 0, failed: 0, skipped: 0, failures: [] };
   for (const name of readdirSync(results)) {
     const report = JSON.parse(readFileSync(path.join(results, name), 'utf8'));
+    for (const file of report.testResults ?? []) {
+      for (const { status, fullName, failureMessages } of file.assertionResults ?? []) {
+        if (status !== 'failed') continue;
+        const message = (failureMessages?.[0] ?? '').slice(0, 600).replaceAll('\n', '\n      ');
+        total.failures.push(`${path.relative(root, file.name)}: ${fullName}\n      ${message}`);
+      }
+    }
     total.passed += report.numPassedTests;
     total.failed += report.numFailedTests;
     total.skipped += (report.numPendingTests ?? 0) + (report.numTodoTests ?? 0);
@@ -117,10 +124,11 @@ function test(args) {
     if (run(command, commandArgs) === 0) passedSteps++;
     else failedSteps.push(label);
   }
-  const { passed, failed, skipped } = countResults();
+  const { passed, failed, skipped, failures } = countResults();
   // The test step fails because tests fail: those are counted already.
   const stepFailures = failedSteps.filter((label) => label !== 'test' || failed === 0).length;
   if (failedSteps.length > 0) console.log(`\nfailed: ${failedSteps.join(', ')}`);
+  for (const failure of failures) console.log(`  ${failure}`);
   console.log(`\n${passed + passedSteps} passed, ${failed + stepFailures} failed, ${skipped} skipped`);
   return failedSteps.length === 0 ? 0 : 1;
 }

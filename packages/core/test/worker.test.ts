@@ -299,9 +299,9 @@ describe('cancellation', () => {
     worker.on('message', ({ message }) => greetings.push(message.type));
     await expect.poll(() => greetings, { timeout: 60_000 }).toContain('ready');
     // It said that it is ready before anybody who loads listened: now it is asked.
-    const loading = open(worker, kept, { workerTimeout: 1000 });
+    const loading = open(worker, kept, { workerTimeout: 3000 });
     await expect.poll(() => greetings, { timeout: 60_000 }).toContain('here');
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await new Promise((resolve) => setTimeout(resolve, 3500));
     go();
     const remote = await loading;
     expect(remote.kind).toBe('ridge');

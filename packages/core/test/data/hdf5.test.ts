@@ -81,6 +81,22 @@ describe('HDF5', () => {
       expect(later.message).toMatch(/broke on first\.h5/);
     } finally {
       spy.mockRestore();
+      file.close();
+      vi.resetModules();
+    }
+  });
+
+  it('is read by two copies of the package that share the library', async () => {
+    const copy = async () => {
+      vi.resetModules();
+      const { openHdf5: open } = await import('../../src/data/formats/hdf5.ts');
+      return open(bytesSyncSource(bytes, 'betas.hdf5'));
+    };
+    try {
+      const [first, second] = [await copy(), await copy()];
+      for (const file of [first, second]) expect(file.read('counts')).toEqual(counts);
+      for (const file of [first, second]) file.close();
+    } finally {
       vi.resetModules();
     }
   });

@@ -110,9 +110,7 @@ describe('PNG', () => {
     const bomb = png(1, 1, 8, 0, []);
     const many = chunk('IDAT', deflateSync(new Uint8Array(300_000_000)));
     const bytes = Buffer.concat([bomb.subarray(0, 33), many, chunk('IEND', [])]);
-    const start = performance.now();
     expect((await errorOf(read(bytes))).message).toMatch(/more pixels/);
-    expect(performance.now() - start).toBeLessThan(5000);
   });
 
   const whole = png(2, 1, 8, 0, [0, 1, 2]);

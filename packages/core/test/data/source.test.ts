@@ -118,10 +118,9 @@ describe('pacer', () => {
     const timer = setInterval(() => ticks++, 1);
     const controller = new AbortController();
     const breathe = pacer(controller.signal, 'counting');
-    const start = performance.now();
-    while (performance.now() - start < 60) await breathe();
+    // Without end if no timer ever ran.
+    while (ticks < 3) await breathe();
     clearInterval(timer);
-    expect(ticks).toBeGreaterThan(2);
     controller.abort();
     expect(() => breathe()).toThrow(/counting was cancelled/);
   });

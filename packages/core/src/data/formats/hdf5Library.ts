@@ -43,6 +43,7 @@ export interface Hdf5Module {
     createFile(parent: string, name: string, properties: object, read: boolean, write: boolean): Operations;
     readFile(path: string): Uint8Array;
     unlink(path: string): void;
+    analyzePath(path: string): { readonly exists: boolean };
     readonly ErrnoError: new (errno: number) => Error;
     /** By number: 2 is where the library prints its errors. */
     readonly streams: readonly Operations[];
@@ -141,8 +142,13 @@ export function takePrinted(): string {
   return text;
 }
 
-/** A name in the library's own file system that no other file has. */
-export const freePath = (): string => `/f2i-${++mounts}.h5`;
+/** A name in the library's own file system that no other file has: another copy of this module may share the library. */
+export function freePath({ FS }: Hdf5Module): string {
+  let path: string;
+  do path = `/f2i-${++mounts}.h5`;
+  while (FS.analyzePath(path).exists);
+  return path;
+}
 
 export interface Mounted {
   readonly path: string;
@@ -156,8 +162,9 @@ let mounts = 0;
 const IO_ERROR = 29;
 
 /** The source as a file of the library's own file system, whose reads go to the source. */
-export function mount({ FS }: Hdf5Module, source: SyncSource): Mounted {
-  const path = freePath();
+export function mount(library: Hdf5Module, source: SyncSource): Mounted {
+  const { FS } = library;
+  const path = freePath(library);
   const node = FS.createFile('/', path.slice(1), {}, true, false);
   let error: unknown;
   Object.defineProperty(node, 'usedBytes', { value: source.size });

@@ -21,7 +21,7 @@ export interface Hdf5Content {
  */
 export async function encodeHdf5(datasets: Readonly<Record<string, Hdf5Content>>): Promise<Uint8Array> {
   const library = await loadHdf5Library();
-  const path = freePath();
+  const path = freePath(library);
   // In the oldest form that holds them: what h5py writes.
   const { H5F_LIBVER_EARLIEST: oldest, H5F_LIBVER_LATEST: newest } = library;
   const id = library.open(path, library.H5F_ACC_TRUNC, false, oldest, newest);
