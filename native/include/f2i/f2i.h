@@ -148,6 +148,9 @@ F2I_API f2i_status f2i_context_create(const f2i_context_desc *desc, f2i_context 
  * the context become invalid; tokens live until f2i_token_destroy. */
 F2I_API f2i_status f2i_context_destroy(f2i_context *ctx);
 F2I_API f2i_status f2i_context_get_info(f2i_context *ctx, f2i_context_info *info);
+/* Whether the context's device has the op of this name ("gemm", "top_k"):
+ * F2I_UNSUPPORTED where it has no kernel of it yet. */
+F2I_API f2i_status f2i_context_supports(f2i_context *ctx, const char *op);
 /* Text of the calling thread's last failure ("" if none); valid until that
  * thread's next call. ctx may be NULL (f2i_context_create). */
 F2I_API const char *f2i_last_error(const f2i_context *ctx);

@@ -2,6 +2,7 @@
 // has none yet. They take the same structs as the drivers of the processor.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <tuple>
 #include <type_traits>
@@ -13,6 +14,7 @@ namespace f2i {
 template <class Op> using Driver = f2i_status (*)(Exec &, const Op &);
 
 template <class... Ops> struct DriverTable : private std::tuple<Driver<Ops>...> {
+  static constexpr std::size_t count = sizeof...(Ops);
   /// Null, too, for an op that is none of the list's.
   template <class Op> Driver<Op> of() const {
     if constexpr ((std::is_same_v<Op, Ops> || ...)) return std::get<Driver<Op>>(*this);

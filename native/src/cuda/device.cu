@@ -45,41 +45,6 @@ f2i_status status_of(cudaError_t error) {
   }
 }
 
-f2i_status CudaDevice::describe(int32_t index, f2i_device_info *info, char *why, size_t size) {
-  int count = 0;
-  const cudaError_t error = cudaGetDeviceCount(&count);
-  (void)cudaGetLastError();
-  if (error != cudaSuccess) {
-    std::snprintf(why, size, "no NVIDIA GPU can be used: %s", cudaGetErrorString(error));
-    return F2I_UNSUPPORTED;
-  }
-  if (index >= count) {
-    std::snprintf(why, size, "expected an index below %d, found %d", count, index);
-    return F2I_UNSUPPORTED;
-  }
-  cudaDeviceProp properties;
-  if (const cudaError_t failed = cudaGetDeviceProperties(&properties, index); failed != cudaSuccess) {
-    std::snprintf(why, size, "GPU %d: %s", index, cudaGetErrorString(failed));
-    return status_of(failed);
-  }
-  info->device = F2I_DEVICE_CUDA;
-  info->index = index;
-  info->count = count;
-  info->capability =
-      10 * attribute(cudaDevAttrComputeCapabilityMajor, index) + attribute(cudaDevAttrComputeCapabilityMinor, index);
-  info->processors = attribute(cudaDevAttrMultiProcessorCount, index);
-  const OnDevice on(index);
-  size_t free = 0, total = 0;
-  if (cudaMemGetInfo(&free, &total) == cudaSuccess) info->memory_bytes = total;
-  std::snprintf(info->name, sizeof info->name, "%.63s", properties.name);
-  if (info->capability < 75) {
-    std::snprintf(why, size, "%s: expected compute capability 7.5 or more, found %d.%d", properties.name,
-                  info->capability / 10, info->capability % 10);
-    return F2I_UNSUPPORTED;
-  }
-  return F2I_OK;
-}
-
 f2i_status CudaDevice::open(int32_t index, cudaStream_t stream, Device **out, char *why, size_t size) {
   *out = nullptr;
   f2i_device_info info{};

@@ -36,11 +36,32 @@ TEST(a_device_is_described) {
   CHECK_EQUAL(info.count, 1);
   CHECK(info.memory_bytes > 0 && info.processors > 0);
   CHECK_EQUAL(f2i_device_describe(F2I_DEVICE_CUDA, 1, nullptr, &info), F2I_UNSUPPORTED);
-  CHECK_CONTAINS(f2i_last_error(nullptr), "expected an index below 1, found 1");
+  CHECK_CONTAINS(f2i_last_error(nullptr), "no GPU of this index: expected one below 1, found 1");
   CHECK_EQUAL(f2i_device_describe(F2I_DEVICE_CUDA, -1, nullptr, &info), F2I_INVALID_ARGUMENT);
   CHECK_EQUAL(f2i_device_describe(7, 0, nullptr, &info), F2I_INVALID_ARGUMENT);
   ok(f2i_device_describe(F2I_DEVICE_CPU, 0, nullptr, &info));
   CHECK(info.processors > 0);
+}
+
+TEST(what_is_missing_is_said) {
+  struct {
+    const char *variable, *value, *words;
+  } const cases[] = {
+      {"F2I_SHIM_DRIVER", "0", "no NVIDIA driver here: libcuda.so.1 was not found"},
+      {"F2I_SHIM_DRIVER", "12080", "expected one for CUDA 13.0 or newer, found CUDA 12.8"},
+      {"F2I_SHIM_DEVICES", "0", "the NVIDIA driver is there and sees no GPU"},
+      {"F2I_SHIM_CAPABILITY", "70", "expected compute capability 7.5 (Turing) or newer, found 7.0 of host shim"},
+  };
+  for (const auto &[variable, value, words] : cases) {
+    const char *const before = std::getenv(variable);
+    const std::string kept = before != nullptr ? before : "";
+    setenv(variable, value, 1);
+    f2i_device_info info = F2I_INIT(f2i_device_info);
+    CHECK_EQUAL(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info), F2I_UNSUPPORTED);
+    CHECK_CONTAINS(f2i_last_error(nullptr), words);
+    if (before != nullptr) setenv(variable, kept.c_str(), 1);
+    else unsetenv(variable);
+  }
 }
 
 TEST(a_library_that_is_not_there_is_named) {
@@ -149,6 +170,9 @@ TEST(an_op_without_a_kernel_says_so) {
   args.a = a, args.w = w, args.q = q;
   CHECK_EQUAL(f2i_eigh(engine, &args), F2I_UNSUPPORTED);
   CHECK_CONTAINS(f2i_last_error(engine), "eigh: no kernel of this device yet");
+  CHECK_EQUAL(f2i_context_supports(engine, "eigh"), F2I_UNSUPPORTED);
+  ok(f2i_context_supports(engine, "gemm"));
+  CHECK_EQUAL(f2i_context_supports(engine, "gem"), F2I_INVALID_ARGUMENT);
 }
 
 CHECK_MAIN();

@@ -225,11 +225,14 @@ struct cudaMemPoolProps {
 };
 struct cudaDeviceProp {
   char name[256];
+  size_t totalGlobalMem;
 };
 using cudaStream_t = struct ShimStream *;
 using cudaEvent_t = struct ShimEvent *;
 using cudaMemPool_t = struct ShimPool *;
 
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *device);
 cudaError_t cudaSetDevice(int device);

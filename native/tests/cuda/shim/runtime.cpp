@@ -1,6 +1,7 @@
 // The calls of the CUDA runtime that src/cuda makes, on a device that is this
 // processor: streams run at once. F2I_SHIM_CAPABILITY (75, 80, 90) chooses what
-// it says of itself, F2I_SHIM_MEMORY how many bytes it has.
+// it says of itself, F2I_SHIM_MEMORY how many bytes it has, F2I_SHIM_DEVICES how
+// many there are, F2I_SHIM_DRIVER the version of the driver (0: there is none).
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -9,6 +10,8 @@
 #include "cuda_runtime.h"
 
 namespace {
+
+constexpr int runtime_version = 13000;
 
 int number(const char *variable, int otherwise) {
   const char *const text = std::getenv(variable);
@@ -57,7 +60,17 @@ Heap &heap() {
 
 } // namespace
 
+cudaError_t cudaDriverGetVersion(int *version) {
+  *version = number("F2I_SHIM_DRIVER", runtime_version);
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int *version) {
+  *version = runtime_version;
+  return cudaSuccess;
+}
 cudaError_t cudaGetDeviceCount(int *count) {
+  *count = 0;
+  if (number("F2I_SHIM_DRIVER", runtime_version) < runtime_version) return cudaErrorInsufficientDriver;
   *count = number("F2I_SHIM_DEVICES", 1);
   return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
@@ -68,6 +81,7 @@ cudaError_t cudaGetDevice(int *device) {
 cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
   std::snprintf(properties->name, sizeof properties->name, "host shim");
+  properties->totalGlobalMem = heap().total();
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
