@@ -11,7 +11,7 @@
 #define SIZE(type, size) static_assert(sizeof(type) == (size), #type " has changed its size")
 #define OFFSET(type, field, at) static_assert(offsetof(type, field) == (at), #type "." #field " has moved")
 
-SIZE(f2i_context_desc, 48);
+SIZE(f2i_context_desc, 56);
 OFFSET(f2i_context_desc, abi_version, 4);
 OFFSET(f2i_context_desc, threads, 8);
 OFFSET(f2i_context_desc, isa, 12);

@@ -241,8 +241,8 @@ TEST(shapes_and_types_of_every_op) {
   CHECK_EQUAL(with_gemm([](auto &) {}), F2I_OK);
   REFUSED(with_gemm([](auto &g) { g.trans_a = 2; }), "gemm: trans_a: expected 0 or 1, found 2");
   REFUSED(with_gemm([](auto &g) { g.trans_b = 1; }), "gemm: b: shape: expected 4 x 4, found 4 x 5");
-  REFUSED(with_gemm([](auto &g) { g.a.dtype = F2I_I32; }), "gemm: a: dtype: expected f32 or f64, found i32");
-  REFUSED(with_gemm([](auto &g) { g.b.dtype = F2I_F64; }), "gemm: b: dtype: expected f32 as a, found f64");
+  REFUSED(with_gemm([](auto &g) { g.a.dtype = F2I_I32; }), "gemm: a: dtype: expected f32 or f64 or f16 or bf16, found i32");
+  REFUSED(with_gemm([](auto &g) { g.b.dtype = F2I_F64; }), "gemm: b: dtype: expected f32 or f16 or bf16, found f64");
   REFUSED(with_gemm([](auto &g) { g.y.rows = 4; }), "gemm: y: shape: expected 3 x 5, found 4 x 5");
   REFUSED(with_gemm([&](auto &g) { g.c = at(f.a, 5, 3); }), "gemm: c: shape: expected 3 x 5");
   REFUSED(with_gemm([&](auto &g) { g.bias = at(f.a, 5, 1); }), "gemm: bias: shape: expected 1 x 5");

@@ -69,6 +69,19 @@ enum { F2I_ISA_AUTO = 0, F2I_ISA_PORTABLE = 1, F2I_ISA_AVX2 = 2, F2I_ISA_AVX512 
 typedef int32_t f2i_device;
 enum { F2I_DEVICE_CPU = 0, F2I_DEVICE_CUDA = 1 };
 
+/* What a device may do to operands of f32 in products whose result is not
+ * decisive for anything else: those of f2i_gemm, f2i_linear, f2i_conv2d and
+ * f2i_attention. They are rounded to the named type as they are read; sums are
+ * f32. F32 keeps the accuracy of f32. Statistics, gram and cosine matrices,
+ * factorisations, solves, all of f64, and the CPU always keep their own. */
+typedef int32_t f2i_precision;
+enum {
+  F2I_PRECISION_F32 = 0,
+  F2I_PRECISION_TF32 = 1, /* 10 bits of mantissa, the range of f32 */
+  F2I_PRECISION_BF16 = 2, /* 7 bits, the range of f32 */
+  F2I_PRECISION_F16 = 3   /* 10 bits; beyond 65504 is infinity */
+};
+
 typedef struct f2i_context f2i_context;
 typedef struct f2i_buffer f2i_buffer;
 typedef struct f2i_token f2i_token; /* a cancellation token shared by enqueued ops */
@@ -128,6 +141,8 @@ typedef struct f2i_context_desc {
   int32_t device_index;
   void *stream;        /* CUDA: the caller's cudaStream_t, which outlives the context; NULL: an own one */
   const char *library; /* as in f2i_device_describe */
+  f2i_precision precision; /* of products on a device; the CPU ignores it */
+  int32_t reserved;        /* 0 */
 } f2i_context_desc;
 
 typedef struct f2i_context_info {
@@ -236,7 +251,9 @@ typedef struct f2i_matrix {
 } f2i_matrix;
 
 /* y[m,n] = alpha op(a) op(b) + beta c + bias (bias: 1 x n added to every row).
- * c and bias may have a NULL buffer. y may be c. f32, f64. */
+ * c and bias may have a NULL buffer. y may be c. f64, or f32 with each of a and b
+ * of f32, f16 or bf16. Two operands of the same half type are multiplied as they
+ * are, with sums of f32. */
 typedef struct f2i_gemm_args {
   uint32_t struct_size;
   int32_t trans_a, trans_b; /* 0 or 1 */

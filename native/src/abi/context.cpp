@@ -99,7 +99,12 @@ f2i_status f2i_context_create(const f2i_context_desc *desc, f2i_context **out) {
     }
     const int threads = choose_threads(wanted.threads);
     const f2i_isa isa = choose_isa(wanted.isa);
+    if (wanted.precision < F2I_PRECISION_F32 || wanted.precision > F2I_PRECISION_F16) {
+      refuse(F2I_INVALID_ARGUMENT, "context_create: precision: expected 0 to 3, found %d", wanted.precision);
+    }
+    if (wanted.reserved != 0) refuse(F2I_INVALID_ARGUMENT, "context_create: reserved: expected 0, found %d", wanted.reserved);
     *out = new f2i_context(threads, isa, wanted.memory_limit, abi::open_device(wanted));
+    (*out)->precision = wanted.precision;
   });
 }
 

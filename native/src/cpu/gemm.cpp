@@ -1,4 +1,6 @@
 // y = alpha op(a) op(b) + beta c + bias.
+#include <algorithm>
+
 #include "cpu/drivers.hpp"
 #include "cpu/gemm_blocked.hpp"
 
@@ -36,10 +38,25 @@ template <class T> f2i_status gemm_of(Exec &ex, const Gemm &op) {
   return product(ex, kernel, workspace, product_op);
 }
 
+/// An operand of half precision as f32, in scratch memory.
+f2i_status widen(Exec &ex, View &x) {
+  if (x.dtype != F2I_F16 && x.dtype != F2I_BF16) return F2I_OK;
+  const View wide{ex.scratch_of<float>(std::max<int64_t>(x.rows * x.cols, 1)), x.rows, x.cols, x.cols, F2I_F32};
+  if (!wide) return ex.fail(F2I_OUT_OF_MEMORY, "no room for the widened operand");
+  const f2i_status status = x.rows * x.cols > 0 ? cast(ex, {x, wide}) : F2I_OK;
+  x = wide;
+  return status;
+}
+
 } // namespace
 
 f2i_status gemm(Exec &ex, const Gemm &op) {
-  return op.y.dtype == F2I_F64 ? gemm_of<double>(ex, op) : gemm_of<float>(ex, op);
+  if (op.y.dtype == F2I_F64) return gemm_of<double>(ex, op);
+  Gemm wide = op;
+  for (View *const x : {&wide.a, &wide.b}) {
+    if (const f2i_status status = widen(ex, *x); status != F2I_OK) return status;
+  }
+  return gemm_of<float>(ex, wide);
 }
 
 } // namespace f2i::cpu

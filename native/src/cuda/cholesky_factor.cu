@@ -102,8 +102,9 @@ template <class T> f2i_status run(Exec &ex, const CholeskyFactor &op) {
     if (rows == 0) break;
     F2I_TRY(F2I_LAUNCH(ex, (panel_kernel<T>), dim3(static_cast<unsigned>(ceil_div(rows, panel_rows))), dim3(panel_rows),
                        sizeof(Panel<T>), Matrix<const T>{diagonal, ld}, Matrix<T>{below, ld}, rows, cols));
-    using Rows = Operand<T, true>;
-    Product<T, Rows, Rows> update{rows, rows, cols, 1, {below, ld, 0}, {below, ld, 0}, {}, true};
+    const Operand panel = operand(static_cast<const T *>(below), ld, true);
+    Product<T> update{rows, rows, cols, panel, panel, {}};
+    update.lower = true;
     update.finish.alpha = -1;
     update.finish.beta = 1;
     update.finish.c = update.finish.y = rest;

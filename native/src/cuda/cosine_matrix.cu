@@ -57,7 +57,7 @@ template <class T> struct Run {
     F2I_TRY(units(op.a, a));
     if (same) b = a;
     else F2I_TRY(units(op.b, b));
-    Product<T, Operand<T, true>, Operand<T, true>> p{op.y.rows, op.y.cols, op.a.cols, 1, {a, op.a.cols, 0}, {b, op.b.cols, 0}, {}};
+    Product<T> p{op.y.rows, op.y.cols, op.a.cols, operand(a, op.a.cols, true), operand(b, op.b.cols, true), {}};
     p.finish.limit = true;
     p.finish.y = op.y.as<T>();
     p.finish.ldy = op.y.ld;

@@ -7,21 +7,18 @@ namespace f2i::cuda {
 f2i_status gemm(Exec &ex, const Gemm &op) {
   return with_float(op.y.dtype, [&](auto zero) {
     using T = decltype(zero);
-    return with_operand<T>(op.a, op.trans_a, [&](auto a) {
-      return with_operand<T>(op.b, !op.trans_b, [&](auto b) {
-        Product<T, decltype(a), decltype(b)> p{op.y.rows, op.y.cols, op.trans_a ? op.a.rows : op.a.cols, 1, a, b, {}};
-        p.finish.alpha = static_cast<T>(op.alpha);
-        if (op.beta != 0) { // otherwise c may hold anything
-          p.finish.beta = static_cast<T>(op.beta);
-          p.finish.c = op.c.as<const T>();
-          p.finish.ldc = op.c.ld;
-        }
-        p.finish.row_bias = op.bias.as<const T>();
-        p.finish.y = op.y.as<T>();
-        p.finish.ldy = op.y.ld;
-        return product(ex, "gemm", p);
-      });
-    });
+    Product<T> p{op.y.rows, op.y.cols, op.trans_a ? op.a.rows : op.a.cols, operand(op.a, !op.trans_a), operand(op.b, op.trans_b), {}};
+    p.precision = ex.precision();
+    p.finish.alpha = static_cast<T>(op.alpha);
+    if (op.beta != 0) { // otherwise c may hold anything
+      p.finish.beta = static_cast<T>(op.beta);
+      p.finish.c = op.c.as<const T>();
+      p.finish.ldc = op.c.ld;
+    }
+    p.finish.row_bias = op.bias.as<const T>();
+    p.finish.y = op.y.as<T>();
+    p.finish.ldy = op.y.ld;
+    return product(ex, "gemm", p);
   });
 }
 

@@ -7,14 +7,13 @@ namespace f2i::cuda {
 f2i_status gram(Exec &ex, const Gram &op) {
   return with_float(op.x.dtype, [&](auto zero) {
     using T = decltype(zero);
-    return with_operand<T>(op.x, op.columns, [&](auto x) {
-      Product<T, decltype(x), decltype(x)> p{op.y.rows, op.y.rows, op.columns ? op.x.rows : op.x.cols, 1, x, x, {}, true};
-      p.finish.alpha = static_cast<T>(op.alpha);
-      p.finish.mirror = true;
-      p.finish.y = op.y.as<T>();
-      p.finish.ldy = op.y.ld;
-      return product(ex, "gram", p);
-    });
+    const Operand x = operand(op.x, !op.columns);
+    Product<T> p{op.y.rows, op.y.rows, op.columns ? op.x.rows : op.x.cols, x, x, {}};
+    p.lower = p.finish.mirror = true;
+    p.finish.alpha = static_cast<T>(op.alpha);
+    p.finish.y = op.y.as<T>();
+    p.finish.ldy = op.y.ld;
+    return product(ex, "gram", p);
   });
 }
 

@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(warps * 32)
 #pragma unroll
     for (int i = 0; i < rows; ++i) {
       const T sum = reduce_warp(sums[v][i], Sum());
-      if (lane == 0 && j0 + v < n) finish.store(i, j0 + v, 0, sum);
+      if (lane == 0 && j0 + v < n) finish.store(i, j0 + v, sum);
     }
   }
 }
@@ -67,8 +67,8 @@ template <class T, class S> f2i_status run(Exec &ex, const Linear &op) {
       F2I_TRY((few_rows<T, S>(ex, input_of<T>(op.x), op.x.rows, w, finish)));
       continue;
     }
-    const Product<T, Operand<T, true>, Operand<S, true>> p{op.x.rows, w.rows, op.x.cols, 1, {op.x.as<const T>(), op.x.ld, 0},
-                                                           {w.as<const S>(), w.ld, 0}, finish};
+    Product<T> p{op.x.rows, w.rows, op.x.cols, operand(op.x, true), operand(w, true), finish};
+    p.precision = ex.precision();
     F2I_TRY(product(ex, "linear", p));
   }
   return F2I_OK;

@@ -57,9 +57,8 @@ template <class T> struct Solve {
   /// Rows [row, row + rows) of y lose op(l)[rows, terms] y[terms].
   template <bool transpose> f2i_status lose(int64_t row, int64_t rows, int64_t term, int64_t terms) const {
     if (rows == 0 || terms == 0) return F2I_OK;
-    using L = Operand<T, !transpose>;
-    Product<T, L, Operand<T, false>> p{rows, y.cols, terms, 1, {transpose ? l_at(term, row) : l_at(row, term), l.ld, 0},
-                                       {y_at(term), y.ld, 0}, {}};
+    const T *const part = transpose ? l_at(term, row) : l_at(row, term);
+    Product<T> p{rows, y.cols, terms, operand(part, l.ld, !transpose), operand(static_cast<const T *>(y_at(term)), y.ld, false), {}};
     p.finish.alpha = -1;
     p.finish.beta = 1;
     p.finish.c = p.finish.y = y_at(row);

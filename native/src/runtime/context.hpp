@@ -20,6 +20,7 @@ struct f2i_context {
   ~f2i_context();
 
   const f2i_isa isa;
+  f2i_precision precision = F2I_PRECISION_F32; // set before the first op
   const std::unique_ptr<f2i::Device> device; // null: the processor
   f2i::Memory memory;
   f2i::ThreadPool pool;

@@ -52,6 +52,8 @@ public:
   virtual Device *device() { return nullptr; }
   virtual Pool &pool() = 0;
   virtual f2i_isa isa() const = 0;
+  /// What a device may round operands of products to.
+  virtual f2i_precision precision() const { return F2I_PRECISION_F32; }
   /// True once the op's token is cancelled: poll it per tile, return F2I_CANCELLED.
   virtual bool cancelled() const = 0;
   /// 64-byte aligned memory, freed when the op ends, counted under the ceiling.

@@ -15,8 +15,10 @@ class OpExec final : public Exec {
 public:
   /// Each flag, when given, cancels the op once it is true.
   OpExec(Pool &pool, f2i_isa isa, Memory &memory, const std::atomic<bool> *token = nullptr,
-         const std::atomic<bool> *stopping = nullptr, Device *device = nullptr)
-      : pool_(pool), isa_(isa), memory_(memory), token_(token), stopping_(stopping), device_(device) {}
+         const std::atomic<bool> *stopping = nullptr, Device *device = nullptr,
+         f2i_precision precision = F2I_PRECISION_F32)
+      : pool_(pool), isa_(isa), memory_(memory), token_(token), stopping_(stopping), device_(device),
+        precision_(precision) {}
   ~OpExec() override;
   OpExec(const OpExec &) = delete;
   OpExec &operator=(const OpExec &) = delete;
@@ -24,6 +26,7 @@ public:
   Device *device() override { return device_; }
   Pool &pool() override { return pool_; }
   f2i_isa isa() const override { return isa_; }
+  f2i_precision precision() const override { return precision_; }
   bool cancelled() const override;
   void *scratch(uint64_t bytes) override;
   f2i_status fail(f2i_status status, const char *format, ...) override;
@@ -38,6 +41,7 @@ private:
   const std::atomic<bool> *const token_;
   const std::atomic<bool> *const stopping_;
   Device *const device_;
+  const f2i_precision precision_;
   std::vector<std::pair<void *, uint64_t>> scratch_;
   std::string message_, shortage_;
 };

@@ -42,7 +42,7 @@ FailureRef OpJob::attempt() {
   }
 
   OpExec exec(context_.pool, context_.isa, context_.memory, token_.get(), &context_.queue.stopping(),
-              context_.device.get());
+              context_.device.get(), context_.precision);
   f2i_status status = F2I_OK;
   try {
     status = execute(exec);

@@ -2,11 +2,10 @@
 // a tile of y; each thread a block of it in registers. The next slice of the
 // operands is on its way from memory to registers while the current one, in
 // shared memory, is multiplied; two slices there, so one barrier a slice.
-#pragma once
-
 #include "cuda/gemm.cuh"
 
 namespace f2i::cuda::simt {
+namespace {
 
 constexpr int threads = 256;
 /// f32: tiles of 128 x 128 and 8 x 8 a thread; f64: 64 x 64 and 4 x 4 (registers are twice as wide).
@@ -20,24 +19,25 @@ template <class T> struct Slices {
   T b[2][depth][side<T> + 4];
 };
 
-/// A thread's share of a slice of an operand, on its way.
-template <class T, class O> struct Load {
+/// A thread's share of a slice of an operand, on its way. Neighbouring threads take what are neighbours in memory.
+template <class T> struct Load {
   static constexpr int items = side<T> * depth / threads;
   T kept[items];
+  bool along;
 
-  __device__ __forceinline__ static int row_of(int u) {
+  __device__ __forceinline__ int row_of(int u) const {
     const int e = static_cast<int>(threadIdx.x) + u * threads;
-    return O::along ? e / depth : e % side<T>;
+    return along ? e / depth : e % side<T>;
   }
-  __device__ __forceinline__ static int term_of(int u) {
+  __device__ __forceinline__ int term_of(int u) const {
     const int e = static_cast<int>(threadIdx.x) + u * threads;
-    return O::along ? e % depth : e / side<T>;
+    return along ? e % depth : e / side<T>;
   }
-  __device__ __forceinline__ void begin(const O &x, int64_t plane, int64_t row, int64_t rows, int64_t term, int64_t end) {
+  __device__ __forceinline__ void begin(const Operand &x, int64_t row, int64_t rows, int64_t term, int64_t end) {
 #pragma unroll
     for (int u = 0; u < items; ++u) {
       const int64_t i = row + row_of(u), p = term + term_of(u);
-      kept[u] = i < rows && p < end ? static_cast<T>(x.at(plane, i, p)) : T(0);
+      kept[u] = i < rows && p < end ? x.at<T>(i, p) : T(0);
     }
   }
   __device__ __forceinline__ void end(T (&slice)[depth][side<T> + 4]) const {
@@ -46,23 +46,31 @@ template <class T, class O> struct Load {
   }
 };
 
-template <class T, class A, class B>
-__device__ __forceinline__ void multiply_tile(const Product<T, A, B> &product, int64_t columns, int64_t range, T *parts) {
+template <class T> __device__ __attribute__((noinline)) void finish_one(const Finish<T> &finish, int64_t i, int64_t j, T sum) {
+  finish.store(i, j, sum);
+}
+
+template <class T> __device__ __forceinline__ void multiply_tile(const Work<T> &work) {
   constexpr int each = per_thread<T>, half = each / 2;
   Slices<T> &shared = shared_memory<Slices<T>>();
+  const Product<T> &product = work.product;
   const int64_t m = product.m, n = product.n;
-  const TileAt tile = tile_at(product.lower, blockIdx.x, columns);
-  const int64_t plane = blockIdx.y, i0 = tile.row * side<T>, j0 = tile.column * side<T>;
-  const int64_t first = static_cast<int64_t>(blockIdx.z) * range;
-  const int64_t last = first + range < product.k ? first + range : product.k;
+  const TileAt tile = tile_at(product.lower, blockIdx.x, work.columns);
+  const int64_t plane = blockIdx.y / product.groups, group = blockIdx.y % product.groups;
+  const Operand a = product.a.of(plane, group), b = product.b.of(plane, group);
+  const Finish<T> finish = product.finish.of(plane, group);
+  const int64_t i0 = tile.row * side<T>, j0 = tile.column * side<T>;
+  const int64_t first = static_cast<int64_t>(blockIdx.z) * work.range;
+  const int64_t last = first + work.range < product.k ? first + work.range : product.k;
   // Two groups of neighbouring entries, half a tile apart: neighbouring threads read neighbouring banks.
   const int ti = static_cast<int>(threadIdx.x) / 16 * half, tj = static_cast<int>(threadIdx.x) % 16 * half;
 
   T sums[each][each] = {};
-  Load<T, A> load_a;
-  Load<T, B> load_b;
-  load_a.begin(product.a, plane, i0, m, first, last);
-  load_b.begin(product.b, plane, j0, n, first, last);
+  Load<T> load_a, load_b;
+  load_a.along = a.along();
+  load_b.along = b.along();
+  load_a.begin(a, i0, m, first, last);
+  load_b.begin(b, j0, n, first, last);
   load_a.end(shared.a[0]);
   load_b.end(shared.b[0]);
   __syncthreads();
@@ -70,10 +78,10 @@ __device__ __forceinline__ void multiply_tile(const Product<T, A, B> &product, i
   for (int64_t p = first; p < last; p += depth) {
     const bool more = p + depth < last;
     if (more) {
-      load_a.begin(product.a, plane, i0, m, p + depth, last);
-      load_b.begin(product.b, plane, j0, n, p + depth, last);
+      load_a.begin(a, i0, m, p + depth, last);
+      load_b.begin(b, j0, n, p + depth, last);
     }
-#pragma unroll
+#pragma unroll 4
     for (int q = 0; q < depth; ++q) {
       T x[each], w[each];
 #pragma unroll
@@ -103,8 +111,8 @@ __device__ __forceinline__ void multiply_tile(const Product<T, A, B> &product, i
     for (int v = 0; v < each; ++v) {
       const int64_t j = j0 + (v < half ? tj + v : side<T> / 2 + tj + v - half);
       if (i >= m || j >= n) continue;
-      if (parts != nullptr) parts[(static_cast<int64_t>(blockIdx.z) * m + i) * n + j] = sums[u][v];
-      else product.finish.store(i, j, plane, sums[u][v]);
+      if (work.parts != nullptr) work.parts[(static_cast<int64_t>(blockIdx.z) * m + i) * n + j] = sums[u][v];
+      else finish_one(finish, i, j, sums[u][v]);
     }
   }
 }
@@ -115,11 +123,14 @@ template <class T> constexpr bool used_here = sizeof(T) == 8; // f32 has tensor 
 template <class T> constexpr bool used_here = true;
 #endif
 
-/// gridDim: tiles, planes, ranges of terms. parts: where sums of ranges go, or null.
-template <class T, class A, class B>
-__global__ void __launch_bounds__(threads)
-    product_kernel(Product<T, A, B> product, int64_t columns, int64_t range, T *parts) {
-  if constexpr (used_here<T>) multiply_tile(product, columns, range, parts);
+template <class T> __global__ void __launch_bounds__(threads) product_kernel(Work<T> work) {
+  if constexpr (used_here<T>) multiply_tile(work);
 }
+
+} // namespace
+
+template <class T> Tiling<T> tiling() { return {product_kernel<T>, side<T>, side<T>, sizeof(Slices<T>)}; }
+template Tiling<float> tiling();
+template Tiling<double> tiling();
 
 } // namespace f2i::cuda::simt

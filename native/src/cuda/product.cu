@@ -1,0 +1,122 @@
+// Which kernel a product runs by, and how its sum is split.
+#include "cuda/gemm.cuh"
+
+namespace f2i::cuda {
+namespace {
+
+/// Sums of `splits` ranges of terms become y, in the order of the ranges.
+template <class T> struct JoinRanges {
+  const T *parts;
+  int64_t splits, all, n;
+  Finish<T> finish;
+
+  __device__ __forceinline__ T load(int64_t i, int64_t j) const {
+    const int64_t e = i * n + j;
+    T sum = parts[e];
+    for (int64_t s = 1; s < splits; ++s) sum += parts[s * all + e];
+    return sum;
+  }
+};
+template <class T> __global__ void __launch_bounds__(256) join_kernel(JoinRanges<T> ranges, int64_t m) {
+  const int64_t step = static_cast<int64_t>(gridDim.x) * 256;
+  for (int64_t e = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x; e < m * ranges.n; e += step) {
+    const int64_t i = e / ranges.n, j = e - i * ranges.n;
+    if (!ranges.finish.skips(i, j)) ranges.finish.store(i, j, ranges.load(i, j));
+  }
+}
+
+/// The product's tiles may leave most of the device idle where the sum is long: ranges of it are then
+/// summed by blocks of their own, and joined in their order, so that the result is always the same.
+int64_t splits_of(int64_t tiles, int64_t k, int64_t processors) {
+  constexpr int64_t shortest = 256; // terms of a range
+  const int64_t most = k / shortest, wanted = 2 * processors / (tiles > 0 ? tiles : 1);
+  const int64_t splits = wanted < most ? wanted : most;
+  return splits < 2 ? 1 : splits < 64 ? splits : 64;
+}
+
+template <class T> f2i_status run(Exec &ex, const char *name, const Product<T> &p, const Tiling<T> &tiling) {
+  Work<T> work{p};
+  work.across = tiling.across;
+  work.columns = ceil_div(p.n, tiling.columns);
+  const int64_t tiles = tiles_of(p.lower, ceil_div(p.m, tiling.rows), work.columns), planes = p.planes * p.groups;
+  if (tiles > INT32_MAX || planes > 65535) return ex.fail(F2I_UNSUPPORTED, "more tiles than a grid has");
+  int64_t splits = planes > 1 ? 1 : splits_of(tiles, p.k, device_of(ex).processors());
+  if (splits > 1) {
+    work.parts = ex.scratch_of<T>(splits * p.m * p.n);
+    if (work.parts == nullptr) splits = 1; // slower, and without the room
+  }
+  constexpr int64_t whole = 32; // every kernel's slices end where a range does
+  work.range = ceil_div(ceil_div(p.k, splits), whole) * whole;
+  splits = p.k > 0 ? ceil_div(p.k, work.range) : 1; // no empty range
+  if (splits == 1) work.parts = nullptr;
+  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(planes), static_cast<unsigned>(splits));
+  F2I_TRY(launch(ex, name, tiling.kernel, grid, dim3(256), tiling.shared_bytes, work));
+  if (work.parts == nullptr) return F2I_OK;
+  const int64_t blocks = ceil_div(p.m * p.n, 256);
+  return launch(ex, name, join_kernel<T>, dim3(static_cast<unsigned>(blocks < 65536 ? blocks : 65536)), dim3(256), 0,
+                JoinRanges<T>{work.parts, splits, p.m * p.n, p.n, p.finish}, p.m);
+}
+
+/// Below this many rows or columns a product is read, not computed: operands are taken as they lie.
+constexpr int64_t few = 64;
+
+mma::Kind kind_of(const Product<float> &p) {
+  using mma::Kind;
+  if (p.a.half() && p.b.half()) { // two types: products of TF32, which both are
+    const bool packs = p.a.dtype == p.b.dtype && p.m > few && p.n > few && p.planes * p.groups == 1;
+    return !packs ? Kind::f32 : p.a.dtype == F2I_BF16 ? Kind::bf16 : Kind::f16;
+  }
+  // Beside a half type, f32 is rounded to that one.
+  const f2i_dtype half = p.a.half() ? p.a.dtype : p.b.half() ? p.b.dtype : F2I_F32;
+  switch (p.precision) {
+  case F2I_PRECISION_TF32: return Kind::tf32;
+  case F2I_PRECISION_BF16: return half == F2I_F16 ? Kind::f16_of_f32 : Kind::bf16_of_f32;
+  case F2I_PRECISION_F16: return half == F2I_BF16 ? Kind::bf16_of_f32 : Kind::f16_of_f32;
+  default: return Kind::f32;
+  }
+}
+
+bool chunkwise(const Operand &x, f2i_dtype type) {
+  return x.dtype == type && x.along() && reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.by_row % 8 == 0;
+}
+
+/// Makes an operand one of halves whose rows begin at multiples of 16 bytes; false where there is no room.
+bool as_halves(Exec &ex, Operand &x, int64_t rows, int64_t k, f2i_dtype type, f2i_status &status) {
+  if (chunkwise(x, type)) return true;
+  const int64_t ld = ceil_div(k, 8) * 8;
+  void *const packed = ex.scratch_of<uint16_t>(rows * ld);
+  if (packed == nullptr) return false;
+  status = pack(ex, x, rows, k, type, packed, nullptr, ld);
+  x = operand(View{packed, rows, k, ld, type}, true);
+  return status == F2I_OK;
+}
+
+f2i_status on_tensor_cores(Exec &ex, const char *name, const Product<float> &p) {
+  using mma::Kind;
+  Kind kind = kind_of(p);
+  Product<float> packed = p;
+  if (kind == Kind::bf16 || kind == Kind::f16) {
+    const f2i_dtype type = kind == Kind::bf16 ? F2I_BF16 : F2I_F16;
+    f2i_status status = F2I_OK;
+    if (!as_halves(ex, packed.a, p.m, p.k, type, status) || !as_halves(ex, packed.b, p.n, p.k, type, status)) {
+      F2I_TRY(status);
+      packed = p;
+      kind = Kind::f32; // slower, and without the room
+    }
+  }
+  return run(ex, name, packed, mma::tiling(kind, packed, device_of(ex).processors()));
+}
+
+} // namespace
+
+f2i_status product(Exec &ex, const char *name, const Product<float> &p) {
+  if (p.m <= 0 || p.n <= 0 || p.planes <= 0) return F2I_OK;
+  return device_of(ex).ampere() ? on_tensor_cores(ex, name, p) : run(ex, name, p, simt::tiling<float>());
+}
+
+f2i_status product(Exec &ex, const char *name, const Product<double> &p) {
+  if (p.m <= 0 || p.n <= 0 || p.planes <= 0) return F2I_OK;
+  return run(ex, name, p, simt::tiling<double>());
+}
+
+} // namespace f2i::cuda
