@@ -35,13 +35,15 @@ inline void ok(f2i_status status) {
 
 class Engine {
 public:
-  explicit Engine(f2i_isa isa = F2I_ISA_AUTO, int threads = 2, uint64_t limit = 0) {
+  explicit Engine(f2i_isa isa = F2I_ISA_AUTO, int threads = 2, uint64_t limit = 0,
+                  f2i_precision precision = F2I_PRECISION_F32) {
     f2i_context_desc desc = F2I_INIT(f2i_context_desc);
     desc.abi_version = F2I_ABI_VERSION;
     desc.isa = isa;
     desc.threads = threads;
     desc.memory_limit = limit;
     desc.device = test_device();
+    desc.precision = precision;
     ok(f2i_context_create(&desc, &context_));
   }
   ~Engine() { destroy(); }

@@ -1,0 +1,201 @@
+// Products of operands of half precision, and precisions of products of f32: what is computed is the product of the
+// rounded operands, to the accuracy of sums of f32. The CPU, and devices without tensor cores of these types, round nothing.
+#include "engine.hpp"
+
+using namespace engine;
+
+namespace {
+
+/// x rounded to `bits` of mantissa after the first, ties to even (away from zero where `away`); f16's subnormals too.
+double rounded(double x, int bits, bool away = false, int least = -1000) {
+  if (x == 0 || !std::isfinite(x)) return x;
+  const int exponent = std::max(std::ilogb(x), least);
+  const double unit = std::ldexp(1.0, exponent - bits), scaled = x / unit;
+  return unit * (away ? std::round(scaled) : std::nearbyint(scaled));
+}
+double rounded_to(f2i_precision precision, double x) {
+  switch (precision) {
+  case F2I_PRECISION_TF32: return rounded(x, 10, true);
+  case F2I_PRECISION_BF16: return rounded(x, 7);
+  case F2I_PRECISION_F16: return rounded(x, 10, false, -14);
+  default: return x;
+  }
+}
+f2i_precision precision_of(f2i_dtype half) { return half == F2I_F16 ? F2I_PRECISION_F16 : F2I_PRECISION_BF16; }
+
+uint16_t bits_of(f2i_dtype half, double x) { // of a number that the type has
+  const float value = static_cast<float>(x);
+  uint32_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  if (half == F2I_BF16) return static_cast<uint16_t>(bits >> 16);
+  const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000);
+  const double size = std::abs(x);
+  if (size < std::ldexp(1.0, -14)) return sign | static_cast<uint16_t>(std::ldexp(size, 24));
+  const int exponent = std::ilogb(size);
+  return static_cast<uint16_t>(sign | (exponent + 15) << 10 | static_cast<int>(std::ldexp(size, 10 - exponent) - 1024));
+}
+
+bool rounds() {
+  if (test_device() == F2I_DEVICE_CPU) return false;
+  f2i_device_info info = F2I_INIT(f2i_device_info);
+  ok(f2i_device_describe(test_device(), 0, nullptr, &info));
+  return info.capability >= 80;
+}
+
+struct Operand {
+  f2i_dtype type;
+  Matrix<float> values; // as stored
+  Matrix<uint16_t> halves;
+
+  Operand(f2i_dtype dtype, int64_t rows, int64_t cols, Place place, unsigned seed)
+      : type(dtype), values(rows, cols, place), halves(dtype == F2I_F32 ? 0 : rows, cols, place) {
+    values.random(seed);
+    if (type == F2I_F32) return;
+    for (int64_t i = 0; i < rows; ++i) {
+      for (int64_t j = 0; j < cols; ++j) {
+        values(i, j) = static_cast<float>(rounded_to(precision_of(type), static_cast<double>(values(i, j))));
+        halves(i, j) = bits_of(type, static_cast<double>(values(i, j)));
+      }
+    }
+  }
+};
+struct OnDevice {
+  Device<float> full;
+  Device<uint16_t> half;
+  f2i_dtype type;
+  OnDevice(const Engine &engine, const Operand &x) : full(engine, x.values), half(engine, x.halves), type(x.type) {}
+  f2i_matrix view() const {
+    if (type == F2I_F32) return full;
+    f2i_matrix view = half;
+    view.dtype = type;
+    return view;
+  }
+};
+
+struct Case {
+  int64_t m, n, k;
+};
+/// One tile of each shape (wide, tall, square, two wide ones), its edges, sums in ranges.
+const Case cases[] = {{9, 300, 70}, {200, 33, 90}, {131, 133, 100}, {200, 520, 67}, {70, 90, 1100}};
+enum class Rows { odd, aligned };
+
+/// What f32 operands are rounded to: their own, or beside a half type that type.
+f2i_precision effective(f2i_precision wanted, f2i_dtype a, f2i_dtype b) {
+  if (!rounds() || (a != F2I_F32 && b != F2I_F32)) return F2I_PRECISION_F32;
+  const f2i_dtype half = a != F2I_F32 ? a : b;
+  return half == F2I_F32 || wanted < F2I_PRECISION_BF16 ? wanted : precision_of(half);
+}
+
+void check_gemm(const Case &s, f2i_dtype a_type, f2i_dtype b_type, f2i_precision wanted, bool trans_a, bool trans_b, Rows rows) {
+  const auto place = [&](int64_t cols, int offset) { return rows == Rows::odd ? Place{3, 5 + offset} : Place{16 - cols % 8, 8}; };
+  const int64_t a_cols = trans_a ? s.m : s.k, b_cols = trans_b ? s.k : s.n;
+  const Operand a(a_type, trans_a ? s.k : s.m, a_cols, place(a_cols, 0), 1), b(b_type, trans_b ? s.n : s.k, b_cols, place(b_cols, 2), 2);
+  const Matrix<float> c = Matrix<float>(s.m, s.n, {1, 2}).random(3);
+  const f2i_precision precision = effective(wanted, a_type, b_type);
+  std::vector<double> expected, scale;
+  double effect = 0; // of rounding
+  for (int64_t i = 0; i < s.m; ++i) {
+    for (int64_t j = 0; j < s.n; ++j) {
+      double sum = 0, exact = 0, size = 0;
+      for (int64_t p = 0; p < s.k; ++p) {
+        const auto x = static_cast<double>(trans_a ? a.values(p, i) : a.values(i, p));
+        const auto y = static_cast<double>(trans_b ? b.values(j, p) : b.values(p, j));
+        sum += rounded_to(precision, x) * rounded_to(precision, y);
+        exact += x * y;
+        size += std::abs(x * y);
+      }
+      expected.push_back(0.5 * sum - static_cast<double>(c(i, j)));
+      scale.push_back(size + std::abs(static_cast<double>(c(i, j))));
+      effect = std::max(effect, std::abs(sum - exact) / size);
+    }
+  }
+  // Tensor cores cut sums off once in 8 terms: below the size of the terms by far, as terms have both signs.
+  const double tolerance = epsilon<float> * (4 + std::sqrt(static_cast<double>(s.k)));
+  if (precision != F2I_PRECISION_F32) CHECK(effect > 2 * tolerance); // or this test shows nothing
+  const std::string what = "gemm " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k) + " types " +
+                           std::to_string(a_type) + ", " + std::to_string(b_type) + " precision " + std::to_string(wanted) +
+                           (trans_a ? " a^T" : "") + (trans_b ? " b^T" : "") + (rows == Rows::odd ? " odd" : " aligned");
+  everywhere<float>(
+      what,
+      [&](const Engine &like) {
+        const Engine engine(like.info().isa, like.info().threads, 0, wanted);
+        const OnDevice da(engine, a), db(engine, b);
+        const Device<float> dc(engine, c), dy(engine, Matrix<float>(s.m, s.n, {2, 1}));
+        f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
+        args.trans_a = trans_a;
+        args.trans_b = trans_b;
+        args.alpha = 0.5;
+        args.beta = -1;
+        args.a = da.view();
+        args.b = db.view();
+        args.c = dc;
+        args.y = dy;
+        ok(f2i_gemm(engine, &args));
+        return dy.download().elements();
+      },
+      [&](const std::vector<float> &found) { return compare(found, expected, tolerance, scale); });
+}
+
+} // namespace
+
+TEST(precisions_of_f32) {
+  int variant = 0;
+  for (const Case &s : cases) {
+    for (const f2i_precision precision : {F2I_PRECISION_TF32, F2I_PRECISION_BF16, F2I_PRECISION_F16}) {
+      check_gemm(s, F2I_F32, F2I_F32, precision, variant & 1, variant >> 1 & 1, variant % 3 == 0 ? Rows::odd : Rows::aligned);
+      ++variant;
+    }
+  }
+}
+
+TEST(operands_of_half_precision) {
+  int variant = 0;
+  for (const Case &s : cases) {
+    for (const f2i_dtype type : {F2I_F16, F2I_BF16}) {
+      check_gemm(s, type, type, F2I_PRECISION_F32, variant & 1, variant >> 1 & 1, Rows::odd);
+      check_gemm(s, type, type, F2I_PRECISION_F32, false, true, Rows::aligned);
+      variant += 3;
+    }
+  }
+}
+
+TEST(operands_of_two_types) {
+  const Case s{131, 133, 100};
+  check_gemm(s, F2I_F32, F2I_BF16, F2I_PRECISION_F32, false, false, Rows::aligned);
+  check_gemm(s, F2I_F16, F2I_F32, F2I_PRECISION_F32, true, false, Rows::odd);
+  check_gemm(s, F2I_F16, F2I_BF16, F2I_PRECISION_F16, false, true, Rows::aligned);
+  check_gemm(s, F2I_F32, F2I_BF16, F2I_PRECISION_F16, false, true, Rows::aligned);
+  check_gemm(s, F2I_F16, F2I_F32, F2I_PRECISION_BF16, true, true, Rows::odd);
+  check_gemm(s, F2I_F32, F2I_F16, F2I_PRECISION_TF32, false, true, Rows::aligned);
+}
+
+TEST(f64_and_decisive_products_are_never_rounded) {
+  const Engine exact, rounding(F2I_ISA_AUTO, 2, 0, F2I_PRECISION_BF16);
+  const auto gram = [](const Engine &engine) {
+    const Device<float> x(engine, Matrix<float>(20, 31).random(1)), y(engine, Matrix<float>(20, 20));
+    f2i_gram_args args = F2I_INIT(f2i_gram_args);
+    args.alpha = 1, args.x = x, args.y = y;
+    ok(f2i_gram(engine, &args));
+    return y.download().elements();
+  };
+  CHECK(gram(exact) == gram(rounding));
+  const auto product = [](const Engine &engine) {
+    const Device<double> x(engine, Matrix<double>(20, 31).random(1)), y(engine, Matrix<double>(20, 20));
+    f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
+    args.alpha = 1, args.trans_b = 1, args.a = args.b = x, args.y = y;
+    ok(f2i_gemm(engine, &args));
+    return y.download().elements();
+  };
+  CHECK(product(exact) == product(rounding));
+}
+
+TEST(an_unknown_precision_is_refused) {
+  f2i_context_desc desc = F2I_INIT(f2i_context_desc);
+  desc.abi_version = F2I_ABI_VERSION;
+  desc.precision = 4;
+  f2i_context *context = nullptr;
+  CHECK_EQUAL(f2i_context_create(&desc, &context), F2I_INVALID_ARGUMENT);
+  CHECK_CONTAINS(f2i_last_error(nullptr), "precision: expected 0 to 3, found 4");
+}
+
+CHECK_MAIN();
