@@ -37,7 +37,9 @@ const DeviceLibrary *entry_of(void *handle, const std::string &path, uint64_t la
     why = path + " is no library of a device of fmri2image";
   } else if (library->struct_size != sizeof(DeviceLibrary) || library->interface != device_interface ||
              library->layout != layout || std::strcmp(library->version, F2I_VERSION) != 0) {
-    why = path + " was built of another version than this library, " F2I_VERSION;
+    const bool same = std::strcmp(library->version, F2I_VERSION) == 0;
+    why = path + " belongs to another version of fmri2image: expected " F2I_VERSION ", found " + library->version +
+          (same ? " of another build" : "") + ". Install both of the same version";
   } else {
     return library;
   }

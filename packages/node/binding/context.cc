@@ -8,6 +8,7 @@ Napi::Function Context::define(Napi::Env env) {
   return DefineClass(env, "Context",
                      {
                          InstanceMethod<&Context::info>("info"),
+                         InstanceMethod<&Context::supports>("supports"),
                          InstanceMethod<&Context::close>("close"),
                          InstanceMethod<&Context::create_token>("createToken"),
                          InstanceMethod<&Context::cancel_token>("cancelToken"),
@@ -64,6 +65,12 @@ Context::Context(const Napi::CallbackInfo &info) : ObjectWrap(info) {
   desc.threads = info[1].As<Napi::Number>().Int32Value();
   desc.isa = info[2].As<Napi::Number>().Int32Value();
   desc.memory_limit = static_cast<uint64_t>(info[3].As<Napi::Number>().Int64Value());
+  const auto number = [&](size_t i) { return info[i].IsNumber() ? info[i].As<Napi::Number>().Int32Value() : 0; };
+  desc.device = number(4);
+  desc.device_index = number(5);
+  const std::string library = info[6].IsString() ? info[6].As<Napi::String>().Utf8Value() : "";
+  desc.library = library.empty() ? nullptr : library.c_str();
+  desc.precision = number(7);
   check(f2i_context_create(&desc, &context_));
 
   channel_ = Channel::open(Env());
@@ -116,6 +123,14 @@ Napi::Value Context::info(const Napi::CallbackInfo &) {
   set("liveBuffers", state.live_buffers);
   set("queuedOps", state.queued_ops);
   return object;
+}
+
+/// supports(op): boolean
+Napi::Value Context::supports(const Napi::CallbackInfo &info) {
+  const std::string op = info[0].As<Napi::String>();
+  const f2i_status status = f2i_context_supports(open(), op.c_str());
+  if (status != F2I_UNSUPPORTED) check(status);
+  return Napi::Boolean::New(Env(), status == F2I_OK);
 }
 
 /// The last completion of a context: its threads are gone.

@@ -20,13 +20,14 @@ class Context : public Napi::ObjectWrap<Context> {
 public:
   static Napi::Function define(Napi::Env env);
 
-  /// new Context(arguments: Float64Array, threads, isa, memoryLimit)
+  /// new Context(arguments: Float64Array, threads, isa, memoryLimit, device?, index?, library?, precision?)
   explicit Context(const Napi::CallbackInfo &info);
   /// A backstop: close() is the way to end a context.
   ~Context() override;
 
   // ---- context.cc ----------------------------------------------------------
   Napi::Value info(const Napi::CallbackInfo &info);
+  Napi::Value supports(const Napi::CallbackInfo &info);
   Napi::Value close(const Napi::CallbackInfo &info);
   Napi::Value create_token(const Napi::CallbackInfo &info);
   void cancel_token(const Napi::CallbackInfo &info);
