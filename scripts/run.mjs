@@ -167,6 +167,7 @@ const commands = {
   goldens: after('scripts', 'goldens.mjs'),
   bench: after('benchmarks', 'dist', 'run.js'),
   page,
+  replay: after('benchmarks', 'dist', 'replay.js'),
   'example:align': after('examples', 'align', 'run.mjs'),
   'example:haxby': after('examples', 'haxby', 'run.mjs'),
   'example:v1-bars': after('examples', 'v1-bars', 'run.mjs'),

@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', worker: 'src/worker.ts' },
+  entry: { index: 'src/index.ts', recorder: 'src/recorder.ts', worker: 'src/worker.ts' },
   format: 'esm',
   target: 'es2022',
   platform: 'node',

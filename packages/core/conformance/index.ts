@@ -5,6 +5,7 @@ export {
   type SimulatedBars,
   simulateBars,
 } from './bars.ts';
+export { Bounds } from './bounds.ts';
 export {
   type BundleCheck,
   checkBundles,
@@ -13,6 +14,7 @@ export {
   keptPictures,
   PICTURE_TOLERANCE,
 } from './bundle.ts';
+export { type Expectation, expectations } from './expectation.ts';
 export { EVERYWHERE } from './goldens/everywhere.ts';
 export {
   formatGolden,

@@ -2,7 +2,7 @@ import type { Backend } from '../src/backend.ts';
 import { fromNumbers, roundTo, toNumbers } from '../src/convert.ts';
 import { type DType, type HostArray, isFloat } from '../src/dtype.ts';
 import { F2iError } from '../src/error.ts';
-import { runOn } from '../src/ops/op.ts';
+import { type OpSpec, runOn } from '../src/ops/op.ts';
 import { createRandom } from '../src/random.ts';
 import { referenceKernels } from '../src/reference/index.ts';
 import type { View } from '../src/reference/kernel.ts';
@@ -172,7 +172,7 @@ function judge(id: string, ran: Ran, gap: string | undefined): CaseResult {
 // ---- one case ---------------------------------------------------------------------------------------------------
 
 async function runCase(backend: Backend, { op, check }: Suite, aCase: OpCase, dtype: DType, seed: number) {
-  const random = createRandom(hash(`${op.name}/${aCase.name}`) + seed * 2 ** 32);
+  const random = createRandom(seedOf(op, aCase, seed));
   const operands = aCase.inputs.map((input) => input && place(input, dtype, random));
   const uploaded = operands.map((each) => each && upload(backend, each));
   const inputs = uploaded.map((each) => each?.view);
@@ -207,7 +207,12 @@ async function runCase(backend: Backend, { op, check }: Suite, aCase: OpCase, dt
   }
 }
 
-/** A seed for each case, the same everywhere: FNV-1a. */
+/** A seed for each case, the same everywhere. */
+export function seedOf(op: OpSpec, aCase: OpCase, seed: number): number {
+  return hash(`${op.name}/${aCase.name}`) + seed * 2 ** 32;
+}
+
+/** FNV-1a. */
 function hash(text: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
@@ -215,14 +220,14 @@ function hash(text: string): number {
 }
 
 /** An operand's values, rounded to its type, inside their storage. */
-interface Placed {
+export interface Placed {
   readonly view: View;
   readonly whole: Float64Array;
   readonly wholeShape: number[];
   readonly firstRow: number;
 }
 
-function place(operand: Operand, caseType: DType, random: ReturnType<typeof createRandom>): Placed {
+export function place(operand: Operand, caseType: DType, random: ReturnType<typeof createRandom>): Placed {
   const dtype = operand.dtype ?? caseType;
   const data = operand.fill(operand.shape, random).map((value) => roundTo(dtype, value));
   if (data.length !== sizeOf(operand.shape)) {
@@ -237,13 +242,13 @@ function place(operand: Operand, caseType: DType, random: ReturnType<typeof crea
   return { view: { data, shape: operand.shape, dtype }, whole, wholeShape, firstRow: before };
 }
 
-interface Uploaded {
+export interface Uploaded {
   readonly whole: Tensor;
   readonly view: Tensor;
   readonly bits: HostArray;
 }
 
-function upload(backend: Backend, { view, whole, wholeShape, firstRow }: Placed): Uploaded {
+export function upload(backend: Backend, { view, whole, wholeShape, firstRow }: Placed): Uploaded {
   const bits = fromNumbers(whole, view.dtype);
   const tensor = backend.tensor(bits, wholeShape, view.dtype);
   const isView = wholeShape.length > 0 && wholeShape[0] !== view.shape[0];
@@ -258,7 +263,7 @@ function viewOf(tensor: Tensor, downloaded: HostArray): View {
   return { data: toNumbers(downloaded, tensor.dtype), shape: tensor.shape, dtype: tensor.dtype };
 }
 
-function reference(
+export function reference(
   op: string,
   inputs: readonly (View | undefined)[],
   aCase: OpCase,

@@ -7,7 +7,7 @@ export interface NativeStorage extends Storage {
 }
 
 /** Element types by their number in `f2i.h`. */
-const DTYPES: Readonly<Record<DType, number>> = { f32: 0, f64: 1, f16: 2, bf16: 3, i32: 4, u8: 5 };
+export const DTYPES: Readonly<Record<DType, number>> = { f32: 0, f64: 1, f16: 2, bf16: 3, i32: 4, u8: 5 };
 
 const SCALARS = 2;
 const OPERANDS = 16;
@@ -21,6 +21,7 @@ export const MOST_OPERANDS = Math.floor((LENGTH - OPERANDS) / OPERAND);
  * `binding/arguments.hpp`. Writing a few numbers is all that a call costs on this side.
  */
 export class Arguments {
+  static readonly FIRST_OPERAND = OPERANDS;
   /** Given to the context once. */
   readonly values = new Float64Array(LENGTH);
 

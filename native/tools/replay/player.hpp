@@ -1,0 +1,55 @@
+// Runs the cases of a script on a context and holds results against what they expect.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "residual.hpp"
+#include "script.hpp"
+
+namespace replay {
+
+/// The library refused or failed where the script did not expect it.
+struct Failed : std::runtime_error {
+  f2i_status status;
+  Failed(f2i_status s, const std::string &text) : std::runtime_error(text), status(s) {}
+};
+
+/// Throws Failed with the library's text.
+void ok(f2i_status status);
+
+class Player {
+public:
+  Player(f2i_context *context, const Script &script) : context_(context), script_(script) {}
+  ~Player() { clear(); }
+  Player(const Player &) = delete;
+  Player &operator=(const Player &) = delete;
+
+  /// Runs a case from its first to its last step. Throws Failed or ScriptError; nothing of it stays.
+  Verdict play(const Case &each);
+
+private:
+  void step(const Create &create);
+  void step(const Free &free);
+  void step(const Write &write);
+  void step(const Draw &draw);
+  void step(const Call &call);
+  void step(const Kept &kept);
+  void step(const Fails &fails);
+  void step(const Entries &entries);
+  void step(const Residual &residual);
+
+  f2i_buffer *find(uint64_t buffer) const;
+  std::vector<char> read(uint64_t buffer, uint64_t offset, uint64_t bytes) const;
+  void take(const Verdict &verdict);
+  void clear();
+
+  f2i_context *const context_;
+  const Script &script_;
+  std::map<uint64_t, f2i_buffer *> buffers_;
+  std::map<uint64_t, Bytes> written_;
+  Verdict verdict_;
+};
+
+} // namespace replay
