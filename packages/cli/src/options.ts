@@ -2,9 +2,12 @@ import { F2iError } from '@fmri2image/core';
 import type { BackendOptions } from '@fmri2image/node';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
+/** `cuda` is the first GPU, `cuda:1` the second. */
+export type Device = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`;
+
 /** Options of every command that computes. */
 export interface DeviceOptions {
-  device: 'auto' | 'cpu' | 'reference';
+  device: Device;
   threads?: number;
   memory?: number;
   json?: boolean;
@@ -15,8 +18,11 @@ export function withDevice(command: Command): Command {
   return command
     .optionsGroup('Device and output:')
     .addOption(
-      new Option('--device <name>', 'where to compute')
-        .choices(['auto', 'cpu', 'cuda', 'reference'])
+      new Option(
+        '--device <name>',
+        'where to compute: auto, cpu, cuda (the first GPU), cuda:1 (the second), reference',
+      )
+        .argParser(deviceName)
         .default('auto'),
     )
     .option('--threads <n>', 'threads of the CPU (default: all cores)', wholeNumber)
@@ -26,7 +32,16 @@ export function withDevice(command: Command): Command {
 }
 
 export function backendOptions({ device, threads, memory }: DeviceOptions): BackendOptions {
-  return { device, threads, memoryLimit: memory === undefined ? undefined : Math.round(memory * 2 ** 20) };
+  const memoryLimit = memory === undefined ? undefined : Math.round(memory * 2 ** 20);
+  const [name, index] = device.split(':') as ['auto' | 'cpu' | 'cuda' | 'reference', string | undefined];
+  return { device: name, threads, memoryLimit, index: index === undefined ? undefined : Number(index) };
+}
+
+function deviceName(text: string): Device {
+  if (!/^(auto|cpu|reference|cuda(:\d{1,4})?)$/.test(text)) {
+    throw new InvalidArgumentError('expected auto, cpu, cuda, cuda: and the number of a GPU, or reference');
+  }
+  return text as Device;
 }
 
 /** @param what the argument is, where it may be more than a study */

@@ -6,8 +6,9 @@ import {
   type RejectedDevice,
 } from '@fmri2image/core';
 import { CpuBackend, type CpuOptions } from './cpu.ts';
+import { CudaBackend, type CudaOptions } from './cuda.ts';
 
-export interface BackendOptions extends Omit<CpuOptions, 'rejected'> {
+export interface BackendOptions extends Omit<CpuOptions & CudaOptions, 'rejected'> {
   /** `auto` (the default) takes the fastest device that works here; it never falls to the slow `reference`. */
   device?: DeviceName | 'auto' | undefined;
 }
@@ -19,6 +20,7 @@ const PREFERENCE: readonly DeviceName[] = ['cuda', 'cpu'];
  * Opens a device. `backend.info.rejected` says which ones `auto` passed over, and why.
  *
  * @example using CPU threads of your choice: await createBackend({ device: 'cpu', threads: 4 })
+ * @example the second GPU, and at most 40 GB of it: await createBackend({ device: 'cuda', index: 1, memoryLimit: 40e9 })
  * @throws F2iError UNSUPPORTED if the device (or, with `auto`, every device) is not available
  */
 export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
@@ -42,14 +44,14 @@ export async function createBackend(options: BackendOptions = {}): Promise<Backe
   );
 }
 
-function open(device: DeviceName, options: CpuOptions): Backend {
+function open(device: DeviceName, options: CpuOptions & CudaOptions): Backend {
   switch (device) {
     case 'cpu':
       return new CpuBackend(options);
+    case 'cuda':
+      return new CudaBackend(options);
     case 'reference':
       return new ReferenceBackend(options.memoryLimit ? { memoryLimit: options.memoryLimit } : {});
-    case 'cuda':
-      throw new F2iError('UNSUPPORTED', 'CUDA is not built into this version');
     case 'webgpu':
       throw new F2iError('UNSUPPORTED', 'WebGPU is the device of @fmri2image/web');
     default:

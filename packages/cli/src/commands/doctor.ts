@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { createRandom, createReferenceBackend, F2iError, gemm, VERSION } from '@fmri2image/core';
-import { createBackend } from '@fmri2image/node';
+import { type BackendOptions, createBackend, listGpus } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { createConsole } from '../console.ts';
 
@@ -21,7 +21,7 @@ export function doctorCommand(program: Command): void {
       const findings = [
         ...machine(),
         await device('cpu'),
-        await device('cuda'),
+        ...(await gpus()),
         await device('webgpu'),
         await device('reference'),
       ];
@@ -54,10 +54,22 @@ function machine(): Finding[] {
   ];
 }
 
-/** Opens a device and lets it compute something that is known. */
-async function device(name: 'cpu' | 'cuda' | 'webgpu' | 'reference'): Promise<Finding> {
+/** Each GPU that CUDA knows, or what is missing for one. */
+async function gpus(): Promise<Finding[]> {
   try {
-    const backend = await createBackend({ device: name });
+    const findings: Finding[] = [];
+    for (const { index } of listGpus()) findings.push(await device('cuda', index));
+    return findings;
+  } catch (error) {
+    return [{ what: 'cuda', ok: false, detail: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+/** Opens a device and lets it compute something that is known. */
+async function device(device: BackendOptions['device'] & string, index?: number): Promise<Finding> {
+  const name = index === undefined ? device : `${device}:${index}`;
+  try {
+    const backend = await createBackend({ device, index });
     try {
       const error = await productError(backend);
       return {

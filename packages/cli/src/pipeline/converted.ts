@@ -63,8 +63,8 @@ export function runIdentity(
     stage,
     precision,
     subject,
-    // Numbers are the same for any number of threads, but not on any device.
-    device: device.description.replace(/, \d+ threads?$/, ''),
+    // Numbers are the same for any number of threads and on GPUs of one kind, but not on any device.
+    device: device.description.replace(/, (\d+ threads?|GPU \d+ of \d+)$/, ''),
     seed: noise ? 'recorded noise' : (seed ?? 'none'),
     noise: noise?.identity ?? 'none',
     repeats,

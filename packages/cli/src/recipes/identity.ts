@@ -25,9 +25,9 @@ export class WatchedFiles {
   }
 }
 
-/** Numbers are the same for any number of threads, but not on any device. */
+/** Numbers are the same for any number of threads and on GPUs of one kind, but not on any device. */
 export const deviceIdentity = (backend: Backend): string =>
-  backend.info.description.replace(/, \d+ threads?$/, '');
+  backend.info.description.replace(/, (\d+ threads?|GPU \d+ of \d+)$/, '');
 
 /** `clip.npy, 808464432 bytes of 2024-05-01T10:00:00.000Z` */
 export async function fileIdentity(path: string): Promise<string> {

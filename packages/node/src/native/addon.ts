@@ -1,4 +1,4 @@
-/** The native module, `f2i.node`: one class and three facts. The C++ side is `binding/context.hpp`. */
+/** The native module, `f2i.node`: one class, and facts about the core and the machine. The C++ side is `binding/`. */
 export interface Addon {
   readonly abiVersion: number;
   readonly version: string;
@@ -9,7 +9,30 @@ export interface Addon {
     threads: number,
     isa: number,
     memoryLimit: number,
+    device: number,
+    index: number,
+    library: string | undefined,
+    precision: number,
   ) => NativeContext;
+  /** @param device an index into `DEVICES` @param library as of a context; throws where there is no such device */
+  describeDevice(device: number, index: number, library: string | undefined): NativeDevice;
+}
+
+/** Types that a device may round operands of f32 to, by their number in `f2i.h`. */
+export const PRECISIONS = ['f32', 'tf32', 'bf16', 'f16'] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
+/** Devices by their number in `f2i.h`. */
+export const DEVICES = ['cpu', 'cuda'] as const;
+
+export interface NativeDevice {
+  readonly name: string;
+  /** How many there are of its kind. */
+  readonly count: number;
+  /** 90 for CUDA's compute capability 9.0. */
+  readonly capability: number;
+  readonly processors: number;
+  readonly memoryBytes: number;
 }
 
 /** Instruction sets by their number in `f2i.h`. */
@@ -32,6 +55,8 @@ export interface NativeInfo {
  */
 export interface NativeContext extends NativeOps {
   info(): NativeInfo;
+  /** Whether its device has the op of this name. */
+  supports(op: string): boolean;
   /** Drops what is queued; resolves when the threads are gone. Nothing may be called after it. */
   close(): Promise<void>;
 

@@ -30,7 +30,7 @@ export function isNativeError(error: unknown): error is NativeError {
  *
  * @param origin what was enqueued under the tag of the failed op, if it is still known
  */
-export function translate(error: unknown, origin?: Enqueued | undefined): unknown {
+export function translate(error: unknown, backend: string, origin?: Enqueued | undefined): unknown {
   if (!isNativeError(error)) return error;
   const op = origin?.op ?? error.op;
   // A refused call names the op itself; so does the public error.
@@ -38,7 +38,7 @@ export function translate(error: unknown, origin?: Enqueued | undefined): unknow
     op && error.message.startsWith(`${op}: `) ? error.message.slice(op.length + 2) : error.message;
   return new F2iError(CODES[error.status] ?? 'INTERNAL', message, {
     op,
-    backend: 'cpu',
+    backend,
     place: origin && formatPlace(origin.place),
     cause: origin?.signal?.aborted ? origin.signal.reason : undefined,
   });

@@ -1,0 +1,50 @@
+import { F2iError, type RejectedDevice } from '@fmri2image/core';
+import type { Precision } from './native/addon.ts';
+import { findCudaLibrary } from './native/cudaLibrary.ts';
+import { describeGpu } from './native/gpu.ts';
+import { NativeBackend } from './nativeBackend.ts';
+
+export interface CudaOptions {
+  /** Which GPU, from 0, as CUDA counts them: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER hold. */
+  index?: number | undefined;
+  /** Path of `libf2i_cuda.so`; by default what F2I_CUDA_LIBRARY names, else the one that is installed. */
+  library?: string | undefined;
+  /** Ceiling of tensors and workspace on the device, in bytes; none by default. */
+  memoryLimit?: number | undefined;
+  /**
+   * What products of f32 (gemm, linear, conv2d, attention) may round their operands to; sums stay f32. `f32`, the default,
+   * keeps the accuracy of f32. Statistics, factorisations, solves and all of f64 always keep theirs.
+   */
+  productPrecision?: Precision | undefined;
+  /** What `device: 'auto'` tried before. */
+  rejected?: readonly RejectedDevice[] | undefined;
+}
+
+/**
+ * The native core on an NVIDIA GPU. As with the CPU, calls enqueue and return; `adopt` and `mapFile` copy to the device in
+ * the order of the queue.
+ *
+ * @throws F2iError UNSUPPORTED, naming what is missing: the library, a driver, a GPU, one that is new enough
+ */
+export class CudaBackend extends NativeBackend {
+  declare readonly name: 'cuda';
+
+  constructor(options: CudaOptions = {}) {
+    const { index = 0, memoryLimit, productPrecision: precision, rejected = [] } = options;
+    if (!Number.isInteger(index) || index < 0) {
+      throw new F2iError('INVALID_ARGUMENT', 'not a usable option', {
+        field: 'index',
+        expected: 'the number of a GPU, from 0',
+        found: String(index),
+      });
+    }
+    const library = findCudaLibrary(options.library);
+    const gpu = describeGpu(index, library);
+    // The queue's thread alone: the device computes.
+    super({ device: 'cuda', threads: 1, memoryLimit, index, library, precision }, () => ({
+      device: 'cuda',
+      description: `${gpu.name}, CUDA, compute capability ${gpu.capability}, GPU ${index} of ${gpu.count}`,
+      rejected,
+    }));
+  }
+}

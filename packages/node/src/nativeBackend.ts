@@ -1,0 +1,289 @@
+import {
+  type Attributes,
+  Backend,
+  type BackendInfo,
+  bytesPerElement,
+  checkDType,
+  checkShape,
+  type DType,
+  describe,
+  F2iError,
+  type HostArray,
+  hostArray,
+  type OpCall,
+  type Operand,
+  type OpSpec,
+  type Shape,
+  type Storage,
+  sizeOf,
+  Tensor,
+  type TensorSpec,
+} from '@fmri2image/core';
+import {
+  DEVICES,
+  ISAS,
+  type Isa,
+  type NativeContext,
+  type NativeInfo,
+  PRECISIONS,
+  type Precision,
+} from './native/addon.ts';
+import { Arguments, MOST_OPERANDS, type NativeStorage } from './native/arguments.ts';
+import { encoders } from './native/encode.ts';
+import { isNativeError, translate } from './native/failure.ts';
+import { loadAddon } from './native/load.ts';
+import { type Enqueued, Places } from './native/places.ts';
+import { Tokens } from './native/tokens.ts';
+
+/** Queued ops at which `ready()` waits: more would only hold memory. */
+const DEEP_QUEUE = 4096;
+
+/** What a context of the native core is opened with. */
+export interface Opening {
+  readonly device: 'cpu' | 'cuda';
+  readonly threads?: number | undefined;
+  readonly isa?: Isa | undefined;
+  readonly memoryLimit?: number | undefined;
+  /** Of a GPU, and the path of the library that drives it. */
+  readonly index?: number | undefined;
+  readonly library?: string | undefined;
+  readonly precision?: Precision | undefined;
+}
+
+/** A context of the native core as a backend, on whichever device it was opened. */
+export abstract class NativeBackend extends Backend {
+  readonly name: 'cpu' | 'cuda';
+  readonly info: BackendInfo;
+  readonly lost: Promise<F2iError>;
+
+  readonly #native: NativeContext;
+  readonly #arguments = new Arguments();
+  readonly #places = new Places();
+  readonly #tokens: Tokens;
+  /** Ops that the device has, as far as they have been asked for. */
+  readonly #supported = new Map<string, true | string>();
+  /** Tag of the next op; those below it have been enqueued. */
+  #tag = 1;
+  /** Failures that a wait has reported; while there are none, what has run needs no place any more. */
+  #failures = 0;
+  /** A buffer that nothing poisons, to wait for a point of the queue. */
+  readonly #marker: number;
+  #lose!: (error: F2iError) => void;
+
+  /** @param describe what was opened, for `info` */
+  protected constructor(opening: Opening, describe: (opened: NativeInfo) => BackendInfo) {
+    super();
+    const {
+      device,
+      threads = 0,
+      isa = 'auto',
+      memoryLimit = 0,
+      index = 0,
+      library,
+      precision = 'f32',
+    } = opening;
+    checkOptions(threads, isa, memoryLimit, precision);
+    this.name = device;
+    this.lost = new Promise((resolve) => {
+      this.#lose = resolve;
+    });
+    const addon = loadAddon();
+    try {
+      this.#native = new addon.Context(
+        this.#arguments.values,
+        threads,
+        ISAS.indexOf(isa),
+        memoryLimit,
+        DEVICES.indexOf(device),
+        index,
+        library,
+        PRECISIONS.indexOf(precision),
+      );
+      this.#marker = this.#native.adopt(new ArrayBuffer(8));
+      this.info = describe(this.#native.info());
+    } catch (error) {
+      throw translate(error, device);
+    }
+    this.#tokens = new Tokens(this.#native);
+  }
+
+  supports(op: OpSpec, inputs: readonly (TensorSpec | undefined)[], _attributes: Attributes): true | string {
+    if (inputs.length >= MOST_OPERANDS)
+      return `the ${this.name} backend takes fewer than ${MOST_OPERANDS} operands`;
+    let supported = this.#supported.get(op.name);
+    if (supported === undefined) {
+      supported = this.#has(op.name) || `the ${this.name} backend has no ${op.name}`;
+      this.#supported.set(op.name, supported);
+    }
+    return supported;
+  }
+
+  #has(op: string): boolean {
+    return Object.hasOwn(encoders, op) && this.#now(() => this.#native.supports(op));
+  }
+
+  /**
+   * A tensor whose values are bytes of a file, mapped read-only: weights larger than memory never pass through
+   * JavaScript.
+   *
+   * @param path of a file that must not change while the tensor lives
+   * @param offset of the first value, in bytes
+   * @throws F2iError IO if the file cannot be read or is too short
+   */
+  override mapFile(path: string, offset: number, shape: Shape, dtype: DType): Tensor {
+    checkDType(dtype);
+    checkShape(shape);
+    const elementBytes = bytesPerElement(dtype);
+    const byteLength = sizeOf(shape) * elementBytes;
+    const whole = Number.isSafeInteger(byteLength) && byteLength > 0;
+    if (!whole || !Number.isSafeInteger(offset) || offset < 0 || offset % elementBytes !== 0) {
+      throw new F2iError('INVALID_ARGUMENT', 'not a range of a file that can be mapped', {
+        file: path,
+        expected: `at least one element at an offset that is a multiple of ${elementBytes}`,
+        found: `${describe({ shape, dtype })} at ${offset}`,
+      });
+    }
+    this.assertOpen();
+    const handle = this.#now(() => this.#native.mapFile(path, offset, byteLength));
+    return new Tensor(this, storage(handle, byteLength), { shape, dtype });
+  }
+
+  protected allocate(byteLength: number): Storage {
+    // Under the tag of the op that will fill it: an error of memory then names that op and its place.
+    return storage(
+      this.#now(() => this.#native.createBuffer(byteLength, this.#tag)),
+      byteLength,
+    );
+  }
+
+  protected write(target: Storage, data: HostArray): void {
+    const place: { stack?: string } = {};
+    Error.captureStackTrace(place, this.write);
+    const tag = this.#tag++;
+    this.#places.add({ tag, op: 'upload', place, signal: undefined });
+    this.#now(() => this.#native.write((target as NativeStorage).handle, 0, data, tag));
+  }
+
+  protected override adoptStorage(buffer: ArrayBuffer, dtype: DType): Storage {
+    // An empty array has no memory to adopt.
+    const memory = buffer.byteLength > 0 ? buffer : new ArrayBuffer(bytesPerElement(dtype));
+    return storage(
+      this.#now(() => this.#native.adopt(memory)),
+      memory.byteLength,
+    );
+  }
+
+  protected enqueueChecked(call: OpCall): void {
+    const tag = this.#tag++;
+    const op = call.op.name;
+    const entry = { tag, op, place: call.place, signal: call.signal };
+    try {
+      this.#arguments.begin(tag, this.#tokens.of(call.signal, tag));
+      encoders[op]!(this.#native, this.#arguments, call);
+    } catch (error) {
+      throw this.#translated(error, entry);
+    }
+    this.#places.add(entry);
+  }
+
+  protected async read(
+    { storage, offset, shape, dtype }: Operand,
+    reuse?: ArrayBuffer | undefined,
+  ): Promise<HostArray> {
+    const size = sizeOf(shape);
+    const bytes = bytesPerElement(dtype);
+    // Detached from whoever had it, so that nobody can move it away while the queue writes to it.
+    const taken =
+      reuse?.byteLength === size * bytes ? structuredClone(reuse, { transfer: [reuse] }) : undefined;
+    const array = await this.#later(() =>
+      this.#native.read((storage as NativeStorage).handle, offset * bytes, size * bytes, taken),
+    );
+    return hostArray(dtype, array, 0, size);
+  }
+
+  protected async waitAll(): Promise<void> {
+    const last = this.#tag - 1;
+    await this.#later(() => this.#native.sync());
+    // Nothing is left whose failure could still be found out.
+    if (this.#failures === 0) this.#places.forget(last);
+  }
+
+  /**
+   * Waits for room for `bytes` more under the ceiling, and for a queue that is not deep: called between blocks, it
+   * keeps a long computation from holding more than it needs. What is already enqueued sets the order, so an op
+   * that does not fit when its turn comes still fails.
+   */
+  protected override async waitForRoom(bytes: number): Promise<void> {
+    for (;;) {
+      this.assertOpen();
+      const { queuedOps, liveBytes, memoryLimit } = this.#native.info();
+      const fits = memoryLimit === 0 || liveBytes + bytes <= memoryLimit;
+      if (queuedOps === 0 || (fits && queuedOps < DEEP_QUEUE)) return;
+      await this.#later(() => this.#native.wait(this.#marker));
+    }
+  }
+
+  release(freed: Storage): void {
+    const native = freed as NativeStorage;
+    if (native.handle === 0 || this.disposed) return;
+    this.#native.destroyBuffer(native.handle);
+    native.handle = 0;
+  }
+
+  protected async close(): Promise<void> {
+    this.#tokens.close();
+    await this.#native.close();
+    this.#places.forget(this.#tag);
+  }
+
+  protected memory(): { liveBytes: number; peakBytes: number } {
+    if (this.disposed) return { liveBytes: 0, peakBytes: 0 };
+    const { liveBytes, peakBytes } = this.#native.info();
+    return { liveBytes, peakBytes };
+  }
+
+  /** The public form of a native error. One that says that the device is lost resolves `lost`. */
+  #translated(error: unknown, origin?: Enqueued | undefined): unknown {
+    const translated = translate(error, this.name, origin);
+    if (translated instanceof F2iError && translated.code === 'DEVICE_LOST') this.#lose(translated);
+    return translated;
+  }
+
+  /** A native call outside of an op. */
+  #now<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw this.#translated(error);
+    }
+  }
+
+  /** A wait; when it settles, everything that was enqueued before it has run. */
+  async #later<T>(call: () => Promise<T>): Promise<T> {
+    const last = this.#tag - 1;
+    try {
+      return await call();
+    } catch (error) {
+      this.#failures++;
+      throw this.#translated(error, isNativeError(error) ? this.#places.find(error.tag) : undefined);
+    } finally {
+      if (!this.disposed) this.#tokens.finished(last);
+    }
+  }
+}
+
+function storage(handle: number, byteLength: number): NativeStorage {
+  return { references: 0, byteLength, handle };
+}
+
+function checkOptions(threads: number, isa: Isa, memoryLimit: number, precision: Precision): void {
+  const bad = (field: string, expected: string, found: unknown) =>
+    new F2iError('INVALID_ARGUMENT', 'not a usable option', { field, expected, found: String(found) });
+  if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
+    throw bad('threads', 'an integer from 1 to 1024, or 0 for all cores', threads);
+  }
+  if (!ISAS.includes(isa)) throw bad('isa', ISAS.join(', '), isa);
+  if (!PRECISIONS.includes(precision)) throw bad('productPrecision', PRECISIONS.join(', '), precision);
+  if (!Number.isSafeInteger(memoryLimit) || memoryLimit < 0)
+    throw bad('memoryLimit', 'bytes, 0 for none', memoryLimit);
+}
