@@ -115,7 +115,7 @@ public:
       buffer_.poison = device_failure(context_, status, tag_, "buffer_write");
       return context_.note(buffer_.poison);
     }
-    if (whole) buffer_.poison = nullptr;
+    if (whole) buffer_.cleanse();
   }
 
 private:
@@ -131,7 +131,7 @@ public:
       : context_(context), buffer_(buffer), offset_(offset), bytes_(bytes), tag_(context.tag), target_(target) {}
 
   void run() noexcept override {
-    if (buffer_.poison) return context_.note(buffer_.poison);
+    if (buffer_.known_failure()) return context_.note(buffer_.poison);
     if (const f2i_status status = context_.copy_out(target_, buffer_, offset_, bytes_); status != F2I_OK) {
       context_.note(device_failure(context_, status, tag_, "buffer_read"));
     }

@@ -1,5 +1,7 @@
 // Contexts, waiting and cancellation.
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 
 #include "abi/device.hpp"
@@ -44,44 +46,97 @@ int choose_threads(int32_t wanted) {
   return wanted == 0 ? std::min(usable_processors(), most_threads) : wanted;
 }
 
-/// Takes the failure to report, in queue order.
-class TakeFailure final : public Job {
+/// Tells what went wrong, once all that was enqueued before has run.
+class Report : public Completion {
 public:
-  TakeFailure(f2i_context &context, FailureRef &slot) : context_(context), slot_(slot) {}
-  void run() noexcept override {
-    context_.wait_for_device();
-    slot_ = context_.take_failure();
+  /// In queue order: of a buffer, or what has failed since the last report.
+  void gather(f2i_context &context, f2i_buffer *buffer) noexcept {
+    try {
+      if (buffer == nullptr) {
+        suspects_ = context.take_suspects();
+      } else if (buffer->known_failure()) {
+        suspects_.add(buffer->poison);
+      } else {
+        suspects_.add(buffer->checks);
+      }
+    } catch (...) {
+      certain_ = context.exhausted;
+    }
   }
+  void conclude(const FailureRef &lost) noexcept final {
+    FailureRef failure = lost ? lost : certain_;
+    try {
+      if (!failure) failure = suspects_.conclude();
+    } catch (...) {
+      failure = out_of_memory_;
+    }
+    tell(failure);
+  }
+
+protected:
+  explicit Report(const f2i_context &context) : out_of_memory_(context.exhausted) {}
+  virtual void tell(const FailureRef &failure) noexcept = 0;
 
 private:
-  f2i_context &context_;
-  FailureRef &slot_;
+  const FailureRef out_of_memory_;
+  FailureRef certain_;
+  Suspects suspects_;
 };
 
-class Notify final : public Job {
+/// Enqueued: reports when its turn comes and the device has done what was enqueued before.
+class ReportJob final : public Job {
 public:
-  Notify(f2i_context &context, f2i_buffer *buffer, f2i_notify_fn fn, void *user)
-      : context_(context), buffer_(buffer), fn_(fn), user_(user) {}
-
+  ReportJob(f2i_context &context, f2i_buffer *buffer, std::unique_ptr<Report> report)
+      : context_(context), buffer_(buffer), report_(std::move(report)) {}
   void run() noexcept override {
-    context_.wait_for_device();
-    const f2i_failure report = report_of(buffer_ != nullptr ? buffer_->poison : context_.take_failure());
-    fn_(user_, &report);
+    report_->gather(context_, buffer_);
+    context_.when_done(std::move(report_));
   }
-
   void drop() noexcept override {
-    f2i_failure report = F2I_INIT(f2i_failure);
-    report.status = F2I_CANCELLED;
-    std::strcpy(report.op, "notify");
-    std::strcpy(report.message, "the context was destroyed");
-    fn_(user_, &report);
+    static const FailureRef destroyed =
+        std::make_shared<Failure>(Failure{F2I_CANCELLED, 0, "notify", "the context was destroyed"});
+    report_->conclude(destroyed);
   }
 
 private:
   f2i_context &context_;
   f2i_buffer *const buffer_;
+  std::unique_ptr<Report> report_;
+};
+
+class Notification final : public Report {
+public:
+  Notification(const f2i_context &context, f2i_notify_fn fn, void *user) : Report(context), fn_(fn), user_(user) {}
+
+private:
+  void tell(const FailureRef &failure) noexcept override {
+    const f2i_failure report = report_of(failure);
+    fn_(user_, &report);
+  }
   const f2i_notify_fn fn_;
   void *const user_;
+};
+
+/// What f2i_sync waits for.
+struct Answer {
+  std::mutex mutex;
+  std::condition_variable told;
+  bool known = false;
+  FailureRef failure;
+};
+
+class Reply final : public Report {
+public:
+  Reply(const f2i_context &context, std::shared_ptr<Answer> answer) : Report(context), answer_(std::move(answer)) {}
+
+private:
+  void tell(const FailureRef &failure) noexcept override {
+    const std::lock_guard lock(answer_->mutex);
+    answer_->failure = failure;
+    answer_->known = true;
+    answer_->told.notify_one();
+  }
+  const std::shared_ptr<Answer> answer_;
 };
 
 } // namespace
@@ -149,10 +204,15 @@ f2i_status f2i_sync(f2i_context *context, f2i_failure *report) {
     if (report != nullptr) read_struct("sync", report);
     FailureRef failure;
     if (context->queue.empty() && !context->device) {
-      failure = context->take_failure();
+      failure = context->take_suspects().conclude();
     } else {
-      const uint64_t number = context->queue.push(std::make_unique<TakeFailure>(*context, failure));
+      const auto answer = std::make_shared<Answer>();
+      const uint64_t number = context->queue.push(
+          std::make_unique<ReportJob>(*context, nullptr, std::make_unique<Reply>(*context, answer)));
       context->queue.wait([&] { return context->queue.finished() >= number; });
+      std::unique_lock lock(answer->mutex);
+      answer->told.wait(lock, [&] { return answer->known; });
+      failure = answer->failure;
     }
     if (report != nullptr) {
       const uint32_t size = report->struct_size;
@@ -183,7 +243,8 @@ f2i_status f2i_notify(f2i_context *context, f2i_buffer *buffer, f2i_notify_fn fn
     if (buffer != nullptr && buffer->context != context) {
       refuse(F2I_INVALID_ARGUMENT, "notify: buffer: expected one of this context, found another's");
     }
-    context->queue.push(std::make_unique<Notify>(*context, buffer, fn, user));
+    context->queue.push(
+        std::make_unique<ReportJob>(*context, buffer, std::make_unique<Notification>(*context, fn, user)));
   });
 }
 

@@ -1,6 +1,8 @@
 // Lower Cholesky factor by panels: the block on the diagonal is factored by one
 // block of threads in shared memory, the rows below it are solved against it,
 // and what is left is updated by a product, where nearly all the work is.
+#include <cstdio>
+
 #include "cuda/ops.hpp"
 #include "cuda/product.cuh"
 #include "cuda/tiles.cuh"
@@ -24,11 +26,19 @@ template <class T> struct Diagonal {
   T at[width][width + 1];
 };
 
-/// The first pivot that is not positive.
+/// The first pivot that is not positive; its index is -1 (all bits set) while there is none.
 struct Failed {
   long long index;
   double value;
 };
+
+f2i_status judge(const void *found, char *text, size_t size) {
+  const auto &pivot = *static_cast<const Failed *>(found);
+  if (pivot.index < 0) return F2I_OK;
+  std::snprintf(text, size, "pivot %lld is %g: the matrix is not positive definite; raise the shift (alpha)", pivot.index,
+                pivot.value);
+  return F2I_NOT_POSITIVE_DEFINITE;
+}
 
 /// y[0 .. n)^2 by columns, which are `first` and later ones of the matrix.
 template <class T> __global__ void __launch_bounds__(threads) diagonal_kernel(Matrix<T> y, int n, int64_t first,
@@ -85,12 +95,10 @@ template <class T> __global__ void __launch_bounds__(panel_rows) panel_kernel(Ma
 
 template <class T> f2i_status run(Exec &ex, const CholeskyFactor &op) {
   const int64_t n = op.y.rows, ld = op.y.ld;
-  CudaDevice &device = device_of(ex);
   auto *const failed = ex.scratch_of<Failed>(1);
   if (failed == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for the state of the factorisation");
-  Failed pivot{-1, 0};
-  if (const f2i_status status = device.write(failed, &pivot, sizeof pivot); status != F2I_OK) {
-    return ex.fail(status, "%s", device.error());
+  if (const cudaError_t error = cudaMemsetAsync(failed, 0xff, sizeof(Failed), device_of(ex).stream()); error != cudaSuccess) {
+    return ex.fail(status_of(error), "state of the factorisation: %s", cudaGetErrorString(error));
   }
   F2I_TRY(for_tiles(ex, "cholesky_factor", n, n, Lower<T>{input_of<T>(op.a), matrix_of<T>(op.y), static_cast<T>(op.shift)}));
   T *const y = op.y.as<T>();
@@ -112,13 +120,7 @@ template <class T> f2i_status run(Exec &ex, const CholeskyFactor &op) {
     update.finish.lower = true;
     F2I_TRY(product(ex, "cholesky_factor, update", update));
   }
-  // Whether it succeeded decides what may read the factor: the queue's thread, and it alone, waits here.
-  if (const f2i_status status = device.read(&pivot, failed, sizeof pivot); status != F2I_OK) {
-    return ex.fail(status, "%s", device.error());
-  }
-  if (pivot.index < 0) return F2I_OK;
-  return ex.fail(F2I_NOT_POSITIVE_DEFINITE, "pivot %lld is %g: the matrix is not positive definite; raise the shift (alpha)",
-                 pivot.index, pivot.value);
+  return ex.judge_later(failed, sizeof(Failed), judge);
 }
 
 } // namespace

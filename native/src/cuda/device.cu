@@ -1,8 +1,11 @@
 #include "cuda/device.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
+
+#include "runtime/copy.hpp"
 
 namespace f2i::cuda {
 namespace {
@@ -55,13 +58,11 @@ f2i_status CudaDevice::open(int32_t index, cudaStream_t stream, Device **out, ch
   device->info_ = info;
   device->index_ = index;
   device->shared_limit_ = static_cast<uint64_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index));
-  device->stream_ = stream;
+  const char *const blocking = std::getenv("F2I_CUDA_BLOCKING");
+  device->blocking_ = blocking != nullptr && std::strcmp(blocking, "1") == 0;
   const OnDevice on(index);
   cudaError_t error = on.error;
-  if (error == cudaSuccess && stream == nullptr) {
-    error = cudaStreamCreateWithFlags(&device->stream_, cudaStreamNonBlocking);
-    device->own_stream_ = error == cudaSuccess;
-  }
+  if (error == cudaSuccess) error = device->lanes_.open(stream);
   if (error == cudaSuccess && attribute(cudaDevAttrMemoryPoolsSupported, index) != 0) {
     // A pool of the context's own: what it keeps goes with it, and nobody else's settings change.
     cudaMemPoolProps properties{};
@@ -84,13 +85,15 @@ f2i_status CudaDevice::open(int32_t index, cudaStream_t stream, Device **out, ch
 
 CudaDevice::~CudaDevice() {
   const OnDevice on(index_);
-  if (stream_ != nullptr) (void)cudaStreamSynchronize(stream_);
-  for (int i = 0; i < 2; ++i) {
-    if (copied_[i] != nullptr) (void)cudaEventDestroy(copied_[i]);
-    if (stages_[i] != nullptr) (void)cudaFreeHost(stages_[i]);
+  lanes_.close();
+  for (Moment *const moment : moments_) {
+    for (const cudaEvent_t event : moment->passed) {
+      if (event != nullptr) (void)cudaEventDestroy(event);
+    }
+    delete moment;
   }
+  if (capture_ != nullptr) (void)cudaStreamDestroy(capture_);
   if (pool_ != nullptr) (void)cudaMemPoolDestroy(pool_);
-  if (own_stream_) (void)cudaStreamDestroy(stream_);
 }
 
 f2i_status CudaDevice::failed(cudaError_t error, const char *call) noexcept {
@@ -99,94 +102,301 @@ f2i_status CudaDevice::failed(cudaError_t error, const char *call) noexcept {
   return status_of(error);
 }
 
-f2i_status CudaDevice::make_current() noexcept {
-  const cudaError_t error = cudaSetDevice(index_);
-  return error == cudaSuccess ? F2I_OK : failed(error, "cudaSetDevice");
-}
+// ---- memory
 
 void *CudaDevice::allocate(uint64_t bytes) noexcept {
   const OnDevice on(index_);
   void *data = nullptr;
-  const cudaError_t error =
-      pool_ != nullptr ? cudaMallocFromPoolAsync(&data, bytes, pool_, stream_) : cudaMalloc(&data, bytes);
-  if (error == cudaSuccess) return data;
+  try {
+    blocks_.reserve(blocks_.size() + 1);
+    lanes_.begin(allocation);
+    const cudaError_t error = pool_ != nullptr
+                                  ? cudaMallocFromPoolAsync(&data, bytes, pool_, lanes_.stream(allocation))
+                                  : cudaMalloc(&data, bytes);
+    lanes_.end(allocation);
+    if (error == cudaSuccess) {
+      blocks_[data].written[allocation] = pool_ != nullptr ? lanes_.begun(allocation) : 0;
+      return data;
+    }
+  } catch (const std::bad_alloc &) {
+    if (data != nullptr) (void)(pool_ != nullptr ? cudaFreeAsync(data, lanes_.stream(allocation)) : cudaFree(data));
+  }
   (void)cudaGetLastError(); // out of memory is no fault: the context goes on
   return nullptr;
 }
 
-void CudaDevice::release(void *data) noexcept {
+void CudaDevice::release(void *block) noexcept {
   const OnDevice on(index_);
-  if (pool_ != nullptr) (void)cudaFreeAsync(data, stream_);
-  else (void)cudaFree(data); // waits for the device
+  const auto at = blocks_.find(block);
+  if (at == blocks_.end()) return;
+  lanes_.begin(allocation);
+  // Where it cannot be ordered behind its uses, the device is lost and nothing runs any more.
+  (void)lanes_.use(allocation, at->second, true);
+  if (pool_ != nullptr) (void)cudaFreeAsync(block, lanes_.stream(allocation));
+  else (void)cudaFree(block); // waits for the device
+  lanes_.end(allocation);
+  blocks_.erase(at);
+}
+
+void CudaDevice::retire(void *, uint64_t bytes) noexcept {
+  // A mark costs about as much as a launch: for blocks whose next use by another lane may be worth more.
+  constexpr uint64_t large = 1 << 20;
+  if (bytes < large || capturing_) return;
+  const OnDevice on(index_);
+  (void)lanes_.mark(kernels);
 }
 
 void CudaDevice::trim() noexcept {
   if (pool_ == nullptr) return;
   const OnDevice on(index_);
+  (void)cudaStreamSynchronize(lanes_.stream(allocation)); // what is freed in its order is free now
   (void)cudaMemPoolTrimTo(pool_, 0);
 }
 
-f2i_status CudaDevice::prepare_staging() noexcept {
-  for (int i = 0; i < 2; ++i) {
-    if (copied_[i] != nullptr) continue;
-    cudaError_t error = cudaSuccess;
-    if (stages_[i] == nullptr) error = cudaHostAlloc(&stages_[i], stage_bytes, cudaHostAllocDefault);
-    if (error == cudaSuccess) error = cudaEventCreateWithFlags(&copied_[i], cudaEventDisableTiming);
-    if (error != cudaSuccess) return failed(error, "pinned memory");
+// ---- work
+
+f2i_status CudaDevice::begin_op(const char *name) noexcept {
+  const cudaError_t current = cudaSetDevice(index_); // the queue's thread is nobody else's
+  if (current != cudaSuccess) return failed(current, "cudaSetDevice");
+  if (capturing_) return F2I_OK;
+  const uint64_t begun = lanes_.begun(kernels);
+  if (begun % ops_between_marks == 0 && begun > 0) {
+    if (const cudaError_t error = lanes_.mark(kernels); error != cudaSuccess) return failed(error, name);
   }
+  if (begun - passed_.load() >= most_ops) {
+    const uint64_t half = begun - most_ops / 2;
+    if (const cudaError_t error = lanes_.wait(kernels, half); error != cudaSuccess) return failed(error, "a kernel before");
+    passed_.store(half);
+  }
+  names_[(begun + 1) % most_ops] = name;
+  lanes_.begin(kernels);
   return F2I_OK;
 }
 
-f2i_status CudaDevice::write(void *to, const void *from, uint64_t bytes) noexcept {
-  const OnDevice on(index_);
-  if (const f2i_status status = prepare_staging(); status != F2I_OK) return status;
-  for (uint64_t at = 0; at < bytes; at += stage_bytes) {
-    const int stage = next_stage_;
-    next_stage_ = 1 - stage;
-    const uint64_t part = bytes - at < stage_bytes ? bytes - at : stage_bytes;
-    cudaError_t error = cudaEventSynchronize(copied_[stage]); // its half may still be on its way
-    if (error != cudaSuccess) return failed(error, "copy to the device");
-    std::memcpy(stages_[stage], static_cast<const char *>(from) + at, part);
-    error = cudaMemcpyAsync(static_cast<char *>(to) + at, stages_[stage], part, cudaMemcpyHostToDevice, stream_);
-    if (error == cudaSuccess) error = cudaEventRecord(copied_[stage], stream_);
-    if (error != cudaSuccess) return failed(error, "copy to the device");
-  }
-  return F2I_OK;
+f2i_status CudaDevice::use(void *block, bool writes) noexcept {
+  if (capturing_) return F2I_OK; // a graph's blocks are waited for where it is launched
+  const auto at = blocks_.find(block);
+  if (at == blocks_.end()) return F2I_OK;
+  const cudaError_t error = lanes_.use(kernels, at->second, writes);
+  return error == cudaSuccess ? F2I_OK : failed(error, "an event");
 }
 
-f2i_status CudaDevice::read(void *to, const void *from, uint64_t bytes) noexcept {
+void CudaDevice::end_op() noexcept {
+  if (!capturing_) lanes_.end(kernels);
+}
+
+/// Through pinned memory, piece by piece.
+cudaError_t CudaDevice::copy_in(Lane lane, UploadSlots &slots, char *to, const char *from, uint64_t bytes, Pool *pool) {
+  for (uint64_t at = 0; at < bytes; at += slots.bytes()) {
+    const uint64_t part = bytes - at < slots.bytes() ? bytes - at : slots.bytes();
+    Slot *slot = nullptr;
+    cudaError_t error = slots.take(slot);
+    if (error != cudaSuccess) return error;
+    if (pool != nullptr) copy(*pool, slot->data, from + at, part);
+    else std::memcpy(slot->data, from + at, part);
+    error = cudaMemcpyAsync(to + at, slot->data, part, cudaMemcpyHostToDevice, lanes_.stream(lane));
+    if (error == cudaSuccess) error = cudaEventRecord(slot->copied, lanes_.stream(lane));
+    if (error != cudaSuccess) return error;
+  }
+  return cudaSuccess;
+}
+
+f2i_status CudaDevice::write(void *block, uint64_t offset, const void *from, uint64_t bytes, Pool &pool) noexcept {
   const OnDevice on(index_);
-  if (const f2i_status status = prepare_staging(); status != F2I_OK) return status;
-  // One half is copied out while the other is filled.
-  uint64_t begun[2] = {}, length[2] = {};
-  const auto finish = [&](int stage) -> cudaError_t {
-    if (length[stage] == 0) return cudaSuccess;
-    const cudaError_t error = cudaEventSynchronize(copied_[stage]);
-    if (error == cudaSuccess) std::memcpy(static_cast<char *>(to) + begun[stage], stages_[stage], length[stage]);
-    length[stage] = 0;
-    return error;
-  };
+  const auto at = blocks_.find(block);
+  if (at == blocks_.end()) return failed(cudaErrorInvalidValue, "copy to the device");
+  lanes_.begin(uploads);
+  cudaError_t error = lanes_.use(uploads, at->second, true);
+  UploadSlots &slots = bytes <= small_bytes ? small_in_ : large_in_;
+  if (error == cudaSuccess) {
+    error = copy_in(uploads, slots, static_cast<char *>(block) + offset, static_cast<const char *>(from), bytes, &pool);
+  }
+  lanes_.end(uploads);
+  return error == cudaSuccess ? F2I_OK : failed(error, "copy to the device");
+}
+
+f2i_status CudaDevice::upload(void *block, const void *from, uint64_t bytes) noexcept {
   cudaError_t error = cudaSuccess;
-  int stage = next_stage_;
-  for (uint64_t at = 0; at < bytes && error == cudaSuccess; at += stage_bytes, stage = 1 - stage) {
-    error = finish(stage);
-    if (error != cudaSuccess) break;
-    begun[stage] = at;
-    length[stage] = bytes - at < stage_bytes ? bytes - at : stage_bytes;
-    // In stream order, so that an earlier copy to the device has left this half, too.
-    error = cudaMemcpyAsync(stages_[stage], static_cast<const char *>(from) + at, length[stage],
-                            cudaMemcpyDeviceToHost, stream_);
-    if (error == cudaSuccess) error = cudaEventRecord(copied_[stage], stream_);
+  if (capturing_) {
+    // Copied now, and not again each time: the graph's launch waits for it as for any upload.
+    lanes_.begin(uploads);
+    const auto at = blocks_.find(block);
+    if (at != blocks_.end()) error = lanes_.use(uploads, at->second, true);
+    if (error == cudaSuccess) {
+      error = copy_in(uploads, small_in_, static_cast<char *>(block), static_cast<const char *>(from), bytes, nullptr);
+    }
+    lanes_.end(uploads);
+  } else {
+    // In the order of the kernels: a few bytes are not worth a wait between lanes.
+    error = copy_in(kernels, small_in_, static_cast<char *>(block), static_cast<const char *>(from), bytes, nullptr);
   }
-  for (int i = 0; i < 2 && error == cudaSuccess; ++i) error = finish((stage + i) % 2);
-  next_stage_ = stage;
+  return error == cudaSuccess ? F2I_OK : failed(error, "copy to the device");
+}
+
+cudaError_t CudaDevice::copy_out(Lane lane, Deliveries &slots, char *to, const char *from, uint64_t bytes) {
+  for (uint64_t at = 0; at < bytes; at += slots.bytes()) {
+    const uint64_t part = bytes - at < slots.bytes() ? bytes - at : slots.bytes();
+    Slot *slot = nullptr;
+    cudaError_t error = slots.take(slot);
+    if (error != cudaSuccess) return error;
+    error = cudaMemcpyAsync(slot->data, from + at, part, cudaMemcpyDeviceToHost, lanes_.stream(lane));
+    if (error == cudaSuccess) error = cudaEventRecord(slot->copied, lanes_.stream(lane));
+    if (error != cudaSuccess) {
+      slots.give_back(slot);
+      return error;
+    }
+    slots.add(slot, to + at, part);
+  }
+  return cudaSuccess;
+}
+
+f2i_status CudaDevice::read(void *to, void *block, uint64_t offset, uint64_t bytes) noexcept {
+  const OnDevice on(index_);
+  const auto at = blocks_.find(block);
+  if (at == blocks_.end()) return failed(cudaErrorInvalidValue, "copy from the device");
+  lanes_.begin(downloads);
+  cudaError_t error = lanes_.use(downloads, at->second, false);
+  Deliveries &slots = bytes <= small_bytes ? small_out_ : large_out_;
+  try {
+    if (error == cudaSuccess) {
+      error = copy_out(downloads, slots, static_cast<char *>(to), static_cast<const char *>(block) + offset, bytes);
+    }
+  } catch (const std::bad_alloc &) {
+    error = cudaErrorMemoryAllocation;
+  }
+  lanes_.end(downloads);
   return error == cudaSuccess ? F2I_OK : failed(error, "copy from the device");
 }
 
-f2i_status CudaDevice::wait() noexcept {
+f2i_status CudaDevice::peek(void *to, const void *from, uint64_t bytes) noexcept {
+  cudaError_t error = cudaErrorMemoryAllocation;
+  try {
+    error = copy_out(kernels, small_out_, static_cast<char *>(to), static_cast<const char *>(from), bytes);
+  } catch (const std::bad_alloc &) {
+  }
+  return error == cudaSuccess ? F2I_OK : failed(error, "copy from the device");
+}
+
+// ---- waiting
+
+cudaError_t CudaDevice::open_moment(Moment *&moment) {
+  {
+    const std::lock_guard lock(moments_mutex_);
+    if (!moments_.empty()) {
+      moment = moments_.back();
+      moments_.pop_back();
+    }
+  }
+  if (moment == nullptr) {
+    moment = new (std::nothrow) Moment;
+    if (moment == nullptr) return cudaErrorMemoryAllocation;
+  }
+  for (cudaEvent_t &event : moment->passed) {
+    if (event != nullptr) continue;
+    const cudaError_t error = cudaEventCreateWithFlags(&event, cudaEventDisableTiming | cudaEventBlockingSync);
+    if (error != cudaSuccess) return error;
+  }
+  return cudaSuccess;
+}
+
+f2i_status CudaDevice::mark(void **out) noexcept {
+  *out = nullptr;
   const OnDevice on(index_);
-  const cudaError_t error = cudaStreamSynchronize(stream_);
-  return error == cudaSuccess ? F2I_OK : failed(error, "a kernel before this wait");
+  Moment *moment = nullptr;
+  cudaError_t error = open_moment(moment);
+  for (int lane = kernels; lane <= downloads && error == cudaSuccess; ++lane) {
+    error = cudaEventRecord(moment->passed[lane], lanes_.stream(static_cast<Lane>(lane)));
+  }
+  if (error != cudaSuccess) {
+    if (moment != nullptr) close_moment(moment);
+    return failed(error, "an event");
+  }
+  moment->small = small_out_.added();
+  moment->large = large_out_.added();
+  moment->op = lanes_.begun(kernels);
+  *out = moment;
+  return F2I_OK;
+}
+
+void CudaDevice::close_moment(Moment *moment) noexcept {
+  try {
+    const std::lock_guard lock(moments_mutex_);
+    moments_.push_back(moment);
+    return;
+  } catch (const std::bad_alloc &) {
+  }
+  for (const cudaEvent_t event : moment->passed) {
+    if (event != nullptr) (void)cudaEventDestroy(event);
+  }
+  delete moment;
+}
+
+f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
+  const OnDevice on(index_);
+  Moment *const moment = static_cast<Moment *>(which);
+  // The pieces in the order in which they arrive, roughly: small ones are waited for the least.
+  cudaError_t error = small_out_.deliver(moment->small);
+  if (error == cudaSuccess) error = large_out_.deliver(moment->large);
+  for (int lane = kernels; lane <= downloads && error == cudaSuccess; ++lane) {
+    error = cudaEventSynchronize(moment->passed[lane]);
+  }
+  const uint64_t op = moment->op;
+  close_moment(moment);
+  if (error == cudaSuccess) {
+    if (passed_.load() < op) passed_.store(op);
+    return F2I_OK;
+  }
+  (void)cudaGetLastError();
+  const uint64_t first = passed_.load() + 1;
+  const char *const from = op >= first && op - first < most_ops ? names_[first % most_ops] : nullptr;
+  if (from == nullptr) {
+    std::snprintf(why, size, "%s (GPU %d, %s)", cudaGetErrorString(error), index_, info_.name);
+  } else if (op == first) {
+    std::snprintf(why, size, "a kernel of %s: %s (GPU %d, %s)", from, cudaGetErrorString(error), index_, info_.name);
+  } else {
+    std::snprintf(why, size, "a kernel of %s or of the %llu ops behind it, the last %s (F2I_CUDA_BLOCKING=1 tells which): %s (GPU %d, %s)",
+                  from, static_cast<unsigned long long>(op - first), names_[op % most_ops], cudaGetErrorString(error),
+                  index_, info_.name);
+  }
+  return status_of(error);
+}
+
+// ---- graphs
+
+f2i_status CudaDevice::begin_capture() noexcept {
+  const OnDevice on(index_);
+  // On a stream of its own: the caller's may be one that cannot be captured.
+  cudaError_t error = cudaSuccess;
+  if (capture_ == nullptr) error = cudaStreamCreateWithFlags(&capture_, cudaStreamNonBlocking);
+  if (error == cudaSuccess) error = cudaStreamBeginCapture(capture_, cudaStreamCaptureModeRelaxed);
+  if (error != cudaSuccess) return failed(error, "a graph");
+  capturing_ = true;
+  return F2I_OK;
+}
+
+f2i_status CudaDevice::end_capture(bool wanted, void **out) noexcept {
+  *out = nullptr;
+  const OnDevice on(index_);
+  capturing_ = false;
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t exec = nullptr;
+  cudaError_t error = cudaStreamEndCapture(capture_, &graph);
+  if (error == cudaSuccess && wanted) error = cudaGraphInstantiate(&exec, graph, 0);
+  if (graph != nullptr) (void)cudaGraphDestroy(graph);
+  if (error != cudaSuccess) return failed(error, "a graph");
+  *out = exec;
+  return F2I_OK;
+}
+
+f2i_status CudaDevice::launch(void *graph) noexcept {
+  cudaError_t error = cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream());
+  if (error == cudaSuccess) error = launched();
+  return error == cudaSuccess ? F2I_OK : failed(error, "a graph");
+}
+
+void CudaDevice::end_graph(void *graph) noexcept {
+  const OnDevice on(index_);
+  (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }
 
 } // namespace f2i::cuda

@@ -1,9 +1,16 @@
-// A GPU as a device of the core: one stream, memory in its order, staging.
+// A GPU as a device of the core: lanes of work, memory of a pool, staging.
 #pragma once
 
 #include <cuda_runtime.h>
 
+#include <atomic>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
 #include "abi/device_ops.hpp"
+#include "cuda/lanes.hpp"
+#include "cuda/staging.hpp"
 #include "runtime/device.hpp"
 
 namespace f2i::cuda {
@@ -19,17 +26,36 @@ public:
 
   const f2i_device_info &info() const noexcept override { return info_; }
   const DeviceOps &ops() const noexcept override;
-  void *allocate(uint64_t bytes) noexcept override;
-  void release(void *data) noexcept override;
-  void trim() noexcept override;
-  f2i_status write(void *to, const void *from, uint64_t bytes) noexcept override;
-  f2i_status read(void *to, const void *from, uint64_t bytes) noexcept override;
-  f2i_status wait() noexcept override;
   const char *error() const noexcept override { return error_; }
 
-  /// For the calling thread, which is the context's queue thread.
-  f2i_status make_current() noexcept;
-  cudaStream_t stream() const { return stream_; }
+  void *allocate(uint64_t bytes) noexcept override;
+  void release(void *block) noexcept override;
+  void retire(void *block, uint64_t bytes) noexcept override;
+  void trim() noexcept override;
+
+  f2i_status begin_op(const char *name) noexcept override;
+  f2i_status use(void *block, bool writes) noexcept override;
+  void end_op() noexcept override;
+  f2i_status write(void *block, uint64_t offset, const void *from, uint64_t bytes, Pool &pool) noexcept override;
+  f2i_status read(void *to, void *block, uint64_t offset, uint64_t bytes) noexcept override;
+  f2i_status peek(void *to, const void *from, uint64_t bytes) noexcept override;
+
+  f2i_status mark(void **moment) noexcept override;
+  f2i_status await(void *moment, char *why, size_t size) noexcept override;
+
+  f2i_status begin_capture() noexcept override;
+  f2i_status end_capture(bool wanted, void **graph) noexcept override;
+  f2i_status launch(void *graph) noexcept override;
+  void end_graph(void *graph) noexcept override;
+
+  // ---- for drivers
+
+  /// Kernels are enqueued here.
+  cudaStream_t stream() const { return capturing_ ? capture_ : lanes_.stream(kernels); }
+  /// After a launch: where launches are to be waited for (F2I_CUDA_BLOCKING), what the kernel did.
+  cudaError_t launched() const { return blocking_ && !capturing_ ? cudaStreamSynchronize(stream()) : cudaSuccess; }
+  /// A short list of the host's to the beginning of a block of Exec::keep().
+  f2i_status upload(void *block, const void *from, uint64_t bytes) noexcept;
   int processors() const { return info_.processors; }
   int capability() const { return info_.capability; }
   /// Tensor cores with TF32 and asynchronous copies to shared memory.
@@ -37,22 +63,41 @@ public:
   uint64_t shared_limit() const { return shared_limit_; }
 
 private:
+  struct Moment {
+    cudaEvent_t passed[3] = {}; // kernels, uploads, downloads
+    uint64_t small = 0, large = 0; // deliveries before it
+    uint64_t op = 0;
+  };
+
   CudaDevice() = default;
   f2i_status failed(cudaError_t error, const char *call) noexcept;
-  f2i_status prepare_staging() noexcept;
+  cudaError_t copy_in(Lane lane, UploadSlots &slots, char *to, const char *from, uint64_t bytes, Pool *pool);
+  cudaError_t copy_out(Lane lane, Deliveries &slots, char *to, const char *from, uint64_t bytes);
+  cudaError_t open_moment(Moment *&moment);
+  void close_moment(Moment *moment) noexcept;
 
   f2i_device_info info_{};
   int index_ = 0;
   uint64_t shared_limit_ = 0;
-  cudaStream_t stream_ = nullptr;
-  bool own_stream_ = false;
+  Lanes lanes_;
   cudaMemPool_t pool_ = nullptr; // null: cudaMalloc
+  std::unordered_map<void *, Uses> blocks_;
+  bool blocking_ = false;
 
-  // Pinned memory in two halves: one is filled while the other is copied.
-  static constexpr uint64_t stage_bytes = 8 << 20;
-  void *stages_[2] = {};
-  cudaEvent_t copied_[2] = {}; // the last copy that used a half
-  int next_stage_ = 0;
+  // Small ones for lists, statistics and scalars, which need not wait behind large blocks.
+  static constexpr uint64_t small_bytes = 64 << 10, large_bytes = 8 << 20;
+  UploadSlots small_in_{small_bytes, 64}, large_in_{large_bytes, 8};
+  Deliveries small_out_{small_bytes, 256}, large_out_{large_bytes, 32};
+
+  // Ops on their way are bounded: what is enqueued holds memory and cannot be cancelled.
+  static constexpr uint64_t most_ops = 1024, ops_between_marks = 64;
+  const char *names_[most_ops] = {}; // of the ops of the last numbers
+  std::atomic<uint64_t> passed_{0};  // ops that are known to have run
+  std::mutex moments_mutex_;
+  std::vector<Moment *> moments_; // that are free
+
+  cudaStream_t capture_ = nullptr;
+  bool capturing_ = false;
   char error_[256] = "";
 };
 

@@ -37,12 +37,10 @@ f2i_status launch(Exec &ex, const char *name, void (*kernel)(P...), dim3 grid, d
                   A... arguments) {
   if (ex.cancelled()) return F2I_CANCELLED;
   std::tuple<P...> values{static_cast<P>(arguments)...};
-#if defined(F2I_CUDA_SHIM)
-  const auto body = [&] { std::apply(kernel, values); };
-  const cudaError_t error = shim::launch(
-      grid, block, shared_bytes, [](const void *user) { (*static_cast<const decltype(body) *>(user))(); }, &body);
-#else
   const CudaDevice &device = device_of(ex);
+#if defined(F2I_CUDA_SHIM)
+  cudaError_t error = shim::launch(device.stream(), name, grid, block, shared_bytes, [=] { std::apply(kernel, values); });
+#else
   const auto *const function = reinterpret_cast<const void *>(kernel);
   cudaError_t error = cudaSuccess;
   if (shared_bytes > 48 << 10) { // beyond that a kernel must ask
@@ -55,6 +53,7 @@ f2i_status launch(Exec &ex, const char *name, void (*kernel)(P...), dim3 grid, d
   }
   (void)cudaGetLastError(); // a refused launch is not the next one's
 #endif
+  if (error == cudaSuccess) error = device.launched();
   if (error == cudaSuccess) return F2I_OK;
   return ex.fail(status_of(error), "kernel %s: %s", name, cudaGetErrorString(error));
 }

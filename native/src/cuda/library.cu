@@ -13,10 +13,6 @@ namespace {
 template <auto driver> struct Guarded;
 template <class Op, f2i_status (*driver)(Exec &, const Op &)> struct Guarded<driver> {
   static f2i_status run(Exec &ex, const Op &op) noexcept {
-    // Kernels are launched on the queue thread's current device, which is nobody else's.
-    if (const f2i_status status = device_of(ex).make_current(); status != F2I_OK) {
-      return ex.fail(status, "%s", device_of(ex).error());
-    }
     try {
       return driver(ex, op);
     } catch (const std::bad_alloc &) {

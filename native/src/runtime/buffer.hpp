@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "f2i/f2i.h"
+#include "runtime/check.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/file_map.hpp"
 
@@ -25,6 +26,25 @@ struct f2i_buffer {
   // Set by a failed op that was to write here, cleared by an op that writes the
   // whole buffer. Queue thread only.
   f2i::FailureRef poison;
+  // What may yet turn out to have failed, of ops on a device that this was computed by. Queue thread only.
+  std::vector<f2i::CheckRef> checks;
+
+  /// What makes it meaningless, as far as it is known: poison, or a check that has failed. Queue thread only.
+  const f2i::FailureRef &known_failure() {
+    if (!poison && !checks.empty()) {
+      std::erase_if(checks, [this](const f2i::CheckRef &check) {
+        if (!check->concluded()) return false;
+        if (!poison) poison = check->conclude();
+        return true;
+      });
+    }
+    return poison;
+  }
+  /// Written anew as a whole.
+  void cleanse() {
+    poison = nullptr;
+    checks.clear();
+  }
 
   f2i_release_fn release = nullptr; // adopted
   void *user = nullptr;

@@ -6,6 +6,7 @@
 
 f2i_context::~f2i_context() {
   queue.stop();
+  if (completions_) completions_->stop();
   while (buffers_ != nullptr) free(*forget(buffers_));
 }
 
@@ -33,7 +34,10 @@ bool f2i_context::allocate(f2i_buffer &buffer) {
 
 void f2i_context::free(f2i_buffer &buffer) noexcept {
   switch (buffer.kind) {
-  case f2i::StorageKind::owned: memory.release(buffer.data, buffer.bytes); break;
+  case f2i::StorageKind::owned:
+    if (device && buffer.data != nullptr) device->retire(buffer.data, buffer.bytes);
+    memory.release(buffer.data, buffer.bytes);
+    break;
   case f2i::StorageKind::adopted:
     if (const auto release = std::exchange(buffer.release, nullptr)) release(buffer.user);
     break;
@@ -43,36 +47,41 @@ void f2i_context::free(f2i_buffer &buffer) noexcept {
 }
 
 f2i_status f2i_context::copy_in(f2i_buffer &buffer, uint64_t offset, const void *from, uint64_t bytes) noexcept {
-  char *const to = static_cast<char *>(buffer.data) + offset;
-  if (device) return device->write(to, from, bytes);
-  f2i::copy(pool, to, from, bytes);
+  if (device) return device->write(buffer.data, offset, from, bytes, pool);
+  f2i::copy(pool, static_cast<char *>(buffer.data) + offset, from, bytes);
   return F2I_OK;
 }
 
 f2i_status f2i_context::copy_out(void *to, const f2i_buffer &buffer, uint64_t offset, uint64_t bytes) noexcept {
-  const char *const from = static_cast<const char *>(buffer.data) + offset;
-  if (device) return device->read(to, from, bytes);
-  f2i::copy(pool, to, from, bytes);
+  if (device) return device->read(to, buffer.data, offset, bytes);
+  f2i::copy(pool, to, static_cast<const char *>(buffer.data) + offset, bytes);
   return F2I_OK;
 }
 
-void f2i_context::wait_for_device() noexcept {
-  if (!device) return;
-  const f2i_status status = device->wait();
-  if (status == F2I_OK) return;
+void f2i_context::when_done(std::unique_ptr<f2i::Completion> completion) noexcept {
+  if (completions_) completions_->post(std::move(completion));
+  else completion->conclude(nullptr);
+}
+
+void f2i_context::note(const f2i::FailureRef &failure) noexcept {
+  const std::lock_guard lock(failure_mutex_);
+  if (std::exchange(failed_, true)) return;
   try {
-    note(std::make_shared<f2i::Failure>(f2i::Failure{status, 0, "device", device->error()}));
+    suspects_.add(failure);
   } catch (...) {
-    note(exhausted);
+    failed_ = false; // the next one may be remembered
   }
 }
 
-void f2i_context::note(const f2i::FailureRef &failure) {
+void f2i_context::suspect(const f2i::CheckRef &check) {
+  constexpr size_t many = 64;
   const std::lock_guard lock(failure_mutex_);
-  if (!first_failure_) first_failure_ = failure;
+  if (suspects_.size() >= many) suspects_.prune();
+  suspects_.add(check);
 }
 
-f2i::FailureRef f2i_context::take_failure() {
+f2i::Suspects f2i_context::take_suspects() {
   const std::lock_guard lock(failure_mutex_);
-  return std::exchange(first_failure_, nullptr);
+  failed_ = false;
+  return std::exchange(suspects_, {});
 }

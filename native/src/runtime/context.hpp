@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 
 #include "f2i/f2i.h"
 #include "runtime/buffer.hpp"
+#include "runtime/completions.hpp"
 #include "runtime/device.hpp"
 #include "runtime/failure.hpp"
 #include "runtime/memory.hpp"
@@ -16,7 +18,9 @@
 struct f2i_context {
   f2i_context(int threads, f2i_isa set, uint64_t memory_limit, std::unique_ptr<f2i::Device> computes = nullptr)
       : isa(set), device(std::move(computes)), memory(memory_limit, device.get()), pool(threads),
-        queue([this] { memory.trim(); }) {}
+        queue([this] { memory.trim(); }) {
+    if (device) completions_.emplace(*device, exhausted);
+  }
   ~f2i_context();
 
   const f2i_isa isa;
@@ -39,17 +43,19 @@ struct f2i_context {
 
   /// Storage for an owned buffer that has none; false when there is no room.
   bool allocate(f2i_buffer &buffer);
-  /// Copies between the caller's memory and a buffer, on the queue thread.
+  /// Copies between the caller's memory and a buffer, on the queue thread. From a device, the bytes are there when what
+  /// is posted later has been concluded.
   f2i_status copy_in(f2i_buffer &buffer, uint64_t offset, const void *from, uint64_t bytes) noexcept;
   f2i_status copy_out(void *to, const f2i_buffer &buffer, uint64_t offset, uint64_t bytes) noexcept;
-  /// Until the device has done all that was enqueued; what failed there is noted.
-  void wait_for_device() noexcept;
+  /// Concludes it when all that is enqueued has run: now, on the processor.
+  void when_done(std::unique_ptr<f2i::Completion> completion) noexcept;
   /// Frees or releases the storage of a buffer, once.
   void free(f2i_buffer &buffer) noexcept;
 
-  /// Remembers the first failure until somebody takes it.
-  void note(const f2i::FailureRef &failure);
-  f2i::FailureRef take_failure();
+  /// Remembers what failed, and what may have, until somebody takes it.
+  void note(const f2i::FailureRef &failure) noexcept;
+  void suspect(const f2i::CheckRef &check);
+  f2i::Suspects take_suspects();
   /// For when there is no memory left to say what failed.
   const f2i::FailureRef exhausted =
       std::make_shared<f2i::Failure>(f2i::Failure{F2I_OUT_OF_MEMORY, 0, "context", "out of memory"});
@@ -57,7 +63,9 @@ struct f2i_context {
 private:
   f2i_buffer *buffers_ = nullptr;
   std::mutex failure_mutex_;
-  f2i::FailureRef first_failure_;
+  f2i::Suspects suspects_; // checks, and the first certain failure behind them
+  bool failed_ = false;
+  std::optional<f2i::Completions> completions_;
 
 public:
   f2i::Queue queue; // last: its thread ends before anything that it uses

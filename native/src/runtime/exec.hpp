@@ -43,6 +43,10 @@ public:
 
 class Device;
 
+/// Looks at the few bytes that an op's kernels left: F2I_OK, or a status and a text of what failed.
+constexpr uint64_t most_judged = 64;
+using Judge = f2i_status (*)(const void *found, char *text, size_t size);
+
 /// One op's execution.
 class Exec {
 public:
@@ -65,6 +69,18 @@ public:
   __attribute__((format(printf, 3, 4)))
 #endif
   virtual f2i_status fail(f2i_status status, const char *format, ...) = 0;
+
+  /// For what is known only once kernels have run, such as a pivot that is not positive: up to `most_judged` bytes at
+  /// `at`, in memory of the device, as the kernels that are enqueued leave them, are shown to the judge before
+  /// anything is told that depends on this op. Nothing waits. Once an op: `return ex.judge_later(...)`.
+  virtual f2i_status judge_later(const void *at, uint64_t bytes, Judge judge) {
+    (void)bytes;
+    char text[200] = "";
+    const f2i_status status = judge(at, text, sizeof text);
+    return status == F2I_OK ? status : fail(status, "%s", text);
+  }
+  /// Scratch memory for what is written once and read each time that the op runs: a graph keeps it to itself.
+  virtual void *keep(uint64_t bytes) { return scratch(bytes); }
 
   template <class T> T *scratch_of(int64_t count) {
     return static_cast<T *>(scratch(static_cast<uint64_t>(count) * sizeof(T)));

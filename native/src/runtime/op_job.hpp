@@ -41,6 +41,7 @@ protected:
 
 private:
   FailureRef attempt();
+  void collect_checks(const CheckRef &own);
   FailureRef failure(f2i_status status, std::string message) const;
 
   f2i_context &context_;
@@ -48,6 +49,7 @@ private:
   const uint64_t tag_;
   const CancelFlag token_;
   std::vector<Operand> operands_;
+  std::vector<CheckRef> checks_; // of a run
   std::vector<std::vector<int32_t>> lists_;
 };
 

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <source_location>
 
 struct dim3 {
@@ -92,10 +93,15 @@ void wait_for_copies(int most_open);
 [[noreturn]] void fail(const char *what, const Site &site);
 
 using Body = void (*)(const void *user);
-/// 0, or an error of the launch.
-int launch(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void *user);
-/// What the last failed launch of this system thread did.
-const char *launch_error();
+/// The fibres of a stream; threads and blocks of its launches run in rising and in falling order, in turn.
+void *make_machine();
+void end_machine(void *machine);
+/// Runs a kernel now: 0, or an error of the launch. machine: null for one of this system thread.
+int launch(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void *user, void *machine = nullptr);
+/// What the last failed launch did.
+const char *launch_error(void *machine = nullptr);
+/// Why no device takes this launch; null where one does.
+const char *impossible_launch(dim3 grid, dim3 block, size_t shared_bytes);
 
 } // namespace shim
 
@@ -196,10 +202,14 @@ enum : int {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidConfiguration = 9,
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
   cudaErrorInsufficientDriver = 35,
+  cudaErrorNotReady = 600,
   cudaErrorNotSupported = 801,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureIsolation = 905,
   cudaErrorLaunchFailure = 719,
 };
 enum cudaDeviceAttr {
@@ -210,7 +220,7 @@ enum cudaDeviceAttr {
   cudaDevAttrMemoryPoolsSupported = 115,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
-enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0 };
+enum { cudaStreamNonBlocking = 1, cudaEventBlockingSync = 1, cudaEventDisableTiming = 2, cudaHostAllocDefault = 0 };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
 enum cudaMemAllocationType { cudaMemAllocationTypePinned = 1 };
 enum cudaMemLocationType { cudaMemLocationTypeDevice = 1 };
@@ -230,6 +240,9 @@ struct cudaDeviceProp {
 using cudaStream_t = struct ShimStream *;
 using cudaEvent_t = struct ShimEvent *;
 using cudaMemPool_t = struct ShimPool *;
+using cudaGraph_t = struct ShimGraph *;
+using cudaGraphExec_t = struct ShimGraphExec *;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 
 cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaRuntimeGetVersion(int *version);
@@ -242,10 +255,18 @@ cudaError_t cudaMemGetInfo(size_t *free, size_t *total);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventQuery(cudaEvent_t event);
 cudaError_t cudaMalloc(void **data, size_t bytes);
 cudaError_t cudaFree(void *data);
 cudaError_t cudaMemPoolCreate(cudaMemPool_t *pool, const cudaMemPoolProps *properties);
@@ -261,3 +282,12 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
 cudaError_t cudaGetLastError();
 const char *cudaGetErrorString(cudaError_t error);
 const char *cudaGetErrorName(cudaError_t error);
+
+namespace shim {
+
+/// Enqueues a kernel on a stream (streams.cpp); the body is called by each thread.
+int launch(cudaStream_t stream, const char *name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> body);
+/// What the kernel did that failed.
+const char *fault_text();
+
+} // namespace shim

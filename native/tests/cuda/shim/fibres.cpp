@@ -90,7 +90,7 @@ struct Warp {
 
 class Machine {
 public:
-  // One a queue thread, so one a context: their first launches begin with either order in turn.
+  // One a stream of kernels, so one a context: their first launches begin with either order in turn.
   Machine() : threads_(new Thread[most_threads]), warps_(new Warp[most_threads / 32]) {
     static std::atomic<unsigned> count{0};
     falling_ = (count++ & 1) == 0;
@@ -101,12 +101,12 @@ public:
 
   int launch(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void *user) {
     error_.clear();
-    const uint64_t count = uint64_t{block.x} * block.y * block.z, blocks = uint64_t{grid.x} * grid.y * grid.z;
-    if (count == 0 || count > most_threads || blocks == 0 || grid.x > 0x7fffffffu || grid.y > 65535 ||
-        grid.z > 65535 || block.z > 64 || shared_bytes > (227u << 10)) {
-      error_ = "a grid or block that no device takes";
-      return cudaErrorInvalidValue;
+    home_bottom_ = nullptr; // of the system thread, which may be another one each time
+    if (const char *const why = impossible_launch(grid, block, shared_bytes)) {
+      error_ = why;
+      return cudaErrorInvalidConfiguration;
     }
+    const uint64_t count = uint64_t{block.x} * block.y * block.z, blocks = uint64_t{grid.x} * grid.y * grid.z;
     if (stacks_ == nullptr) {
       void *const memory = mmap(nullptr, stack_bytes * most_threads, PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -306,10 +306,13 @@ private:
   size_t home_bytes_ = 0;
 };
 
-Machine &machine() {
+thread_local Machine *active = nullptr; // which runs on this system thread
+
+Machine &own() {
   static thread_local Machine instance;
   return instance;
 }
+Machine &machine() { return active != nullptr ? *active : own(); }
 
 void Machine::run_fibre() {
   Machine &m = machine();
@@ -340,10 +343,21 @@ Exchange exchange(unsigned mask, const void *value, size_t bytes, const Site &si
 }
 void *shared(size_t bytes) { return machine().shared(bytes); }
 void fail(const char *what, const Site &site) { machine().fail(what, site); }
-int launch(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void *user) {
-  return machine().launch(grid, block, shared_bytes, body, user);
+void *make_machine() { return new Machine; }
+void end_machine(void *machine) { delete static_cast<Machine *>(machine); }
+int launch(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void *user, void *on) {
+  active = on != nullptr ? static_cast<Machine *>(on) : &own();
+  const int error = active->launch(grid, block, shared_bytes, body, user);
+  active = nullptr;
+  return error;
 }
-const char *launch_error() { return machine().error(); }
+const char *launch_error(void *on) { return on != nullptr ? static_cast<Machine *>(on)->error() : own().error(); }
+const char *impossible_launch(dim3 grid, dim3 block, size_t shared_bytes) {
+  const uint64_t count = uint64_t{block.x} * block.y * block.z, blocks = uint64_t{grid.x} * grid.y * grid.z;
+  const bool possible = count > 0 && count <= most_threads && blocks > 0 && grid.x <= 0x7fffffffu && grid.y <= 65535 &&
+                        grid.z <= 65535 && block.z <= 64 && shared_bytes <= (227u << 10);
+  return possible ? nullptr : "a grid or block that no device takes";
+}
 
 void copy_later(void *to, const void *from, size_t bytes, size_t used) {
   if (reinterpret_cast<uintptr_t>(to) % bytes != 0 || (used > 0 && reinterpret_cast<uintptr_t>(from) % bytes != 0)) {
