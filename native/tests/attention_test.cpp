@@ -29,18 +29,40 @@ const Case cases[] = {
     {2, 1, 67, 97, 132, 140, false, false, true, false, true, true, true, true, 1, 0},
 };
 
-/// even: rows begin at multiples of 16 bytes where the dimensions allow it.
-template <class T> void check_attention(const Case &c, int variant, bool even) {
+/// To 8 significant bits, which every precision of products holds.
+void shorten(Matrix<float> &x) {
+  for (int64_t i = 0; i < x.rows; ++i) {
+    for (int64_t j = 0; j < x.cols; ++j) {
+      int exponent = 0;
+      const float mantissa = std::frexp(x(i, j), &exponent);
+      x(i, j) = exponent < -9 ? 0.0f : std::ldexp(std::nearbyint(mantissa * 256), exponent - 8);
+    }
+  }
+}
+void shorten(Matrix<double> &) {}
+
+/// Half a unit in the last place of 1: what weights are rounded by.
+double rounding_of(f2i_precision precision) {
+  return precision == F2I_PRECISION_F32 ? 0 : precision == F2I_PRECISION_BF16 ? 0x1p-8 : 0x1p-11;
+}
+
+/// even: rows begin at multiples of 16 bytes where the dimensions allow it. With a precision below that of f32,
+/// operands are such that only the weights are rounded.
+template <class T>
+void check_attention(const Case &c, int variant, bool even, f2i_precision precision = F2I_PRECISION_F32) {
   const Place places[] = {{0, 0}, {3, 5}, {16, 0}, {1, 2}}, even_places[] = {{0, 0}, {16, 0}, {0, 4}, {4, 8}};
   const auto place = [&](int i) { return (even ? even_places : places)[(variant + i) % 4]; };
   const int64_t planes = c.batch * c.heads, all = c.m + (c.null_key ? 1 : 0);
   const double scale = c.cosine ? 16 : 1 / std::sqrt(static_cast<double>(c.d));
   const double infinity = std::numeric_limits<double>::infinity();
-  const Matrix<T> q = Matrix<T>(planes * c.n, c.d, place(0)).random(1, 1.5);
+  Matrix<T> q = Matrix<T>(planes * c.n, c.d, place(0)).random(1, 1.5);
   Matrix<T> k = Matrix<T>((c.shared ? c.batch : planes) * c.m, c.d, place(1)).random(2);
   Matrix<T> v = Matrix<T>(k.rows, c.e, place(2)).random(3);
-  const Matrix<T> null_key = Matrix<T>(c.null_heads ? c.heads : 1, c.d, place(3)).random(4);
-  const Matrix<T> null_value = Matrix<T>(c.null_heads ? c.heads : 1, c.e, place(0)).random(5);
+  Matrix<T> null_key = Matrix<T>(c.null_heads ? c.heads : 1, c.d, place(3)).random(4);
+  Matrix<T> null_value = Matrix<T>(c.null_heads ? c.heads : 1, c.e, place(0)).random(5);
+  if (precision != F2I_PRECISION_F32) {
+    for (Matrix<T> *const x : {&q, &k, &v, &null_key, &null_value}) shorten(*x);
+  }
   Matrix<T> bias = Matrix<T>((c.bias_batch ? c.batch : 1) * (c.bias_heads ? c.heads : 1) * c.n, all, place(1)).random(6, 2);
   for (int64_t i = 0; c.bias && i < bias.rows; ++i) bias(i, (i * 5) % all) = static_cast<T>(-infinity);
   Matrix<uint8_t> mask(c.batch, c.m, place(2));
@@ -104,10 +126,13 @@ template <class T> void check_attention(const Case &c, int variant, bool even) {
     }
   }
   expected.insert(expected.end(), lse.begin(), lse.end());
-  for (const double value : lse) size.push_back(1 + (std::isinf(value) ? 0 : std::abs(value)));
+  // The error of a logit (its size, at most about 40, times u) is a relative error of its weight.
+  const double of_logits = epsilon<T> * 60, tolerance = of_logits + rounding_of(precision);
+  for (const double value : lse) size.push_back((1 + (std::isinf(value) ? 0 : std::abs(value))) * of_logits / tolerance);
 
   everywhere<T>(
-      "attention case " + std::to_string(variant) + (sizeof(T) == 4 ? " f32" : " f64") + (even ? ", even rows" : ""),
+      "attention case " + std::to_string(variant) + (sizeof(T) == 4 ? " f32" : " f64") + (even ? ", even rows" : "") +
+          (precision == F2I_PRECISION_F32 ? "" : ", precision " + std::to_string(precision)),
       [&](const Engine &engine) {
         const Device<T> dq(engine, q), dk(engine, k), dv(engine, v), dnull_key(engine, null_key),
             dnull_value(engine, null_value), dbias(engine, bias), dy(engine, Matrix<T>(planes * c.n, c.e, place(3))),
@@ -128,10 +153,7 @@ template <class T> void check_attention(const Case &c, int variant, bool even) {
         found.insert(found.end(), logs.begin(), logs.end());
         return found;
       },
-      [&](const std::vector<T> &found) {
-        // The error of a logit (its size, at most about 40, times u) is a relative error of its weight.
-        return compare(found, expected, epsilon<T> * 60, size);
-      });
+      [&](const std::vector<T> &found) { return compare(found, expected, tolerance, size); }, precision);
 }
 
 } // namespace
@@ -147,6 +169,14 @@ TEST(attention_of_even_rows) {
 TEST(attention_f64) {
   int variant = 0;
   for (const Case &c : cases) check_attention<double>(c, variant++, false);
+}
+
+TEST(attention_in_other_precisions) {
+  if (test_device() == F2I_DEVICE_CPU) return; // which ignores them
+  for (const f2i_precision precision : {F2I_PRECISION_TF32, F2I_PRECISION_BF16, F2I_PRECISION_F16}) {
+    int variant = 0;
+    for (const Case &c : cases) check_attention<float>(c, variant++, precision == F2I_PRECISION_TF32, precision);
+  }
 }
 
 // The processor promises it of masked keys alone, and saves the time.

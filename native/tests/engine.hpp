@@ -175,12 +175,13 @@ inline const char *name_of(f2i_isa isa) {
 /// a device it runs twice, and must be the same: its threads have no fixed order.
 template <class T>
 void everywhere(const std::string &what, const std::function<std::vector<T>(const Engine &)> &body,
-                const std::function<std::string(const std::vector<T> &)> &wrong) {
+                const std::function<std::string(const std::vector<T> &)> &wrong,
+                f2i_precision precision = F2I_PRECISION_F32) {
   const bool device = test_device() != F2I_DEVICE_CPU;
   for (f2i_isa isa = F2I_ISA_PORTABLE; isa <= (device ? F2I_ISA_PORTABLE : f2i_best_isa()); ++isa) {
     std::vector<T> first;
     for (const int threads : device ? std::vector<int>{1, 2} : std::vector<int>{1, 2, 3, 8}) {
-      const Engine engine(isa, threads);
+      const Engine engine(isa, threads, 0, precision);
       const std::string where = what + (device ? " [device, time " + std::to_string(threads) + "]"
                                                : std::string(" [") + name_of(isa) + ", " + std::to_string(threads) + " threads]");
       std::vector<T> found;

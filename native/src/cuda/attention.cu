@@ -1,7 +1,9 @@
 // softmax(scale q k^T + bias) v: norms of queries and keys where the op divides
 // by them, then one kernel, on tensor cores (attention_mma.cuh) or on the plain
 // ones (attention_simt.cuh), and another that joins ranges of keys.
-#include "cuda/attention_mma.cuh"
+#include "cuda/attention_half.cuh"
+#include "cuda/attention_tf32.cuh"
+#include "cuda/tiles.cuh"
 
 namespace f2i::cuda {
 namespace {
@@ -62,33 +64,74 @@ template <class T> bool aligned(Matrix<const T> x) {
   return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.ld * sizeof(T) % 16 == 0;
 }
 
-/// A kernel and what its grid is made of.
-template <class T> struct Choice {
-  void (*kernel)(Problem<T>);
-  int queries, columns, threads;
-  size_t shared;
-};
-
-template <class X> Choice<float> on_tensor_cores(bool wide) {
-  return {wide ? attend::mma::attention_kernel<X, true> : attend::mma::attention_kernel<X, false>, attend::mma::queries,
-          X::columns, attend::mma::threads,
-          std::max(sizeof(attend::mma::Shared<X>), sizeof(attend::simt::Shared<float>))};
-}
-template <class T, int columns> Choice<T> on_plain_cores() {
-  using namespace attend::simt;
-  return {attention_kernel<T, columns>, queries, 32 * columns, threads, sizeof(Shared<T>)};
+/// Ranges of keys, the kernel by `go(grid, problem)`, and their joining. A block has so many queries and columns.
+template <class T, class Go> f2i_status enqueue(Exec &ex, Problem<T> p, int queries, int columns, Go &&go) {
+  const int64_t rows = p.batch * p.heads * p.n, all = p.m + (p.null_rows > 0 ? 1 : 0);
+  const int64_t blocks = ceil_div(p.n, queries) * p.batch * p.heads, parts = ceil_div(p.e, columns);
+  if (blocks > INT32_MAX || parts > 65535) return ex.fail(F2I_UNSUPPORTED, "more blocks than a grid has");
+  constexpr int64_t shortest = 256; // keys of a range
+  const int64_t wanted = 2 * device_of(ex).processors() / (blocks * parts), most = all / shortest;
+  int64_t ranges = std::clamp<int64_t>(std::min(wanted, most), 1, 64);
+  p.range = ceil_div(ceil_div(all, ranges), 64) * 64;
+  ranges = std::max<int64_t>(ceil_div(all, p.range > 0 ? p.range : 1), 1); // no empty one
+  if (ranges > 1) {
+    p.parts = ex.scratch_of<T>(ranges * rows * p.e);
+    p.lses = ex.scratch_of<T>(ranges * rows);
+    if (p.parts == nullptr || p.lses == nullptr) { // slower, and without the room
+      p.parts = p.lses = nullptr;
+      p.range = all;
+      ranges = 1;
+    }
+  }
+  F2I_TRY(go(dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(ranges), static_cast<unsigned>(parts)), p));
+  if (ranges == 1) return F2I_OK;
+  const int64_t of_join = std::min<int64_t>(ceil_div(rows * p.e, 256), 65536);
+  return launch(ex, "attention, ranges of keys", join_kernel<T>, dim3(static_cast<unsigned>(of_join)), dim3(256), 0, p, ranges);
 }
 
 /// Wide values go in parts, each of which makes the weights again.
-template <class T> Choice<T> choose(const CudaDevice &device, const Problem<T> &p) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (device.ampere()) {
-      const bool wide = aligned(p.k) && aligned(p.v) && aligned(p.null_key) && aligned(p.null_value);
-      if (p.d <= 64 && p.e <= 64) return on_tensor_cores<attend::mma::Extents<64, 64, 32>>(wide);
-      return on_tensor_cores<attend::mma::Extents<128, 128, 32>>(wide);
-    }
-  }
-  return p.e <= 64 ? on_plain_cores<T, 2>() : p.e <= 128 ? on_plain_cores<T, 4>() : on_plain_cores<T, 8>();
+template <class T, int columns> f2i_status on_plain_cores(Exec &ex, const Problem<T> &p) {
+  using namespace attend::simt;
+  return enqueue(ex, p, queries, 32 * columns, [&](dim3 grid, const Problem<T> &problem) {
+    return launch(ex, "attention", attention_kernel<T, columns>, grid, dim3(threads), sizeof(Shared<T>), problem);
+  });
+}
+
+template <class Products, int blocks>
+f2i_status on_tensor_cores(Exec &ex, const Problem<float> &p, const typename Products::Source &source) {
+  using X = typename Products::Extents;
+  const size_t shared = std::max(sizeof(attend::mma::Shared<Products>), sizeof(attend::simt::Shared<float>));
+  return enqueue(ex, p, X::queries, X::columns, [&](dim3 grid, const Problem<float> &problem) {
+    return launch(ex, "attention", attend::mma::attention_kernel<Products, blocks>, grid, dim3(X::threads), shared, problem, source);
+  });
+}
+
+template <bool exact> f2i_status in_tf32(Exec &ex, const Problem<float> &p) {
+  using namespace attend::mma;
+  const bool wide = aligned(p.k) && aligned(p.v) && aligned(p.null_key) && aligned(p.null_value);
+  if (p.d <= 64 && p.e <= 64) return on_tensor_cores<Tf32Products<Extents<64, 64, 32, 1, 4>, exact>, 3>(ex, p, {wide});
+  return on_tensor_cores<Tf32Products<Extents<128, 128, 32, 1, 4>, exact>, 2>(ex, p, {wide});
+}
+
+/// Keys (values) of all heads in half precision.
+template <class Half>
+f2i_status pack(Exec &ex, const attend::mma::Pack<Half> &pack, int64_t planes) {
+  return for_tiles(ex, "attention, packing", planes * (pack.p.m + (pack.p.null_rows > 0 ? 1 : 0)), pack.ld, pack);
+}
+
+template <class Half> f2i_status in_half(Exec &ex, const Problem<float> &p) {
+  using namespace attend::mma;
+  const bool own = !p.shared || p.null_rows > 1 || p.null_value_rows > 1;
+  const int64_t heads = own ? p.heads : 1, planes = p.batch * heads, all = p.m + (p.null_rows > 0 ? 1 : 0);
+  const int64_t ld_keys = ceil_div(p.d, 8) * 8, ld_values = ceil_div(p.e, 8) * 8;
+  auto *const keys = ex.scratch_of<Half>(std::max<int64_t>(planes * all * ld_keys, 8));
+  auto *const values = ex.scratch_of<Half>(std::max<int64_t>(planes * all * ld_values, 8));
+  if (keys == nullptr || values == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for keys and values in half precision");
+  F2I_TRY(pack(ex, Pack<Half>{p, p.k, p.null_key, p.null_rows, p.d, heads, false, keys, ld_keys}, planes));
+  F2I_TRY(pack(ex, Pack<Half>{p, p.v, p.null_value, p.null_value_rows, p.e, heads, true, values, ld_values}, planes));
+  const Packed<Half> packed{keys, values, ld_keys, ld_values, own};
+  if (p.d <= 64 && p.e <= 64) return on_tensor_cores<HalfProducts<Extents<64, 64, 32, 2, 4>, Half>, 2>(ex, p, packed);
+  return on_tensor_cores<HalfProducts<Extents<128, 128, 64, 1, 8>, Half>, 1>(ex, p, packed);
 }
 
 template <class T> f2i_status run(Exec &ex, const Attention &op) {
@@ -102,30 +145,17 @@ template <class T> f2i_status run(Exec &ex, const Attention &op) {
                0, nullptr, nullptr};
   p.m = op.k.rows / (shared ? op.batch : planes);
   if (op.cosine) F2I_TRY(find_norms(ex, op, p));
-
-  CudaDevice &device = device_of(ex);
-  const Choice<T> choice = choose(device, p);
-  const int64_t blocks = ceil_div(p.n, choice.queries) * planes, parts = ceil_div(p.e, choice.columns);
-  const int64_t all = p.m + (p.null_rows > 0 ? 1 : 0);
-  constexpr int64_t shortest = 256; // keys of a range
-  const int64_t wanted = 2 * device.processors() / (blocks * parts), most = all / shortest;
-  int64_t ranges = std::clamp<int64_t>(std::min(wanted, most), 1, 64);
-  if (ranges > 1) {
-    p.parts = ex.scratch_of<T>(ranges * op.y.rows * p.e);
-    p.lses = ex.scratch_of<T>(ranges * op.y.rows);
-    if (p.parts == nullptr || p.lses == nullptr) { // slower, and without the room
-      ranges = 1;
-      p.parts = p.lses = nullptr;
+  if constexpr (std::is_same_v<T, float>) {
+    if (device_of(ex).ampere()) {
+      switch (ex.precision()) {
+      case F2I_PRECISION_TF32: return in_tf32<false>(ex, p);
+      case F2I_PRECISION_BF16: return in_half<Bf16>(ex, p);
+      case F2I_PRECISION_F16: return in_half<F16>(ex, p);
+      default: return in_tf32<true>(ex, p);
+      }
     }
   }
-  p.range = ranges > 1 ? ceil_div(ceil_div(all, ranges), 64) * 64 : std::max<int64_t>(all, 1);
-  if (blocks > INT32_MAX || parts > 65535) return ex.fail(F2I_UNSUPPORTED, "more blocks than a grid has");
-  const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(ranges), static_cast<unsigned>(parts));
-  F2I_TRY(launch(ex, "attention", choice.kernel, grid, dim3(static_cast<unsigned>(choice.threads)), choice.shared, p));
-  if (p.parts == nullptr) return F2I_OK;
-  const int64_t of_join = ceil_div(op.y.rows * p.e, 256);
-  return launch(ex, "attention, ranges of keys", join_kernel<T>, dim3(static_cast<unsigned>(std::min<int64_t>(of_join, 65536))),
-                dim3(256), 0, p, ranges);
+  return p.e <= 64 ? on_plain_cores<T, 2>(ex, p) : p.e <= 128 ? on_plain_cores<T, 4>(ex, p) : on_plain_cores<T, 8>(ex, p);
 }
 
 } // namespace
