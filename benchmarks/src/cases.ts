@@ -56,7 +56,7 @@ interface Checked {
   check(outputs: HostArray[], random: Random): number | Promise<number>;
 }
 
-function layerPlan(layer: Layer, shape: BenchShape): Checked {
+function layerPlan(layer: Layer, shape: BenchShape): Checked & { readonly units: number } {
   return { ...layer, check: (outputs, random) => checkLayer(layer, shape, outputs, random) };
 }
 
@@ -76,11 +76,15 @@ export interface HostOperand {
   half?: { readonly dtype: 'f16' | 'bf16'; readonly bits: Uint16Array };
 }
 
+/** Operands of a shape and the op on them; `units` (of layers alone) as in `Layer`. */
+export function planOf(shape: BenchShape, make: Make): Checked & { readonly units?: number } {
+  const layer = layers[shape.op]?.(shape, make);
+  return layer ? layerPlan(layer, shape) : matrixPlan(shape, make);
+}
+
 /** Puts random operands of a shape on the backend. */
 export function prepareCase(shape: BenchShape, backend: Backend, seed: number): BenchCase {
-  const make = operandMaker(shape, seed);
-  const layer = layers[shape.op]?.(shape, make);
-  const plan = layer ? layerPlan(layer, shape) : matrixPlan(shape, make);
+  const plan = planOf(shape, operandMaker(shape, seed));
   const inputs = plan.inputs.map((operand) => operand && upload(operand, backend));
   const spec = ops.get(shape.op)!;
   const attributes = plan.attributes as never;

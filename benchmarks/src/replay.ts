@@ -1,12 +1,17 @@
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Script } from '@fmri2image/node/recorder';
 import { conformanceScript } from './replay/conformance.ts';
+import { shapesScript } from './replay/shapes.ts';
+import { readShapes } from './shape.ts';
 
 const USAGE = `npm run replay -- FOLDER [options]
 
 Writes what machines without Node run again: the cases of the conformance`;
+
+const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -27,6 +32,8 @@ async function main(): Promise<number> {
   const { script, cases, leftOut } = await conformanceScript((id) => only.test(id), Number(values.most));
   save(script, folder, 'conformance', cases);
   for (const each of leftOut) console.log(`  left out: ${each}`);
+  const shapes = await shapesScript(readShapes(join(here, 'shapes'), []));
+  save(shapes.script, folder, 'shapes', shapes.cases);
   return 0;
 }
 

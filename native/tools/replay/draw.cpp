@@ -20,12 +20,31 @@ template <class T> void write_diagonal(f2i_context *context, const f2i_matrix &x
   }
 }
 
-} // namespace
+/// A matrix of its own, for as long as what is enqueued needs it.
+class Scratch {
+public:
+  Scratch(f2i_context *context, const Draw &draw, f2i_dtype dtype)
+      : matrix{nullptr, 0, draw.rows, draw.cols, draw.cols, dtype, 0}, context_(context) {
+    ok(f2i_buffer_create(context, static_cast<uint64_t>(draw.rows * draw.cols) * element_bytes(dtype), &matrix.buffer));
+  }
+  ~Scratch() { f2i_buffer_destroy(context_, matrix.buffer); }
+  Scratch(const Scratch &) = delete;
+  Scratch &operator=(const Scratch &) = delete;
 
-void fill(f2i_context *context, f2i_buffer *buffer, const Draw &draw) {
-  const bool direct = draw.dtype == F2I_F32 || draw.dtype == F2I_F64;
-  f2i_matrix x = {buffer, 0, draw.rows, draw.cols, draw.cols, direct ? draw.dtype : F2I_F32, 0};
-  if (!direct) ok(f2i_buffer_create(context, static_cast<uint64_t>(draw.rows * draw.cols) * 4, &x.buffer));
+  f2i_matrix matrix;
+
+private:
+  f2i_context *const context_;
+};
+
+void cast(f2i_context *context, const f2i_matrix &x, const f2i_matrix &y) {
+  f2i_cast_args args = F2I_INIT(f2i_cast_args);
+  args.x = x, args.y = y;
+  ok(f2i_cast(context, &args));
+}
+
+/// Draws f32 or f64 in place.
+void draw_in(f2i_context *context, const f2i_matrix &x, const Draw &draw) {
   f2i_random_normal_args args = F2I_INIT(f2i_random_normal_args);
   args.seed = draw.seed, args.y = x;
   ok(f2i_random_normal(context, &args));
@@ -35,20 +54,30 @@ void fill(f2i_context *context, f2i_buffer *buffer, const Draw &draw) {
     elementwise(context, x, F2I_ADD, 0.5);
   } else if (draw.kind == "triangular") { // the upper part is never read
     elementwise(context, x, F2I_MUL, 1 / std::sqrt(n));
+  } else if (draw.kind == "weights") { // outputs of a layer as large as its inputs
+    elementwise(context, x, F2I_MUL, 1 / std::sqrt(static_cast<double>(draw.cols)));
   } else if (draw.kind != "normal" && draw.kind != "definite") {
-    throw ScriptError("draw: expected normal, spread, definite or triangular, found " + draw.kind);
+    throw ScriptError("draw: expected normal, spread, weights, definite or triangular, found " + draw.kind);
   }
   if (draw.kind == "definite" || draw.kind == "triangular") {
     const double diagonal = draw.kind == "definite" ? 2 * n : 2;
     if (x.dtype == F2I_F64) write_diagonal<double>(context, x, diagonal);
     else write_diagonal<float>(context, x, diagonal);
   }
-  if (direct) return;
-  f2i_cast_args cast = F2I_INIT(f2i_cast_args);
-  cast.x = x;
-  cast.y = {buffer, 0, draw.rows, draw.cols, draw.cols, draw.dtype, 0};
-  ok(f2i_cast(context, &cast));
-  ok(f2i_buffer_destroy(context, x.buffer));
+}
+
+} // namespace
+
+void fill(f2i_context *context, f2i_buffer *buffer, const Draw &draw, bool in_double) {
+  const f2i_dtype type = in_double ? F2I_F64 : draw.dtype, base = draw.dtype == F2I_F64 ? F2I_F64 : F2I_F32;
+  const f2i_matrix target = {buffer, 0, draw.rows, draw.cols, draw.cols, type, 0};
+  if (type == base) return draw_in(context, target, draw);
+  const Scratch drawn(context, draw, base);
+  draw_in(context, drawn.matrix, draw);
+  if (draw.dtype == base || type == draw.dtype) return cast(context, drawn.matrix, target);
+  const Scratch rounded(context, draw, draw.dtype); // to a half type, and from there to f64
+  cast(context, drawn.matrix, rounded.matrix);
+  cast(context, rounded.matrix, target);
 }
 
 } // namespace replay

@@ -6,7 +6,8 @@
 
 namespace replay {
 
-/// Enqueues what fills the beginning of a buffer. Throws Failed or ScriptError.
-void fill(f2i_context *context, f2i_buffer *buffer, const Draw &draw);
+/// Enqueues what fills the beginning of a buffer; `in_double`: with the same numbers, as f64. Throws Failed or
+/// ScriptError.
+void fill(f2i_context *context, f2i_buffer *buffer, const Draw &draw, bool in_double = false);
 
 } // namespace replay

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "bench.hpp"
 #include "check.hpp"
 #include "player.hpp"
+#include "table.hpp"
 
 namespace {
 
@@ -17,20 +19,29 @@ struct Usage : std::runtime_error {
 
 constexpr const char *help =
     "f2i_replay check STEM... [options]    runs STEM.script with STEM.data and compares\n"
+    "f2i_replay bench STEM... [options]    times what STEM.script says; rows of results as JSON, a line each\n"
+    "f2i_replay table FILE...              rows of results as a Markdown table\n"
     "f2i_replay device [options]           names the device, or says what is missing\n\n"
     "  --device cpu|cuda     what computes (cpu)\n"
     "  --index N             which GPU (0)\n"
     "  --library FILE        libf2i_cuda.so (F2I_CUDA_LIBRARY, beside the program, where the system looks)\n"
     "  --threads N           of the processor (0: all)\n"
     "  --only REGEX          cases whose names match\n"
-    "  --unsupported OPS     ops, separated by commas, that the device lacks and must refuse";
+    "  --unsupported OPS     check: ops, separated by commas, that the device lacks and must refuse\n"
+    "  --precisions LIST     bench: of products of f32 on a GPU: f32,tf32,bf16,f16 (f32)\n"
+    "  --samples N           bench: of each kind (10)\n"
+    "  --seconds S           bench: for the samples of one kind, at least three (1)\n"
+    "  --cold BYTES          bench: what calls pass through before they come back to an operand (2^30)\n"
+    "  --limits FILE         bench: what benchmarks/peers/limits.cpp or limits.cu printed\n"
+    "  --commit NAME         bench: of the sources\n"
+    "  --out FILE            bench: appends the rows to a file as well";
 
 struct Options {
   std::string command;
   std::vector<std::string> files;
-  std::string device = "cpu", library;
-  int index = 0, threads = 0;
+  replay::DeviceOptions device;
   replay::CheckOptions check;
+  replay::BenchOptions bench;
 };
 
 std::vector<std::string> split(const std::string &text) {
@@ -43,11 +54,12 @@ std::vector<std::string> split(const std::string &text) {
   return parts;
 }
 
-int whole(const std::string &option, const std::string &text) {
+double number(const std::string &option, const std::string &text, double least, double most) {
   char *end = nullptr;
-  const long value = std::strtol(text.c_str(), &end, 10);
-  if (text.empty() || *end != '\0' || value < 0 || value > 4096) throw Usage(option + ": expected a number, found " + text);
-  return static_cast<int>(value);
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || !(value >= least && value <= most))
+    throw Usage(option + ": expected a number from " + std::to_string(least) + " to " + std::to_string(most) + ", found " + text);
+  return value;
 }
 
 Options parse(int count, char **arguments) {
@@ -61,48 +73,41 @@ Options parse(int count, char **arguments) {
     }
     if (++i == count) throw Usage(word + ": unknown, or without its value");
     const std::string value = arguments[i];
-    if (word == "--device") options.device = value;
-    else if (word == "--index") options.index = whole(word, value);
-    else if (word == "--library") options.library = value;
-    else if (word == "--threads") options.threads = whole(word, value);
-    else if (word == "--only") options.check.only = value;
+    if (word == "--device") options.device.device = value;
+    else if (word == "--index") options.device.index = static_cast<int>(number(word, value, 0, 1024));
+    else if (word == "--library") options.device.library = value;
+    else if (word == "--threads") options.device.threads = static_cast<int>(number(word, value, 0, 1024));
+    else if (word == "--only") options.check.only = options.bench.only = value;
     else if (word == "--unsupported") options.check.unsupported = split(value);
+    else if (word == "--precisions") options.bench.precisions = split(value);
+    else if (word == "--samples") options.bench.samples = static_cast<int>(number(word, value, 1, 1e6));
+    else if (word == "--seconds") options.bench.seconds = number(word, value, 0, 1e6);
+    else if (word == "--cold") options.bench.cold_bytes = static_cast<uint64_t>(number(word, value, 0, 1e12));
+    else if (word == "--limits") options.bench.limits = value;
+    else if (word == "--commit") options.bench.commit = value;
+    else if (word == "--out") options.bench.out = value;
     else throw Usage(word + ": no such option");
   }
-  if (options.device != "cpu" && options.device != "cuda") throw Usage("--device: expected cpu or cuda, found " + options.device);
+  if (options.device.device != "cpu" && options.device.device != "cuda")
+    throw Usage("--device: expected cpu or cuda, found " + options.device.device);
   return options;
 }
 
-f2i_device device_of(const Options &options) { return options.device == "cuda" ? F2I_DEVICE_CUDA : F2I_DEVICE_CPU; }
-const char *library_of(const Options &options) { return options.library.empty() ? nullptr : options.library.c_str(); }
-
-struct Destroy {
-  void operator()(f2i_context *context) const { f2i_context_destroy(context); }
-};
-using Context = std::unique_ptr<f2i_context, Destroy>;
-
-Context open(const Options &options) {
-  f2i_context_desc desc = F2I_INIT(f2i_context_desc);
-  desc.abi_version = F2I_ABI_VERSION;
-  desc.threads = options.threads;
-  desc.device = device_of(options);
-  desc.device_index = options.index;
-  desc.library = library_of(options);
-  f2i_context *context = nullptr;
-  replay::ok(f2i_context_create(&desc, &context));
-  return Context(context);
-}
-
 int run(const Options &options) {
-  f2i_device_info info = F2I_INIT(f2i_device_info);
   if (options.command == "device") {
-    replay::ok(f2i_device_describe(device_of(options), options.index, library_of(options), &info));
-    std::printf("%s\ncapability %d\nprocessors %d\nmemory %llu\n", info.name, info.capability, info.processors,
+    const f2i_device_info info = replay::describe(options.device);
+    std::printf("name %s\ncapability %d\nprocessors %d\nmemory %llu\n", info.name, info.capability, info.processors,
                 static_cast<unsigned long long>(info.memory_bytes));
     return 0;
   }
-  if (options.command == "check" && !options.files.empty()) return replay::check(open(options).get(), options.files, options.check);
-  throw Usage("expected check STEM... or device");
+  if (options.files.empty()) throw Usage("expected check STEM..., bench STEM..., table FILE... or device");
+  if (options.command == "check") return replay::check(replay::open(options.device).get(), options.files, options.check);
+  if (options.command == "bench") return replay::bench(options.device, options.files, options.bench);
+  if (options.command == "table") {
+    std::fputs(replay::table(options.files).c_str(), stdout);
+    return 0;
+  }
+  throw Usage("expected check, bench, table or device, found " + options.command);
 }
 
 } // namespace

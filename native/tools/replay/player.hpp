@@ -39,6 +39,8 @@ private:
   void step(const Fails &fails);
   void step(const Entries &entries);
   void step(const Residual &residual);
+  void step(const Timed &) {}        // the bench looks at these
+  void step(const Result &) {}
 
   f2i_buffer *find(uint64_t buffer) const;
   std::vector<char> read(uint64_t buffer, uint64_t offset, uint64_t bytes) const;

@@ -120,6 +120,13 @@ Step parse_step(const std::string &verb, Line &line) {
   }
   if (verb == "free") return Free{line.whole("a buffer")};
   if (verb == "kept") return Kept{line.whole("a buffer")};
+  if (verb == "timed") return Timed{};
+  if (verb == "result") {
+    Result result;
+    result.buffer = line.whole("a buffer"), result.offset = line.whole("an offset"), result.dtype = line.dtype();
+    result.count = line.whole("a count"), result.units = line.real("units");
+    return result;
+  }
   if (verb == "call") return parse_call(line);
   if (verb == "residual") return parse_residual(line);
   if (verb == "data") {
@@ -145,7 +152,7 @@ Step parse_step(const std::string &verb, Line &line) {
     e.bound = line.real("a bound");
     return e;
   }
-  line.fail("buffer, free, data, draw, call, kept, fails, entries, residual, fact, end or case", verb);
+  line.fail("buffer, free, data, draw, call, kept, fails, entries, residual, timed, result, fact, end or case", verb);
 }
 
 } // namespace

@@ -90,7 +90,16 @@ struct Residual {
   std::vector<Operand> matrices;
   Call::List values; // f64
 };
-using Step = std::variant<Create, Free, Write, Draw, Call, Kept, Fails, Entries, Residual>;
+/// What follows is timed, again and again, up to the first result.
+struct Timed {};
+/// Where a timed computation leaves a result, of which `units` roundings of its largest entry may be wrong.
+struct Result {
+  uint64_t buffer, offset; // in elements
+  f2i_dtype dtype;
+  uint64_t count;
+  double units;
+};
+using Step = std::variant<Create, Free, Write, Draw, Call, Kept, Fails, Entries, Residual, Timed, Result>;
 
 struct Case {
   std::string name;

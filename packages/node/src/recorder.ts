@@ -5,6 +5,7 @@
 import {
   Backend,
   type BackendInfo,
+  bytesPerElement,
   type DType,
   type F2iError,
   type HostArray,
@@ -105,11 +106,19 @@ export class DryRecorder extends Backend {
 
   /** A tensor whose values are drawn where the script runs. */
   drawn(kind: Draw, shape: Shape, dtype: DType): Tensor {
-    const bytes = Math.max(1, sizeOf(shape)) * { f32: 4, f64: 8, f16: 2, bf16: 2, i32: 4, u8: 1 }[dtype];
-    const storage = this.allocate(bytes);
+    const tensor = this.blank(shape, dtype);
+    const { handle } = tensor.storage as NativeStorage;
     const cols = shape.at(-1) ?? 1;
-    this.script.draw(storage.handle, kind, sizeOf(shape) / cols, cols, dtype, ++this.#seed);
-    return new Tensor(this, storage, { shape, dtype });
+    this.script.draw(handle, kind, sizeOf(shape) / cols, cols, dtype, ++this.#seed);
+    return tensor;
+  }
+
+  /** A tensor that something is yet to be written to. */
+  blank(shape: Shape, dtype: DType): Tensor {
+    return new Tensor(this, this.allocate(Math.max(1, sizeOf(shape)) * bytesPerElement(dtype)), {
+      shape,
+      dtype,
+    });
   }
 
   supports(op: OpSpec): true | string {

@@ -40,10 +40,14 @@ export class Script {
   }
 
   /** Begins a case; names are `op/...`, or that of a golden. */
-  begin(name: string, facts: Readonly<Record<string, unknown>> = {}): void {
+  begin(name: string): void {
     if (/[\n\r]/.test(name)) throw new Error(`a case is named over two lines: ${name}`);
     this.#numbers.clear();
     this.#lines.push(`case ${name}`);
+  }
+
+  /** What rows of results say about a case, as JSON. */
+  facts(facts: Readonly<Record<string, unknown>>): void {
     for (const [key, value] of Object.entries(facts))
       this.#lines.push(`fact ${key} ${JSON.stringify(value)}`);
   }
@@ -103,6 +107,17 @@ export class Script {
     const operands = packed.map((value, i) => (i % 6 === 0 && value !== 0 ? this.#numberOf(value) : value));
     const words = [scalars.length, ...scalars, operands.length / 6, ...operands, lists.length, ...lists];
     this.#lines.push(`call ${op} ${words.join(' ')}`);
+  }
+
+  /** What follows is what is timed, again and again; before it, operands are made. */
+  timed(position = this.position): void {
+    this.#lines.splice(position, 0, 'timed');
+  }
+
+  /** Where a timed computation leaves a result, of which `units` roundings of its largest entry may be wrong. */
+  result(at: Operand, units: number): void {
+    const count = at.shape.reduce((a, b) => a * b, 1);
+    this.#lines.push(`result ${[...this.#place(at), count, units].join(' ')}`);
   }
 
   /** The bytes of a buffer must still be those that were written to it first. */
