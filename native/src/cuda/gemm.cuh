@@ -62,6 +62,15 @@ enum class Kind {
 Tiling<float> tiling(Kind kind, const Product<float> &p, int64_t processors);
 } // namespace mma
 
+/// Enqueues what makes y of the sums of `splits` ranges of terms, in their order.
+f2i_status join_ranges(Exec &ex, const char *name, const Product<float> &p, const float *parts, int64_t splits);
+
+namespace hopper {
+/// Enqueues the product by wgmma; false, with nothing of y written, where it is not for that: another device, too
+/// small, patches, no room. `kind`: how mma::tiling() would make it.
+bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status);
+} // namespace hopper
+
 /// The operand with its rows one after the other, `ld` entries each, of another type: bf16, f16, or f32 rounded
 /// to TF32. What follows the k terms of a row is zero. small: what TF32 leaves out of a number, or null.
 f2i_status pack(Exec &ex, const Operand &x, int64_t rows, int64_t k, f2i_dtype type, void *to, float *small, int64_t ld);

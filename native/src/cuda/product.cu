@@ -25,6 +25,12 @@ template <class T> __global__ void __launch_bounds__(256) join_kernel(JoinRanges
   }
 }
 
+template <class T> f2i_status join(Exec &ex, const char *name, const Product<T> &p, const T *parts, int64_t splits) {
+  const int64_t blocks = ceil_div(p.m * p.n, 256);
+  return launch(ex, name, join_kernel<T>, dim3(static_cast<unsigned>(blocks < 65536 ? blocks : 65536)), dim3(256), 0,
+                JoinRanges<T>{parts, splits, p.m * p.n, p.n, p.finish}, p.m);
+}
+
 /// The product's tiles may leave most of the device idle where the sum is long: ranges of it are then
 /// summed by blocks of their own, and joined in their order, so that the result is always the same.
 int64_t splits_of(int64_t tiles, int64_t k, int64_t processors) {
@@ -51,10 +57,7 @@ template <class T> f2i_status run(Exec &ex, const char *name, const Product<T> &
   if (splits == 1) work.parts = nullptr;
   const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(planes), static_cast<unsigned>(splits));
   F2I_TRY(launch(ex, name, tiling.kernel, grid, dim3(256), tiling.shared_bytes, work));
-  if (work.parts == nullptr) return F2I_OK;
-  const int64_t blocks = ceil_div(p.m * p.n, 256);
-  return launch(ex, name, join_kernel<T>, dim3(static_cast<unsigned>(blocks < 65536 ? blocks : 65536)), dim3(256), 0,
-                JoinRanges<T>{work.parts, splits, p.m * p.n, p.n, p.finish}, p.m);
+  return work.parts != nullptr ? join(ex, name, p, work.parts, splits) : F2I_OK;
 }
 
 /// Below this many rows or columns a product is read, not computed: operands are taken as they lie.
@@ -94,6 +97,9 @@ bool as_halves(Exec &ex, Operand &x, int64_t rows, int64_t k, f2i_dtype type, f2
 f2i_status on_tensor_cores(Exec &ex, const char *name, const Product<float> &p) {
   using mma::Kind;
   Kind kind = kind_of(p);
+  f2i_status on_hopper = F2I_OK;
+  if (hopper::product(ex, name, p, kind, on_hopper)) return on_hopper;
+  F2I_TRY(on_hopper);
   Product<float> packed = p;
   if (kind == Kind::bf16 || kind == Kind::f16) {
     const f2i_dtype type = kind == Kind::bf16 ? F2I_BF16 : F2I_F16;
@@ -108,6 +114,10 @@ f2i_status on_tensor_cores(Exec &ex, const char *name, const Product<float> &p) 
 }
 
 } // namespace
+
+f2i_status join_ranges(Exec &ex, const char *name, const Product<float> &p, const float *parts, int64_t splits) {
+  return join(ex, name, p, parts, splits);
+}
 
 f2i_status product(Exec &ex, const char *name, const Product<float> &p) {
   if (p.m <= 0 || p.n <= 0 || p.planes <= 0) return F2I_OK;

@@ -1,0 +1,500 @@
+// Products on Hopper: tensors are copied by the copy engine, multiplied by wgmma.
+// For compute capability 9.0 alone (sm_90a), and not verified by the shim, which has
+// none of it: tests on a GPU are its only proof. F2I_CUDA_HOPPER=0 turns it off.
+//
+// A block has a tile of 128 rows by 256 columns (128 where a number is two of TF32):
+// one warp keeps the copy engine busy, two groups of four warps multiply 64 rows each.
+// Slices of 128 bytes of terms pass through stages of shared memory, each with two
+// barriers: `full` counts the bytes that have come, `empty` the warps that have done.
+// Two blocks, a pair, have tiles above each other and share their columns of b: each
+// copies half of them to both. As many blocks as there are multiprocessors take tiles
+// in turn; the copies of the next tile go on while one is stored.
+//
+//   bf16, f16   operands as they lie, if rows begin at multiples of 16 bytes (b also
+//               across: rows are terms); others are packed first
+//   tf32        packed, which rounds
+//   f32         packed into a big and a small part (gemm_mma.cu has the formula);
+//               each slice is summed from zero and added by the plain cores
+#include "cuda/gemm.cuh"
+
+#include <cstdlib>
+#include <cstring>
+
+#if !defined(F2I_CUDA_SHIM)
+#include <cuda.h>
+
+#include "cuda/hopper.cuh"
+
+namespace f2i::cuda::hopper {
+namespace {
+
+enum class Kind { bf16, f16, tf32, f32 };
+
+constexpr int threads = 384, tile_rows = 128, row_bytes = 128; // a producer and two consumers of 128 threads
+template <Kind kind> constexpr int parts_of = kind == Kind::f32 ? 2 : 1;
+template <Kind kind> constexpr int columns_of = kind == Kind::f32 ? 128 : 256;
+template <Kind kind> constexpr int stages_of = kind == Kind::f32 ? 3 : 4;
+template <Kind kind> constexpr int depth_of = kind == Kind::bf16 || kind == Kind::f16 ? 64 : 32; // terms of a slice
+constexpr int store_columns = 64; // of a warp's sums on their way to rows
+
+template <Kind kind> struct Room {
+  struct Stage {
+    unsigned char a[parts_of<kind>][tile_rows * row_bytes];
+    unsigned char b[parts_of<kind>][columns_of<kind> * row_bytes];
+  } stage[stages_of<kind>]; // at a multiple of 1024 bytes
+  float sums[8][16][store_columns];
+  uint64_t full[stages_of<kind>], empty[stages_of<kind>];
+};
+constexpr size_t alignment = 1024;
+
+/// How the copy engine sees the operands; the small parts only of f32.
+struct Maps {
+  CUtensorMap a[2], b[2];
+};
+
+/// The tiles of a product, two above each other at a time, in an order that keeps few rows and columns in the cache.
+struct Pairs {
+  int64_t rows, columns, ranges; // pairs above, tiles beside each other; ranges of terms
+  __host__ __device__ int64_t all() const { return rows * columns * ranges; }
+  struct At {
+    int64_t row, column, range;
+  };
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  __device__ __forceinline__ At at(int64_t index) const {
+    constexpr int64_t high = 8; // pairs of a group, whose columns are passed through
+    const int64_t range = index / (rows * columns), tile = index - range * rows * columns;
+    const int64_t group = tile / (high * columns), first = group * high, in_group = tile - first * columns;
+    const int64_t here = rows - first < high ? rows - first : high;
+    return {first + in_group % here, in_group / here, range};
+  }
+#endif
+};
+
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+
+template <Kind kind> constexpr Type type_of = kind == Kind::bf16 ? Type::bf16 : kind == Kind::f16 ? Type::f16 : Type::tf32;
+
+/// Where a block is in its slices: stage and the parity of its phase.
+template <int stages> struct Turn {
+  int stage = 0;
+  uint32_t parity = 0;
+  __device__ __forceinline__ void next() {
+    if (++stage == stages) stage = 0, parity ^= 1;
+  }
+};
+
+/// The tiles that a pair of blocks has: f(first row of this block's, first column, first and last term, range).
+template <Kind kind, class F>
+__device__ __forceinline__ void for_tiles_of_block(const Work<float> &work, const Pairs &pairs, uint32_t rank, const F &f) {
+  const Product<float> &product = work.product;
+  for (int64_t index = blockIdx.x / 2; index < pairs.all(); index += gridDim.x / 2) {
+    const auto at = pairs.at(index);
+    const int64_t i0 = at.row * 2 * tile_rows, j0 = at.column * columns_of<kind>;
+    if (product.lower && j0 >= i0 + 2 * tile_rows) continue; // above the diagonal
+    const int64_t first = at.range * work.range;
+    const int64_t last = first + work.range < product.k ? first + work.range : product.k;
+    f(i0 + rank * tile_rows, j0, first, last, at.range);
+  }
+}
+
+/// One thread: copies slices to stages as they become empty.
+template <Kind kind, bool across>
+__device__ __forceinline__ void produce(const Work<float> &work, const Pairs &pairs, const Maps &maps, Room<kind> &room, uint32_t rank) {
+  constexpr int half = columns_of<kind> / 2, depth = depth_of<kind>, parts = parts_of<kind>;
+  constexpr uint32_t bytes = sizeof(typename Room<kind>::Stage);
+  Turn<stages_of<kind>> turn;
+  for_tiles_of_block<kind>(work, pairs, rank, [&](int64_t i0, int64_t j0, int64_t first, int64_t last, int64_t) {
+    const int row = static_cast<int>(i0), column = static_cast<int>(j0) + static_cast<int>(rank) * half;
+#pragma unroll 1
+    for (int64_t p = first; p < last; p += depth, turn.next()) {
+      auto &stage = room.stage[turn.stage];
+      uint64_t *const full = &room.full[turn.stage];
+      const int term = static_cast<int>(p);
+      wait_for_phase(&room.empty[turn.stage], turn.parity ^ 1);
+      expect_bytes(full, bytes);
+#pragma unroll
+      for (int part = 0; part < parts; ++part) {
+        copy_box(stage.a[part], maps.a[part], term, row, full);
+        unsigned char *const to = stage.b[part] + rank * half * row_bytes;
+        if constexpr (across) { // boxes of 64 columns by 64 terms
+#pragma unroll
+          for (int q = 0; q < half / 64; ++q) {
+            copy_box_to_both(to + q * 64 * row_bytes, maps.b[part], column + q * 64, term, full);
+          }
+        } else {
+          copy_box_to_both(to, maps.b[part], term, column, full);
+        }
+      }
+    }
+  });
+}
+
+/// The sums of a warp's 16 rows become y, through shared memory, so that a row's entries are stored together.
+template <int columns>
+__device__ __forceinline__ void store_sums(const Work<float> &work, const float (&sums)[columns / 2], float (&room)[16][store_columns],
+                                           int64_t i0, int64_t j0, int64_t first, int64_t last, int64_t range, bool repair) {
+  constexpr int at_once = 4;
+  const Product<float> &product = work.product;
+  const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
+#pragma unroll
+  for (int pass = 0; pass < columns / store_columns; ++pass) {
+    __syncwarp(); // what was there has been read
+#pragma unroll
+    for (int v = 0; v < store_columns / 8; ++v) {
+#pragma unroll
+      for (int high = 0; high < 2; ++high) {
+        const int row = g + 8 * high, column = (8 * v + 2 * t) ^ (row % 4 * 8);
+        const int from = pass * store_columns / 2 + 4 * v + 2 * high;
+        *reinterpret_cast<float2 *>(&room[row][column]) = float2{sums[from], sums[from + 1]};
+      }
+    }
+    __syncwarp();
+#pragma unroll 1
+    for (int e = lane; e < 16 * store_columns; e += 32 * at_once) {
+      int64_t i[at_once], j[at_once];
+      float sum[at_once];
+      bool inside[at_once];
+      Finish<float>::Others others[at_once] = {};
+#pragma unroll
+      for (int x = 0; x < at_once; ++x) {
+        const int row = (e + 32 * x) / store_columns, column = (e + 32 * x) % store_columns;
+        i[x] = i0 + row;
+        j[x] = j0 + pass * store_columns + column;
+        sum[x] = room[row][column ^ (row % 4 * 8)];
+        inside[x] = i[x] < product.m && j[x] < product.n && !product.finish.skips(i[x], j[x]);
+        if (inside[x] && work.parts == nullptr) others[x] = product.finish.load(i[x], j[x]);
+      }
+#pragma unroll
+      for (int x = 0; x < at_once; ++x) {
+        if (!inside[x]) continue;
+        if (repair && !is_finite(sum[x])) sum[x] = plain_sum(product.a, product.b, i[x], j[x], first, last);
+        if (work.parts != nullptr) work.parts[(range * product.m + i[x]) * product.n + j[x]] = sum[x];
+        else product.finish.store(i[x], j[x], sum[x], others[x]);
+      }
+    }
+  }
+}
+
+/// Four warps: 64 rows of each of the block's tiles.
+template <Kind kind, bool across>
+__device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pairs, Room<kind> &room, uint32_t rank, int group) {
+  constexpr int columns = columns_of<kind>, depth = depth_of<kind>;
+  constexpr int steps = 4;                                        // products of 32 bytes of terms in a slice
+  constexpr uint32_t step_a = 32, step_b = across ? 2 * 1024 : 32; // to the next terms: across, 16 rows of 128 bytes
+  constexpr Type type = type_of<kind>;
+  const int warp = static_cast<int>(threadIdx.x) / 32 - 4, lane = static_cast<int>(threadIdx.x) % 32;
+  const auto a_at = [&](int stage, int part, int step) {
+    return matrix_at(shared_address(room.stage[stage].a[part]) + static_cast<uint32_t>(group * 64 * row_bytes) + step * step_a, 1024, 16);
+  };
+  const auto b_at = [&](int stage, int part, int step) {
+    // Across, a box of 64 columns has 64 rows of terms; the next box follows it.
+    return matrix_at(shared_address(room.stage[stage].b[part]) + step * step_b, 1024, across ? 64 * row_bytes : 16);
+  };
+  const auto release = [&](int stage) { // in both blocks: each copies to both
+    if (lane < 2) arrive_at(&room.empty[stage], static_cast<uint32_t>(lane));
+  };
+  Turn<stages_of<kind>> turn;
+  for_tiles_of_block<kind>(work, pairs, rank, [&](int64_t i0, int64_t j0, int64_t first, int64_t last, int64_t range) {
+    float sums[columns / 2] = {};
+    if constexpr (kind == Kind::f32) {
+#pragma unroll 1
+      for (int64_t p = first; p < last; p += depth, turn.next()) {
+        float part[columns / 2] = {};
+        wait_for_phase(&room.full[turn.stage], turn.parity);
+        settle(part);
+        begin_products();
+#pragma unroll
+        for (int step = 0; step < steps; ++step) { // small parts first
+          multiply<type, false>(part, a_at(turn.stage, 1, step), b_at(turn.stage, 0, step), step > 0);
+          multiply<type, false>(part, a_at(turn.stage, 0, step), b_at(turn.stage, 1, step), 1);
+          multiply<type, false>(part, a_at(turn.stage, 0, step), b_at(turn.stage, 0, step), 1);
+        }
+        commit_products();
+        wait_for_products<0>();
+        settle(part);
+        release(turn.stage);
+        // Tensor cores cut sums off, the plain cores round: the bias of long sums stays that of a slice.
+#pragma unroll
+        for (int e = 0; e < columns / 2; ++e) sums[e] += part[e];
+      }
+    } else {
+      int before = -1; // the stage whose products are still on their way
+#pragma unroll 1
+      for (int64_t p = first; p < last; p += depth, turn.next()) {
+        wait_for_phase(&room.full[turn.stage], turn.parity);
+        settle(sums);
+        begin_products();
+#pragma unroll
+        for (int step = 0; step < steps; ++step) {
+          multiply<type, across>(sums, a_at(turn.stage, 0, step), b_at(turn.stage, 0, step), p > first || step > 0);
+        }
+        commit_products();
+        if (before >= 0) {
+          wait_for_products<1>();
+          release(before);
+        }
+        before = turn.stage;
+      }
+      wait_for_products<0>();
+      settle(sums);
+      if (before >= 0) release(before);
+    }
+    store_sums<columns>(work, sums, room.sums[warp], i0 + 16 * warp, j0, first, last, range, kind == Kind::f32);
+  });
+}
+
+template <Kind kind, bool across>
+__device__ __forceinline__ void run_block(const Work<float> &work, const Pairs &pairs, const Maps &maps) {
+  extern __shared__ __align__(1024) unsigned char f2i_hopper_shared[];
+  const uint32_t begins = shared_address(f2i_hopper_shared);
+  auto &room = *reinterpret_cast<Room<kind> *>(f2i_hopper_shared + (alignment - begins % alignment) % alignment);
+  const uint32_t rank = rank_in_pair();
+  if (threadIdx.x == 0) {
+    for (int s = 0; s < stages_of<kind>; ++s) {
+      init_barrier(&room.full[s], 1);   // its producer, and the bytes
+      init_barrier(&room.empty[s], 16); // the warps of two consumers of two blocks
+    }
+    publish_barriers();
+  }
+  pair_barrier();
+  const int group = static_cast<int>(threadIdx.x) / 128;
+  if (group == 0) {
+    give_registers<40>();
+    if (threadIdx.x == 0) produce<kind, across>(work, pairs, maps, room, rank);
+  } else {
+    take_registers<232>();
+    consume<kind, across>(work, pairs, room, rank, group - 1);
+  }
+  pair_barrier(); // a block lives until the other writes no more to it
+}
+#endif
+
+/// across: b's rows are terms.
+template <Kind kind, bool across>
+__global__ void __launch_bounds__(threads, 1)
+    product_kernel(const __grid_constant__ Work<float> work, const __grid_constant__ Pairs pairs, const __grid_constant__ Maps maps) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  run_block<kind, across>(work, pairs, maps);
+#endif
+}
+
+// ---- the host's side ---------------------------------------------------------------
+
+using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
+
+/// The driver's function, by the runtime: this library is not linked with the driver's. Null where it has none.
+EncodeTiled encoder() {
+  static const EncodeTiled encode = []() -> EncodeTiled {
+    void *function = nullptr;
+    cudaDriverEntryPointQueryResult found;
+    const cudaError_t error =
+        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+    (void)cudaGetLastError();
+    return error == cudaSuccess && found == cudaDriverEntryPointSuccess ? reinterpret_cast<EncodeTiled>(function) : nullptr;
+  }();
+  return encode;
+}
+
+/// Was the kernel built for sm_90a? Elsewhere it is empty, and has hardly a register.
+bool is_there(const void *kernel) {
+  cudaFuncAttributes attributes{};
+  const cudaError_t error = cudaFuncGetAttributes(&attributes, kernel);
+  (void)cudaGetLastError();
+  return error == cudaSuccess && attributes.numRegs > 100;
+}
+
+/// A matrix of `wide` entries in each of `high` rows, in boxes of 128 bytes by `box` rows. What is beyond it is zero.
+bool encode(CUtensorMap &map, const void *data, f2i_dtype type, int64_t wide, int64_t high, int64_t ld, uint32_t box) {
+  const auto size = static_cast<uint64_t>(size_of(type));
+  const cuuint64_t extents[2] = {static_cast<cuuint64_t>(wide), static_cast<cuuint64_t>(high)};
+  const cuuint64_t strides[1] = {static_cast<cuuint64_t>(ld) * size};
+  const cuuint32_t box_extents[2] = {static_cast<cuuint32_t>(row_bytes / size), box}, steps[2] = {1, 1};
+  const CUtensorMapDataType entries = type == F2I_F16    ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+                                      : type == F2I_BF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                                                         : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
+  return encoder()(&map, entries, 2, const_cast<void *>(data), extents, strides, box_extents, steps,
+                   CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+}
+
+/// What an operand is once the copy engine can take it.
+struct Ready {
+  const void *data = nullptr;
+  const float *small = nullptr;
+  int64_t ld = 0;
+  bool across = false; // rows are terms
+};
+
+class Run {
+public:
+  Run(Exec &ex, const char *name, Kind kind, const Product<float> &p) : ex_(ex), name_(name), kind_(kind), p_(p) {}
+
+  bool halves() const { return kind_ == Kind::bf16 || kind_ == Kind::f16; }
+  f2i_dtype type() const { return kind_ == Kind::bf16 ? F2I_BF16 : kind_ == Kind::f16 ? F2I_F16 : F2I_F32; }
+  /// As it lies: halves, aligned; terms are neighbours, or (b) rows are.
+  bool as_it_lies(const Operand &x, bool may_be_across) const {
+    const int64_t ld = x.along() ? x.by_row : x.by_term;
+    return halves() && x.dtype == type() && reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && ld % 8 == 0 && ld > 0 &&
+           (x.along() || may_be_across);
+  }
+  /// Is it large enough for whole tiles, and to pay for what must be packed?
+  bool pays() const {
+    const int64_t least = p_.m < p_.n ? p_.m : p_.n;
+    const bool packs = !as_it_lies(p_.a, false) || !as_it_lies(p_.b, true);
+    return least >= (packs ? 512 : 129) && p_.k >= 128 && p_.m < INT32_MAX && p_.n < INT32_MAX && p_.k < INT32_MAX;
+  }
+
+  /// False where there was no room, or no map could be made; nothing of y has been written then.
+  bool all(f2i_status &status) const {
+    status = F2I_OK;
+    Ready a, b;
+    if (!ready(p_.a, false, p_.m, nullptr, a, status)) return false;
+    const bool same = p_.lower && p_.a.data == p_.b.data && p_.a.by_row == p_.b.by_row;
+    if (same && !a.across) return part(p_, a, a, status);
+    if (p_.lower || as_it_lies(p_.b, true)) return ready(p_.b, true, p_.n, nullptr, b, status) && part(p_, a, b, status);
+    // What is packed of b is kept small: strips of columns, one after the other in the same place.
+    const int64_t ld = padded(p_.k), bytes = ld * size_of(type()) * parts();
+    const int64_t most = (int64_t{256} << 20) / bytes / 256 * 256, strip = most < 1024 ? 1024 : most;
+    void *const place = ex_.scratch(static_cast<uint64_t>((strip < p_.n ? strip : p_.n) * bytes));
+    if (place == nullptr) return false;
+    for (int64_t j = 0; j < p_.n; j += strip) {
+      Product<float> some = p_;
+      some.n = p_.n - j < strip ? p_.n - j : strip;
+      some.b.data = static_cast<const char *>(p_.b.data) + j * p_.b.by_row * size_of(p_.b.dtype);
+      some.finish.y += j;
+      for (const float **const beside : {&some.finish.c, &some.finish.row_bias, &some.finish.residual}) {
+        if (*beside != nullptr) *beside += j;
+      }
+      const bool done = ready(some.b, true, some.n, place, b, status) && part(some, a, b, status);
+      if (!done && j > 0 && status == F2I_OK) status = ex_.fail(F2I_INTERNAL, "kernel %s: no tensor map", name_);
+      if (!done || status != F2I_OK) return j > 0 || status != F2I_OK;
+    }
+    return true;
+  }
+
+private:
+  int64_t parts() const { return kind_ == Kind::f32 ? 2 : 1; }
+  int64_t padded(int64_t k) const { return ceil_div(k, 8) * 8; }
+
+  bool ready(const Operand &x, bool may_be_across, int64_t rows, void *place, Ready &result, f2i_status &status) const {
+    if (as_it_lies(x, may_be_across)) {
+      result = {x.data, nullptr, x.along() ? x.by_row : x.by_term, !x.along()};
+      return true;
+    }
+    const int64_t ld = padded(p_.k), bytes = rows * ld * size_of(type());
+    if (place == nullptr) place = ex_.scratch(static_cast<uint64_t>(bytes * parts()));
+    if (place == nullptr) return false;
+    float *const small = kind_ == Kind::f32 ? reinterpret_cast<float *>(static_cast<char *>(place) + bytes) : nullptr;
+    status = pack(ex_, x, rows, p_.k, type(), place, small, ld);
+    result = {place, small, ld, false};
+    return status == F2I_OK;
+  }
+
+  template <Kind kind, bool across> bool launch_pairs(Work<float> &work, const Ready &a, const Ready &b, f2i_status &status) const {
+    void (*const kernel)(Work<float>, Pairs, Maps) = product_kernel<kind, across>;
+    static const bool there = is_there(reinterpret_cast<const void *>(kernel));
+    if (!there) return false;
+    const Product<float> &p = work.product;
+    constexpr int columns = columns_of<kind>;
+    Maps maps{};
+    for (int i = 0; i < parts_of<kind>; ++i) {
+      const void *const of_a = i == 0 ? a.data : a.small, *const of_b = i == 0 ? b.data : b.small;
+      if (!encode(maps.a[i], of_a, type(), p.k, p.m, a.ld, tile_rows)) return false;
+      if (across ? !encode(maps.b[i], of_b, type(), p.n, p.k, b.ld, 64) : !encode(maps.b[i], of_b, type(), p.k, p.n, b.ld, columns / 2)) return false;
+    }
+    CudaDevice &device = device_of(ex_);
+    Pairs pairs{ceil_div(p.m, 2 * tile_rows), ceil_div(p.n, columns), 1};
+    const int64_t at_once = device.processors() / 2, tiles = pairs.all();
+    // Few tiles and long sums: ranges of terms, joined in their order.
+    int64_t splits = at_once / tiles < p.k / 512 ? at_once / tiles : p.k / 512;
+    if (splits > 1) work.parts = ex_.scratch_of<float>(splits * p.m * p.n);
+    if (work.parts == nullptr) splits = 1;
+    constexpr int64_t whole = 64;
+    work.range = ceil_div(ceil_div(p.k, splits), whole) * whole;
+    pairs.ranges = ceil_div(p.k, work.range);
+    if (pairs.ranges == 1) work.parts = nullptr;
+
+    constexpr size_t shared = sizeof(Room<kind>) + alignment;
+    static_assert(shared <= 227 << 10);
+    if (ex_.cancelled()) {
+      status = F2I_CANCELLED;
+      return true;
+    }
+    cudaError_t error = cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                             static_cast<int>(shared));
+    if (error == cudaSuccess) {
+      cudaLaunchAttribute attribute{};
+      attribute.id = cudaLaunchAttributeClusterDimension;
+      attribute.val.clusterDim.x = 2;
+      attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+      cudaLaunchConfig_t config{};
+      const int64_t blocks = 2 * (pairs.all() < at_once ? pairs.all() : at_once);
+      config.gridDim = dim3(static_cast<unsigned>(blocks));
+      config.blockDim = dim3(threads);
+      config.dynamicSmemBytes = shared;
+      config.stream = device.stream();
+      config.attrs = &attribute;
+      config.numAttrs = 1;
+      error = cudaLaunchKernelEx(&config, kernel, work, pairs, maps);
+    }
+    (void)cudaGetLastError(); // a refused launch is not the next one's
+    if (error == cudaSuccess) error = device.launched();
+    if (error != cudaSuccess) {
+      status = ex_.fail(status_of(error), "kernel %s, Hopper: %s", name_, cudaGetErrorString(error));
+    } else if (work.parts != nullptr) {
+      status = join_ranges(ex_, name_, p, work.parts, pairs.ranges);
+    }
+    return true;
+  }
+
+  bool part(const Product<float> &p, const Ready &a, const Ready &b, f2i_status &status) const {
+    Work<float> work{p};
+    switch (kind_) {
+    case Kind::bf16:
+      return b.across ? launch_pairs<Kind::bf16, true>(work, a, b, status) : launch_pairs<Kind::bf16, false>(work, a, b, status);
+    case Kind::f16:
+      return b.across ? launch_pairs<Kind::f16, true>(work, a, b, status) : launch_pairs<Kind::f16, false>(work, a, b, status);
+    case Kind::tf32: return launch_pairs<Kind::tf32, false>(work, a, b, status);
+    default: return launch_pairs<Kind::f32, false>(work, a, b, status);
+    }
+  }
+
+  Exec &ex_;
+  const char *const name_;
+  const Kind kind_;
+  const Product<float> &p_;
+};
+
+bool turned_off() {
+  const char *const text = std::getenv("F2I_CUDA_HOPPER");
+  return text != nullptr && std::strcmp(text, "0") == 0;
+}
+
+} // namespace
+
+bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status) {
+  const CudaDevice &device = device_of(ex);
+  if (device.capability() != 90 || p.planes * p.groups != 1 || p.a.is_patches || p.b.is_patches || turned_off()) return false;
+  Kind own = Kind::f32;
+  switch (kind) {
+  case mma::Kind::bf16:
+  case mma::Kind::bf16_of_f32: own = Kind::bf16; break;
+  case mma::Kind::f16:
+  case mma::Kind::f16_of_f32: own = Kind::f16; break;
+  case mma::Kind::tf32: own = Kind::tf32; break;
+  case mma::Kind::f32:
+    if (p.a.half() || p.b.half()) return false; // fewer products by mma.sync
+  }
+  const Run run(ex, name, own, p);
+  return run.pays() && encoder() != nullptr && run.all(status);
+}
+
+} // namespace f2i::cuda::hopper
+
+#else
+
+namespace f2i::cuda::hopper {
+bool product(Exec &, const char *, const Product<float> &, mma::Kind, f2i_status &) { return false; }
+} // namespace f2i::cuda::hopper
+
+#endif
