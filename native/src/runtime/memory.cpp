@@ -27,8 +27,8 @@ constexpr uint64_t KiB = 1024, MiB = 1024 * KiB;
 constexpr uint64_t alignment = 64;
 constexpr uint64_t mapped_from = 1 * MiB;   // blocks of their own pages
 constexpr uint64_t huge_page = 2 * MiB;     // and aligned for huge pages
-constexpr uint64_t cache_most = 512 * MiB;  // all cached blocks together
-constexpr uint64_t cache_block = 128 * MiB; // larger blocks go back at once
+constexpr uint64_t cache_most = 1024 * MiB; // all cached blocks together
+constexpr uint64_t cache_block = 512 * MiB; // larger blocks go back at once
 constexpr uint64_t largest = uint64_t{1} << 47; // beyond any address space
 
 constexpr uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }

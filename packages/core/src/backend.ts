@@ -47,6 +47,12 @@ export interface Storage {
   readonly byteLength: number;
 }
 
+/** A tensor in lent memory. */
+export interface Loan {
+  readonly tensor: Tensor;
+  readonly returned: Promise<ArrayBuffer>;
+}
+
 /** One operand as a backend sees it. */
 export interface Operand extends TensorSpec {
   readonly storage: Storage;
@@ -135,6 +141,31 @@ export abstract class Backend {
   }
 
   /**
+   * Lends an ArrayBuffer to a tensor, which has its values from the beginning of it, without copying where the device can.
+   * The buffer is detached, and comes back when no work needs it any more: for memory that is filled again and again, since
+   * new memory costs page faults and work for the garbage collector.
+   *
+   * @returns the tensor, and the memory once it is free: at the latest when the tensor was disposed and what used it has
+   *   run; never if the backend is disposed before
+   * @throws F2iError INVALID_ARGUMENT if the buffer is too small for the shape
+   */
+  lend(buffer: ArrayBuffer, shape: Shape, dtype: DType): Loan {
+    this.assertOpen();
+    checkDType(dtype);
+    checkShape(shape);
+    const bytes = sizeOf(shape) * bytesPerElement(dtype);
+    if (bytes > buffer.byteLength || bytes === 0) {
+      throw new F2iError('INVALID_ARGUMENT', 'shape does not fit the memory', {
+        expected: `1 to ${buffer.byteLength} bytes`,
+        found: describe({ shape, dtype }),
+      });
+    }
+    const owned = structuredClone(buffer, { transfer: [buffer] });
+    const { storage, returned } = this.lendStorage(owned, bytes, dtype);
+    return { tensor: new Tensor(this, storage, { shape, dtype }), returned };
+  }
+
+  /**
    * A tensor whose values are bytes of a file, mapped read-only; only devices that read the host's memory have it. The
    * file must not change while the tensor lives.
    *
@@ -148,6 +179,17 @@ export abstract class Backend {
     const storage = this.allocate(Math.max(bytesPerElement(dtype), buffer.byteLength), dtype);
     this.write(storage, viewOf(buffer, dtype), dtype);
     return storage;
+  }
+
+  /** Backends that can use host memory in place override this; the default uploads, and gives it back at once. */
+  protected lendStorage(
+    buffer: ArrayBuffer,
+    bytes: number,
+    dtype: DType,
+  ): { storage: Storage; returned: Promise<ArrayBuffer> } {
+    const storage = this.allocate(bytes, dtype);
+    this.write(storage, hostArray(dtype, buffer, 0, bytes / bytesPerElement(dtype)), dtype);
+    return { storage, returned: Promise.resolve(buffer) };
   }
 
   /** @throws F2iError OUT_OF_MEMORY if the host cannot hold so many */

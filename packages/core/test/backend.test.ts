@@ -27,6 +27,18 @@ describe('tensors', () => {
     expect(backend.stats().liveTensors).toBe(0);
   });
 
+  it('have the values of lent memory from its beginning on, and give it back', async () => {
+    const { buffer } = Float32Array.of(1, 2, 3, 4);
+    const { tensor, returned } = backend.lend(buffer, [3], 'f32');
+    expect(buffer.byteLength).toBe(0);
+    expect(await tensor.download()).toEqual(Float32Array.of(1, 2, 3));
+    tensor.dispose();
+    const back = await returned;
+    expect(back.byteLength).toBe(16);
+    expect(() => backend.lend(back, [5], 'f32')).toThrow(/shape does not fit the memory.*1 to 16 bytes/);
+    expect(back.byteLength).toBe(16); // what is refused stays with the caller
+  });
+
   it('take plain lists as f32, or as the type that is named', async () => {
     const cases = [
       [undefined, Float32Array.of(1.1, -2.5)],

@@ -7,22 +7,31 @@ namespace f2i::node {
 
 namespace {
 
-/// Holds an adopted ArrayBuffer until the queue no longer uses it.
+/// Holds an adopted ArrayBuffer until the queue no longer uses it, and gives a lent one back.
 class Adoption : public Completion {
 public:
-  Adoption(Channel *channel, Napi::ArrayBuffer array)
-      : channel_(channel), array_(Napi::Persistent(array)) {}
+  Adoption(Channel *channel, Napi::ArrayBuffer array, Napi::Function give_back)
+      : channel_(channel), array_(Napi::Persistent(array)) {
+    if (!give_back.IsEmpty()) give_back_ = Napi::Persistent(give_back);
+  }
 
   /// On the queue thread: the reference may only be dropped on JavaScript's.
   static void release(void *self) {
     auto *adoption = static_cast<Adoption *>(self);
     adoption->channel_->post(std::unique_ptr<Completion>(adoption));
   }
-  void conclude(napi_env) override {}
+  void conclude(napi_env env) override {
+    if (give_back_.IsEmpty()) return;
+    const napi_value array = array_.Value();
+    napi_value undefined;
+    napi_get_undefined(env, &undefined);
+    napi_call_function(env, undefined, give_back_.Value(), 1, &array, nullptr);
+  }
 
 private:
   Channel *const channel_;
   const Napi::Reference<Napi::ArrayBuffer> array_;
+  Napi::FunctionReference give_back_;
 };
 
 uint64_t bytes_of(const Napi::Value &number) {
@@ -44,11 +53,13 @@ Napi::Value Context::create_buffer(const Napi::CallbackInfo &info) {
   return Napi::Number::New(Env(), buffers_.add(created));
 }
 
-/// adopt(array: ArrayBuffer): number. The caller must not touch the array again.
+/// adopt(array: ArrayBuffer, giveBack?: (array) => void): number. The caller must not touch the array again, or not before
+/// it is given back: when the buffer was destroyed and what used it has run.
 Napi::Value Context::adopt(const Napi::CallbackInfo &info) {
   f2i_context *context = open();
   auto array = info[0].As<Napi::ArrayBuffer>();
-  auto adoption = std::make_unique<Adoption>(channel_, array);
+  const auto give_back = info[1].IsFunction() ? info[1].As<Napi::Function>() : Napi::Function();
+  auto adoption = std::make_unique<Adoption>(channel_, array, give_back);
   f2i_buffer *created = nullptr;
   check(f2i_buffer_adopt(context, array.Data(), array.ByteLength(), Adoption::release, adoption.get(), &created));
   adoption.release();

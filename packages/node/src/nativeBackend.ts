@@ -173,6 +173,14 @@ export abstract class NativeBackend extends Backend {
     );
   }
 
+  protected override lendStorage(buffer: ArrayBuffer): { storage: Storage; returned: Promise<ArrayBuffer> } {
+    let handle = 0;
+    const returned = new Promise<ArrayBuffer>((resolve) => {
+      handle = this.#now(() => this.#native.adopt(buffer, resolve));
+    });
+    return { storage: storage(handle, buffer.byteLength), returned };
+  }
+
   protected enqueueChecked(call: OpCall): void {
     const tag = this.#tag++;
     const op = call.op.name;

@@ -206,6 +206,26 @@ describe('memory', () => {
     expect(distance(await y.download(), product(values, transposed, 300, 200, 300))).toBeLessThan(1e-3);
   });
 
+  it('of a lent array is used in place, and comes back when nothing needs it any more', async () => {
+    const values = normals(301, 200, 3);
+    const { buffer } = values.slice();
+    const live = backend.stats().liveBytes;
+    const { tensor, returned } = backend.lend(buffer, [300, 200], 'f32');
+    expect(buffer.byteLength).toBe(0);
+    expect(backend.stats().liveBytes).toBe(live); // not the backend's memory
+    let back = false;
+    void returned.then(() => {
+      back = true;
+    });
+    const first = await gemm(tensor, tensor, { transB: true }).download();
+    expect(back).toBe(false); // the tensor may still be used
+    const second = gemm(tensor, tensor, { transB: true });
+    tensor.dispose(); // the array must outlive the queued op
+    expect(await second.download()).toEqual(first);
+    expect(new Float32Array(await returned)).toEqual(values);
+    expect(() => backend.lend(new ArrayBuffer(8), [3], 'f32')).toThrow(/1 to 8 bytes.*f32\[3\]/);
+  });
+
   it('of an array that is no longer needed serves the next download of its size', async () => {
     const [one, two] = [backend.tensor([1, 2, 3], [3]), backend.tensor([4, 5, 6], [3])];
     const first = await one.download();

@@ -1,5 +1,5 @@
 import { targetsOf } from '../decoders/heads/model.ts';
-import { planStreamed, type StreamedPlan, TARGET_BLOCK } from '../decoders/ridge/streamed/index.ts';
+import { planStreamed, type StreamedPlan, targetBlock } from '../decoders/ridge/streamed/index.ts';
 import type { StreamedPrecision } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError } from '../error.ts';
@@ -41,7 +41,7 @@ export function shareMemory({ design, heads }: RunDesign, settings: SharedMemory
   const { keep, precision, form, memory, resident } = settings;
   const { train, test, voxels } = design;
   const targets = Math.max(...heads.map(({ head }) => targetsOf(head)));
-  const width = Math.min(TARGET_BLOCK, targets);
+  const width = Math.min(targetBlock(train), targets);
   const phase = keep === 'predictions' ? 'predict' : form;
   const trainingStatistics =
     form === 'dual' || heads.some(({ head }) => head.renormalise === 'stored-training');

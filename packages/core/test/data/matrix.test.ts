@@ -106,6 +106,30 @@ describe('openMatrix', () => {
     matrix.close?.();
   });
 
+  it('gives half precision as it lies, into memory that was used before', async () => {
+    const { halves } = await openMatrix(npy('f16'));
+    const [large, small] = [new Uint16Array(200).fill(9), new Uint16Array(3)];
+    const blocks = await halves!.readBlocks(WANTED, [2, 9, 15], undefined, [large, small]);
+    const expected = (from: number, to: number) =>
+      WANTED.flatMap((row) => Array.from({ length: to - from }, (_, j) => toF16Bits(value(row, from + j))));
+    expect(blocks.map((block) => Array.from(block))).toEqual([expected(2, 9), expected(9, 15)]);
+    expect(blocks[0]!.buffer).toBe(large.buffer);
+    expect(blocks[1]!.buffer).not.toBe(small.buffer);
+    expect((await openMatrix(npy('f32'))).halves).toBeUndefined();
+  });
+
+  it.each(['f32', 'f64', 'u8'] as const)('fills arrays of its type that it is given: %s', async (dtype) => {
+    const own = new Float64Array(400);
+    const other = new Float32Array(400);
+    for (const matrix of [await openMatrix(npy(dtype)), matrixInMemory(array('f64') as never)]) {
+      const wide = dtype === 'f64' || matrix.name === 'matrix';
+      const [fits, refused] = wide ? [own, other] : [other, own];
+      const filled = await matrix.read(WANTED, 3, 9, undefined, fits);
+      expect(filled.buffer).toBe(fits.buffer);
+      expect(Array.from(filled)).toEqual(Array.from(await matrix.read(WANTED, 3, 9, undefined, refused)));
+    }
+  });
+
   it('reads big-endian files', async () => {
     const little = encodeNpy(array('f32'));
     const swapped = little.slice();

@@ -51,7 +51,7 @@ describe('a ceiling of a run', () => {
 
   it('is refused with both numbers where nothing fits', () => {
     expect(() => shareMemory(run, { ...settings, memory: 400e6 })).toThrow(
-      /expected at most 400 MB, found 5\d\d MB for 3000 training rows x 6000 voxels/,
+      /expected at most 400 MB, found 6\d\d MB for 3000 training rows x 6000 voxels/,
     );
   });
 });

@@ -3,7 +3,7 @@ import { elementBytes } from '../ndarray.ts';
 import { pacer } from '../pause.ts';
 import type { SyncSource } from '../syncSource.ts';
 import { checkBlock, type MatrixSource } from './matrix.ts';
-import { asValues, isWide, newValues, scatter } from './packed.ts';
+import { asValues, newBlocks, scatter, typeFor } from './packed.ts';
 import { spansOf } from './spans.ts';
 
 /** A call of the library reads at most so much; it holds up the thread meanwhile. */
@@ -36,14 +36,12 @@ export async function hdf5Matrix(
       rows,
       columns,
       shape: own,
-      async read(wanted, from, to, signal) {
-        return (await matrix.readBlocks(wanted, [from, to], signal))[0]!;
+      async read(wanted, from, to, signal, into) {
+        return (await matrix.readBlocks(wanted, [from, to], signal, into && [into]))[0]!;
       },
-      async readBlocks(wanted, edges, signal) {
+      async readBlocks(wanted, edges, signal, into) {
         checkBlock(matrix, wanted, edges);
-        const blocks = edges
-          .slice(1)
-          .map((to, i) => newValues(isWide(dtype), wanted.length * (to - edges[i]!), name));
+        const blocks = newBlocks(typeFor(dtype), wanted.length, edges, name, into);
         const [from, to] = [edges[0]!, edges.at(-1)!];
         if (from === to || wanted.length === 0) return blocks;
         const ranges: [number, number][] = own.map((extent) => [0, extent]);

@@ -30,9 +30,30 @@ export interface MatrixSource {
   /**
    * The same for neighbouring blocks of columns, [edges[i], edges[i + 1]), each in an array of its own: a file whose rows
    * lie far apart is read once for all of them. `readBlocks` does without.
+   *
+   * @param into arrays that may be filled, as in `read`
    */
-  readBlocks?(rows: ArrayLike<number>, edges: readonly number[], signal?: AbortSignal): Promise<Values[]>;
+  readBlocks?(
+    rows: ArrayLike<number>,
+    edges: readonly number[],
+    signal?: AbortSignal,
+    into?: readonly Values[],
+  ): Promise<Values[]>;
+  /** Files of half precision: their values as they lie, for devices to convert. */
+  readonly halves?: HalfSource | undefined;
   close?(): void;
+}
+
+/** Reads what a matrix holds in half precision, as raw patterns. */
+export interface HalfSource {
+  readonly dtype: 'f16' | 'bf16';
+  /** As `MatrixSource.readBlocks`. */
+  readBlocks(
+    rows: ArrayLike<number>,
+    edges: readonly number[],
+    signal?: AbortSignal,
+    into?: readonly Uint16Array[],
+  ): Promise<Uint16Array[]>;
 }
 
 /** Where blocks of columns of a matrix go, by ascending columns, each once. */
@@ -49,13 +70,24 @@ export async function readBlocks(
   rows: ArrayLike<number>,
   edges: readonly number[],
   signal?: AbortSignal,
+  into: readonly Values[] = [],
 ): Promise<Values[]> {
-  if (source.readBlocks) return source.readBlocks(rows, edges, signal);
+  if (source.readBlocks) return source.readBlocks(rows, edges, signal, into);
   const blocks: Values[] = [];
   for (let i = 0; i + 1 < edges.length; i++) {
-    blocks.push(await source.read(rows, edges[i]!, edges[i + 1]!, signal));
+    blocks.push(await source.read(rows, edges[i]!, edges[i + 1]!, signal, into[i]));
   }
   return blocks;
+}
+
+/** The beginning of an array that was used before, if it is of the type and long enough. */
+export function reused<T extends Values | Uint16Array>(
+  into: T | undefined,
+  type: { new (length: number): T },
+  length: number,
+): T | undefined {
+  if (!into || into.constructor !== type || into.length < length) return undefined;
+  return into.subarray(0, length) as T;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { F2iError } from '../../error.ts';
 import { type Rows, rowExtents } from '../../rows.ts';
 import { pacer } from '../pause.ts';
-import { checkBlock, type MatrixSink, type MatrixSource, type Values } from './matrix.ts';
+import { checkBlock, type MatrixSink, type MatrixSource, reused, type Values } from './matrix.ts';
 
 /** Asking the clock costs as much as copying a short row. */
 const ROWS_BETWEEN_BREATHS = 32;
@@ -22,7 +22,7 @@ export function matrixInMemory({ data, shape }: Rows, name = 'matrix'): MatrixSo
     async read(wanted, from, to, signal, into) {
       checkBlock(source, wanted, [from, to]);
       const width = to - from;
-      const block = reused(into, data, wanted.length * width) ?? valuesLike(data, wanted.length * width);
+      const block = valuesLike(data, wanted.length * width, into);
       const breathe = pacer(signal, `reading ${name}`);
       for (let i = 0; i < wanted.length; i++) {
         const start = wanted[i]! * columns;
@@ -78,13 +78,8 @@ export function checkWritten(
   });
 }
 
-/** The beginning of an array that was used before, if it suits. */
-function reused(into: Values | undefined, data: Values, length: number): Values | undefined {
-  if (!into || into.constructor !== data.constructor || into.length < length) return undefined;
-  return into.subarray(0, length);
-}
-
-/** An array of the same type. */
-export function valuesLike(data: Values, length: number): Values {
-  return data instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+/** An array of the same type: `into`, if it suits. */
+export function valuesLike(data: Values, length: number, into?: Values): Values {
+  const Type = data.constructor as Float32ArrayConstructor;
+  return reused(into, Type, length) ?? new Type(length);
 }

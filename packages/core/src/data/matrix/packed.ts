@@ -11,7 +11,7 @@ import {
 import { pacer } from '../pause.ts';
 import type { Source } from '../source.ts';
 import type { SyncSource } from '../syncSource.ts';
-import { checkBlock, type MatrixSource, type Values } from './matrix.ts';
+import { checkBlock, type HalfSource, type MatrixSource, reused, type Values } from './matrix.ts';
 import { type Span, spansOf } from './spans.ts';
 
 /** Where rows lie one behind the other in a file: npy, safetensors. */
@@ -50,9 +50,10 @@ export function packedMatrix(packed: PackedRows): MatrixSource {
   const columns = own.reduce((product, extent) => product * extent, 1);
   const size = elementBytes(dtype);
   const rowBytes = columns * size;
-  const wide = isWide(dtype);
+  const native = littleEndian === hostIsLittleEndian;
   /** Do the bytes of the file need no conversion? */
-  const plain = (dtype === 'f32' || dtype === 'f64') && littleEndian === hostIsLittleEndian;
+  const plain = (dtype === 'f32' || dtype === 'f64') && native;
+  const Type = typeFor(dtype);
   let open: SyncSource | undefined;
 
   const matrix: MatrixSource & Required<Pick<MatrixSource, 'readBlocks' | 'close'>> = {
@@ -60,34 +61,28 @@ export function packedMatrix(packed: PackedRows): MatrixSource {
     rows,
     columns,
     shape: own,
-    async read(wanted, from, to, signal) {
-      return (await matrix.readBlocks(wanted, [from, to], signal))[0]!;
+    async read(wanted, from, to, signal, into) {
+      return (await matrix.readBlocks(wanted, [from, to], signal, into && [into]))[0]!;
     },
-    async readBlocks(wanted, edges, signal) {
+    async readBlocks(wanted, edges, signal, into) {
       checkBlock(matrix, wanted, edges);
-      const blocks = edges.slice(1).map((to, i) => newValues(wide, wanted.length * (to - edges[i]!), name));
-      const [from, to] = [edges[0]!, edges.at(-1)!];
-      if (from === to || wanted.length === 0) return blocks;
-      open ??= source.openSync?.();
-      const share = open ? WHOLE_ROW_SHARE.atOnce : WHOLE_ROW_SHARE.waiting;
-      const whole = to - from >= share * columns;
-      const [begin, end] = whole ? [0, columns] : [from, to];
-      const width = (end - begin) * size;
-      const limit = whole ? Math.max(1, Math.floor(PIECE_BYTES / rowBytes)) : 1;
-      const scratch = new Uint8Array(new ArrayBuffer(Math.min(limit, rows) * width));
-      const breathe = pacer(signal, `reading ${name}`);
-      for (const span of spansOf(wanted, limit)) {
-        const at = offset + span.first * rowBytes + begin * size;
-        const direct =
-          plain && blocks.length === 1 ? destination(span, blocks[0]!, begin, end, edges) : undefined;
-        const bytes = direct ?? scratch.subarray(0, span.count * width);
-        if (open) readInto(open, at, bytes);
-        else bytes.set(await source.read(at, bytes.length, signal));
-        if (!direct) scatter(decode(bytes), span, begin, end - begin, blocks, edges);
-        await breathe();
-      }
+      const blocks = newBlocks(Type, wanted.length, edges, name, into);
+      await fill(blocks, wanted, edges, plain, plain ? (bytes) => viewed(Type, bytes) : decode, signal);
       return blocks;
     },
+    ...((dtype === 'f16' || dtype === 'bf16') && native
+      ? {
+          halves: {
+            dtype,
+            async readBlocks(wanted, edges, signal, into) {
+              checkBlock(matrix, wanted, edges);
+              const blocks = newBlocks(Uint16Array, wanted.length, edges, name, into);
+              await fill(blocks, wanted, edges, true, (bytes) => viewed(Uint16Array, bytes), signal);
+              return blocks;
+            },
+          } satisfies HalfSource,
+        }
+      : {}),
     close() {
       open?.close?.();
       open = undefined;
@@ -95,13 +90,52 @@ export function packedMatrix(packed: PackedRows): MatrixSource {
   };
   return matrix;
 
-  function decode(bytes: Uint8Array): Values {
-    if (plain) {
-      const Type = dtype === 'f64' ? Float64Array : Float32Array;
-      return new Type(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / size);
+  /** @param asTheyLie may bytes of the file be read right into a block? */
+  async function fill<T extends Values | Uint16Array>(
+    blocks: readonly T[],
+    wanted: ArrayLike<number>,
+    edges: readonly number[],
+    asTheyLie: boolean,
+    convert: (bytes: Uint8Array) => NoInfer<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const [from, to] = [edges[0]!, edges.at(-1)!];
+    if (from === to || wanted.length === 0) return;
+    open ??= source.openSync?.();
+    const share = open ? WHOLE_ROW_SHARE.atOnce : WHOLE_ROW_SHARE.waiting;
+    const whole = to - from >= share * columns;
+    const [begin, end] = whole ? [0, columns] : [from, to];
+    const width = (end - begin) * size;
+    const limit = whole ? Math.max(1, Math.floor(PIECE_BYTES / rowBytes)) : 1;
+    const scratch = new Uint8Array(new ArrayBuffer(Math.min(limit, rows) * width));
+    const breathe = pacer(signal, `reading ${name}`);
+    for (const span of spansOf(wanted, limit)) {
+      const at = offset + span.first * rowBytes + begin * size;
+      const direct =
+        asTheyLie && blocks.length === 1 ? destination(span, blocks[0]!, begin, end, edges) : undefined;
+      const bytes = direct ?? scratch.subarray(0, span.count * width);
+      if (open) readInto(open, at, bytes);
+      else bytes.set(await source.read(at, bytes.length, signal));
+      if (!direct) scatter(convert(bytes), span, begin, end - begin, blocks, edges);
+      await breathe();
     }
+  }
+
+  function decode(bytes: Uint8Array): Values {
     return asValues({ dtype, shape: [], data: decodeElements(bytes, dtype, name, littleEndian) }, name);
   }
+}
+
+type ArrayType<T> = { new (length: number): T; new (buffer: ArrayBuffer, offset: number, length: number): T };
+
+/** The class of arrays that hold values of a type of files. */
+export function typeFor(dtype: ElementType): ArrayType<Values> {
+  return isWide(dtype) ? Float64Array : Float32Array;
+}
+
+function viewed<T extends Values | Uint16Array>(Type: ArrayType<T>, bytes: Uint8Array): T {
+  const size = (Type as unknown as Float32ArrayConstructor).BYTES_PER_ELEMENT;
+  return new Type(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / size);
 }
 
 /** Do values of the type need float64? */
@@ -113,21 +147,31 @@ export function asValues(array: NdArray, name: string): Values {
   return isWide(array.dtype) ? toFloat64(array, { file: name }) : toFloat32(array, { file: name });
 }
 
-export function newValues(wide: boolean, length: number, name: string): Values {
-  try {
-    return wide ? new Float64Array(length) : new Float32Array(length);
-  } catch (cause) {
-    throw new F2iError('OUT_OF_MEMORY', `no room for a block of ${length} values`, { file: name, cause });
-  }
+/** An array for each block of columns; those of `into` that suit. */
+export function newBlocks<T extends Values | Uint16Array>(
+  Type: ArrayType<T>,
+  rows: number,
+  edges: readonly number[],
+  name: string,
+  into: readonly T[] = [],
+): T[] {
+  return edges.slice(1).map((to, i) => {
+    const length = rows * (to - edges[i]!);
+    try {
+      return reused(into[i], Type, length) ?? new Type(length);
+    } catch (cause) {
+      throw new F2iError('OUT_OF_MEMORY', `no room for a block of ${length} values`, { file: name, cause });
+    }
+  });
 }
 
 /** Puts rows of a span, which hold columns from `begin` on, into their places of each block. */
-export function scatter(
-  values: Values,
+export function scatter<T extends Values | Uint16Array>(
+  values: T,
   span: Span,
   begin: number,
   width: number,
-  blocks: readonly Values[],
+  blocks: readonly T[],
   edges: readonly number[],
 ): void {
   for (const [i, row] of span.rows.entries()) {
@@ -142,7 +186,7 @@ export function scatter(
 /** The part of a block that takes the bytes of a span as they lie, if there is one. */
 function destination(
   { count, places }: Span,
-  block: Values,
+  block: Values | Uint16Array,
   begin: number,
   end: number,
   edges: readonly number[],
@@ -150,7 +194,7 @@ function destination(
   if (begin !== edges[0] || end !== edges[1] || count !== places.length) return undefined;
   if (places.some((place, i) => place !== places[0]! + i)) return undefined;
   const width = (end - begin) * block.BYTES_PER_ELEMENT;
-  return new Uint8Array(block.buffer, places[0]! * width, count * width);
+  return new Uint8Array(block.buffer, block.byteOffset + places[0]! * width, count * width);
 }
 
 function readInto(source: SyncSource, offset: number, bytes: Uint8Array): void {

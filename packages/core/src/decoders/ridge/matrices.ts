@@ -37,19 +37,8 @@ export function moveTo(
   return asType(backend.adopt(values.buffer as ArrayBuffer, shape, dtypeOf(values)), dtype, options);
 }
 
-/** Copies host values to the device, in the type of the computation. They stay the caller's, to be used again. */
-export function copyTo(
-  backend: Backend,
-  data: Float32Array | Float64Array,
-  shape: readonly number[],
-  dtype: DType,
-  options: OpOptions,
-): Tensor {
-  return asType(backend.tensor(roundedFor(dtype, data), shape), dtype, options);
-}
-
 /** A device without float64 gets its values rounded here: it could not even hold them. */
-function roundedFor(dtype: DType, data: Float32Array | Float64Array): Float32Array | Float64Array {
+export function roundedFor(dtype: DType, data: Float32Array | Float64Array): Float32Array | Float64Array {
   return dtypeOf(data) === 'f64' && dtype === 'f32' ? new Float32Array(data) : data;
 }
 

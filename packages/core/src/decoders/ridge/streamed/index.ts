@@ -1,6 +1,6 @@
 export { matrixDesign } from './matrixDesign.ts';
 export { openStreamedRidge, REFINEMENT_LIMIT } from './open.ts';
-export { planStreamed, type StreamedPlan, type StreamedSizes, TARGET_BLOCK, VOXEL_BLOCK } from './plan.ts';
+export { planStreamed, type StreamedPlan, type StreamedSizes, targetBlock, VOXEL_BLOCK } from './plan.ts';
 export type {
   AlphaChoice,
   BlockStatistics,

@@ -2,9 +2,14 @@ import { F2iError } from '../../../error.ts';
 import type { RidgeForm } from '../types.ts';
 import type { StreamedPhase, StreamedPrecision } from './types.ts';
 
-/** Voxels that are multiplied at once, and targets that are solved or predicted at once: fixed, so that results are. */
+/** Voxels that are multiplied at once: fixed, so that results are. */
 export const VOXEL_BLOCK = 2048;
-export const TARGET_BLOCK = 1024;
+
+/**
+ * Targets that are solved or predicted at once: a function of the rows alone, so that results are fixed. Wider blocks pack
+ * factors and hat matrices less often, as long as a block stays in a processor's last cache.
+ */
+export const targetBlock = (train: number): number => (train <= 4096 ? 2048 : 1024);
 
 /** What a process of its own and the packed operands of products take beside the matrices. */
 const PROCESS_BYTES = 224 * 2 ** 20;
@@ -56,7 +61,7 @@ export function planStreamed(
   const equation = precision === 'f32' ? 4 : 8; // bytes of a number of the equations
   const product = precision === 'f64' ? 8 : 4; // of a factor, a hat matrix, a prediction
   const s = form === 'dual' ? n : p;
-  const width = Math.min(TARGET_BLOCK, sizes.targets ?? TARGET_BLOCK);
+  const width = Math.min(targetBlock(n), sizes.targets ?? Number.POSITIVE_INFINITY);
   const voxels = Math.min(VOXEL_BLOCK, p);
 
   const matrix = s * s * equation;

@@ -1,12 +1,12 @@
-import { readBlocks, type Values } from '../../../data/matrix/matrix.ts';
+import type { Values } from '../../../data/matrix/matrix.ts';
 import type { DType, HostArray } from '../../../dtype.ts';
 import { F2iError, throwIfAborted } from '../../../error.ts';
 import { columnStats, sub } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
-import { copyTo, moveTo } from '../matrices.ts';
 import type { TargetSource } from '../targets.ts';
 import type { Context } from './context.ts';
-import { TARGET_BLOCK } from './plan.ts';
+import { targetBlock } from './plan.ts';
+import { type HostBlock, Staging } from './staging.ts';
 import { quiet } from './tally.ts';
 import type { BlockStatistics, DesignTargets, Streamed, StreamedPhase, StreamedSink } from './types.ts';
 
@@ -56,10 +56,10 @@ export function checkTargets({ source, train }: DesignTargets, rows: number): vo
   }
 }
 
-/** First column of the block that holds a column. */
-export function blockStart(from: number, columns: number, file: string): number {
+/** First column of the block that holds a column, of a design with so many training rows. */
+export function blockStart(from: number, columns: number, train: number, file: string): number {
   if (Number.isInteger(from) && from >= 0 && from <= columns) {
-    return from === columns ? columns : from - (from % TARGET_BLOCK);
+    return from === columns ? columns : from - (from % targetBlock(train));
   }
   throw new F2iError('INVALID_ARGUMENT', 'not a column to go on from', {
     file,
@@ -70,36 +70,33 @@ export function blockStart(from: number, columns: number, file: string): number 
 }
 
 /** Edges of neighbouring blocks, `atOnce` of them at most. */
-export function edgesFrom(start: number, columns: number, atOnce: number): number[] {
+export function edgesFrom(start: number, columns: number, train: number, atOnce: number): number[] {
   const edges = [start];
   for (let i = 0; i < atOnce && edges.at(-1)! < columns; i++) {
-    edges.push(Math.min(columns, edges.at(-1)! + TARGET_BLOCK));
+    edges.push(Math.min(columns, edges.at(-1)! + targetBlock(train)));
   }
   return edges;
 }
 
 /**
- * Moves values of targets to the device, centred, and enqueues what `compute` does with them. Tensors that it makes are
- * freed, but for those in `result`.
+ * Centres values of targets on the device, and enqueues what `compute` does with them. Tensors that it makes are freed, but
+ * for those in `result`.
  *
- * @param place how values get there: by default they are given away
+ * @param upload the values there, [train, to - from] in the type of the computation
  */
 export function enqueueBlock<T>(
   { backend, intercept, options, signal }: Context,
   targets: DesignTargets,
-  values: Values,
   [from, to]: readonly [number, number],
-  dtype: DType,
+  upload: () => Tensor,
   compute: (block: TargetsOnDevice) => { result: T; fitted?: Tensor | undefined },
-  place: typeof moveTo = moveTo,
 ): { result: T; statistics: Promise<BlockStatistics> } {
-  const width = to - from;
   const moments = (x: Tensor) => {
     const { mean, std } = columnStats(x, options);
     return { mean, known: quiet(Promise.all([mean.download(), std.download()])) };
   };
   const [result, known, knownFitted] = backend.scope(() => {
-    const raw = place(backend, values, [values.length / width, width], dtype, options);
+    const raw = upload();
     const { mean, known } = moments(raw);
     const y = intercept ? sub(raw, mean, options) : raw;
     // Early: the queue frees it before the block is solved.
@@ -136,18 +133,10 @@ export async function streamTargets(
   const { source, train } = targets;
   const { columns } = source;
   const targetMean = new Float64Array(columns).fill(Number.NaN);
-  const start = blockStart(pass.from, columns, source.name);
-  // Only where rows lie far apart in a file: in memory each block comes when it is needed, while it is in the cache, and
-  // through the same array.
-  const inMemory = source.readBlocks === undefined;
-  const readAtOnce = inMemory ? 1 : pass.readAtOnce;
-  let staging: Values | undefined;
-  const read = async (edges: readonly number[]): Promise<Values[]> => {
-    if (!inMemory) return readBlocks(source, train, edges, signal);
-    const values = await source.read(train, edges[0]!, edges[1]!, signal, staging);
-    if (values.length > (staging?.length ?? 0)) staging = values;
-    return [values];
-  };
+  const start = blockStart(pass.from, columns, train.length, source.name);
+  // Only where rows lie far apart in a file: in memory each block comes when it is needed, while it is in the cache.
+  const readAtOnce = source.readBlocks === undefined ? 1 : pass.readAtOnce;
+  const staging = new Staging(source, readAtOnce, context);
 
   interface Enqueued {
     readonly from: number;
@@ -163,13 +152,12 @@ export async function streamTargets(
     spare[which] = undefined;
     return array;
   };
-  const enqueue = (block: Values, from: number, to: number): Enqueued => {
+  const enqueue = (block: HostBlock, from: number, to: number): Enqueued => {
     const { result, statistics } = enqueueBlock(
       context,
       targets,
-      block,
       [from, to],
-      pass.dtype,
+      () => staging.upload(block, [train.length, to - from], pass.dtype),
       (on) => {
         const { values, fitted, beside } = pass.compute(on);
         const downloads = {
@@ -178,7 +166,6 @@ export async function streamTargets(
         };
         return { result: downloads, fitted };
       },
-      inMemory ? copyTo : moveTo,
     );
     const { values, beside } = result;
     tally.busy(quiet(Promise.all([values, beside, statistics])));
@@ -202,8 +189,8 @@ export async function streamTargets(
   try {
     for (let from = start; from < columns; ) {
       throwIfAborted(signal, 'the ridge');
-      const edges = edgesFrom(from, columns, readAtOnce);
-      const blocks = await tally.files(() => read(edges));
+      const edges = edgesFrom(from, columns, train.length, readAtOnce);
+      const blocks = await tally.files(() => staging.read(train, edges));
       const next = blocks.map((block, i) => enqueue(block, edges[i]!, edges[i + 1]!));
       const previous = computing;
       computing = [...previous, ...next];

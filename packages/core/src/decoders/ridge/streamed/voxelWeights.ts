@@ -2,6 +2,7 @@ import type { Values } from '../../../data/matrix/matrix.ts';
 import type { DType, HostArray } from '../../../dtype.ts';
 import { throwIfAborted } from '../../../error.ts';
 import type { Tensor } from '../../../tensor.ts';
+import { moveTo } from '../matrices.ts';
 import type { Context } from './context.ts';
 import { forEachBlock } from './designBlocks.ts';
 import { quiet } from './tally.ts';
@@ -36,22 +37,28 @@ export async function streamVoxelWeights(
   sink: StreamedSink,
   pass: VoxelWeightsPass,
 ): Promise<Streamed> {
-  const { signal, tally, ops } = context;
+  const { backend, options, signal, tally, ops } = context;
   const { source, train } = targets;
   const { columns } = source;
   const targetMean = new Float64Array(columns).fill(Number.NaN);
-  for (let from = blockStart(pass.from, columns, source.name); from < columns; ) {
+  for (let from = blockStart(pass.from, columns, train.length, source.name); from < columns; ) {
     throwIfAborted(signal, 'the ridge');
-    const edges = edgesFrom(from, columns, pass.atOnce);
+    const edges = edgesFrom(from, columns, train.length, pass.atOnce);
     const held: { from: number; to: number; weights: Tensor; statistics: BlockStatistics }[] = [];
     try {
       for (let i = 0; i + 1 < edges.length; i++) {
         const [start, end] = [edges[i]!, edges[i + 1]!];
         const values = await tally.files(() => source.read(train, start, end, signal));
-        const block = enqueueBlock(context, targets, values, [start, end], pass.dtype, (on) => {
-          const { values: result, fitted } = pass.compute(on);
-          return { result, fitted };
-        });
+        const block = enqueueBlock(
+          context,
+          targets,
+          [start, end],
+          () => moveTo(backend, values, [train.length, end - start], pass.dtype, options),
+          (on) => {
+            const { values: result, fitted } = pass.compute(on);
+            return { result, fitted };
+          },
+        );
         try {
           const statistics = await tally.busy(block.statistics);
           held.push({ from: start, to: end, weights: block.result, statistics });
