@@ -5,5 +5,8 @@ const conditions = ['f2i-source', 'module', 'import', 'default'];
 
 export const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } };
 
+/** `auto` takes the processor, on machines with a GPU, too; tests of the CUDA backend name its library themselves. */
+export const withoutGpu = { env: { F2I_CUDA_LIBRARY: '/nowhere/libf2i_cuda.so' } };
+
 /** By itself vitest leaves one core idle: half of a machine with two. For tests that do not watch the clock. */
 export const everyCore = { maxWorkers: availableParallelism() };

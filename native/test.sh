@@ -26,13 +26,19 @@ quiet() {
   rm -f "$log"
 }
 
-# variant NAME TARGETS TESTS OPTIONS...
-variant() {
+# sanitized NAME TARGETS TESTS OPTIONS...
+sanitized() {
   local name=$1 targets=$2 tests=$3 folder=build/$1 started=$SECONDS
   shift 3
   [[ -f $folder/CMakeCache.txt ]] || quiet "$name: configure" cmake -S . -B "$folder" "${generator[@]}" "$@"
   # shellcheck disable=SC2086
   quiet "$name: build" cmake --build "$folder" --parallel "$jobs" --target $targets
+  run_tests "$name" "$tests" "$started"
+}
+
+# run_tests NAME TESTS STARTED
+run_tests() {
+  local name=$1 tests=$2 started=$3 folder=build/$1
   if [[ -f $folder/.passed && -z ${F2I_TEST_ALWAYS:-} ]] &&
     [[ -z $(find "$folder" tests -newer "$folder/.passed" -type f \( -perm -u+x -o -name '*.cmake' \) -print -quit) ]]; then
     echo "native $name: unchanged since it last passed"
@@ -40,12 +46,12 @@ variant() {
     return
   fi
   rm -f "$folder/.passed"
-  local summary
+  local summary built=$((SECONDS - started))
   quiet "$name: tests" ctest --test-dir "$folder" --output-on-failure --parallel 2 --tests-regex "$tests"
   summary=$(ctest --test-dir "$folder" --show-only --tests-regex "$tests" | sed -n 's/^Total Tests: //p')
   echo "$summary" >"$folder/.passed"
   passed=$((passed + summary))
-  echo "native $name: $summary tests passed in $((SECONDS - started)) s"
+  echo "native $name: $summary tests passed in $((SECONDS - started)) s, $built s of them building"
 }
 
 export ASAN_OPTIONS=detect_stack_use_after_return=1
@@ -55,10 +61,14 @@ export TSAN_OPTIONS=halt_on_error=1
 passed=0
 for wanted in ${@:-release asan tsan}; do
   case $wanted in
-    release) variant release all . -DF2I_WERROR="${F2I_WERROR:-OFF}" ;;
-    asan) variant asan all . -DF2I_SANITIZE=address,undefined -DF2I_BUILD_TOOLS=OFF ;;
+    release)
+      started=$SECONDS
+      quiet "release: build" bash release.sh all
+      run_tests release . "$started"
+      ;;
+    asan) sanitized asan all . -DF2I_SANITIZE=address,undefined -DF2I_BUILD_TOOLS=OFF ;;
     tsan)
-      variant tsan "pool_test memory_test runtime_test race_test" '^(pool|memory|runtime|race)_test$' \
+      sanitized tsan "pool_test memory_test runtime_test race_test" '^(pool|memory|runtime|race)_test$' \
         -DF2I_SANITIZE=thread -DF2I_BUILD_SHARED=OFF -DF2I_BUILD_TOOLS=OFF
       ;;
     *)

@@ -1,4 +1,7 @@
 import { defineConfig } from 'vitest/config';
-import { shared } from '../../vitest.shared.ts';
+import { shared, withoutGpu } from '../../vitest.shared.ts';
 
-export default defineConfig({ ...shared, test: { include: ['test/**/*.test.ts'], fileParallelism: false } });
+export default defineConfig({
+  ...shared,
+  test: { include: ['test/**/*.test.ts'], fileParallelism: false, ...withoutGpu },
+});

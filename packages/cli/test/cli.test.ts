@@ -168,7 +168,13 @@ describe('mistakes', () => {
     ['a single fold', ['fit', 'x', '-o', 'y', '--folds', '1'], 2, /2 or more/],
     ['two paths to inspect', ['inspect', 'x', 'y'], 2, /one path at a time/],
     ['a missing study', ['fit', 'nowhere', '-o', 'y'], 1, /nowhere/],
-    ['a device that is not there', ['fit', 'x', '-o', 'y', '--device', 'cuda'], 1, /CUDA/],
+    [
+      'a device that is not there',
+      ['fit', 'x', '-o', 'y', '--device', 'cuda:1'],
+      1,
+      /F2I_CUDA_LIBRARY names/,
+    ],
+    ['a device that is none', ['fit', 'x', '-o', 'y', '--device', 'gpu'], 2, /cuda: and the number of a GPU/],
     [
       'two ways to evaluate at once',
       ['evaluate', 'x', '--leave-one-out', 'run', '--reconstructions', 'y'],
@@ -279,10 +285,17 @@ describe('doctor and bench', () => {
   it('doctor checks each device by a product', async () => {
     const outcome = await run(['doctor', '--json']);
     expect(outcome).toMatchObject({ code: 0 });
-    const { findings } = json(outcome.stdout) as unknown as { findings: { what: string; ok: boolean }[] };
+    const { findings } = json(outcome.stdout) as unknown as {
+      findings: { what: string; ok: boolean; detail: string }[];
+    };
     expect(findings.filter(({ ok }) => ok).map(({ what }) => what)).toEqual(
       expect.arrayContaining(['node', 'cpu', 'reference']),
     );
+    expect(findings.find(({ what }) => what === 'cuda')).toEqual({
+      what: 'cuda',
+      ok: false,
+      detail: 'F2I_CUDA_LIBRARY names a file that does not exist: /nowhere/libf2i_cuda.so',
+    });
   });
 
   it('a closed pipe is no error', async () => {

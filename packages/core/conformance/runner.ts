@@ -34,8 +34,8 @@ export interface ConformanceReport {
 }
 
 export interface ConformanceOptions {
-  /** Runs only ids that match. */
-  readonly filter?: RegExp | undefined;
+  /** Runs only ids that pass: a RegExp, or any other test. */
+  readonly filter?: Pick<RegExp, 'test'> | undefined;
   readonly onResult?: ((result: CaseResult) => void) | undefined;
   /** Other operands of the same shapes; 0 by default. */
   readonly seed?: number | undefined;

@@ -1,5 +1,6 @@
 // Builds the addon and puts it where its package is: npm/<platform>/f2i.node.
 // CMake and Ninja (or Make) decide what is out of date: nothing is, nothing runs.
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -17,6 +18,14 @@ if (!existsSync(join(packageFolder, 'package.json'))) {
   console.error(`build-addon: there is no package for ${platform} (expected ${packageFolder}/package.json)`);
   process.exit(1);
 }
+const core = spawnSync('bash', [join(root, '..', '..', 'native', 'release.sh'), 'f2i_core'], {
+  encoding: 'utf8',
+});
+if (core.status !== 0) {
+  console.error(`${core.stdout}${core.stderr}build-addon: the native core could not be built`);
+  process.exit(1);
+}
+
 mkdirSync(build, { recursive: true });
 const system = new BuildSystem({
   directory: root,

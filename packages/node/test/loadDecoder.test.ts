@@ -76,7 +76,7 @@ describe('loadDecoder', () => {
     expect(decoder.backend.name).toBe('cpu');
     expect(decoder.backend.info).toMatchObject({
       threads: 2,
-      rejected: [{ device: 'cuda', reason: expect.stringMatching(/CUDA is not built/) }],
+      rejected: [{ device: 'cuda', reason: expect.stringMatching(/F2I_CUDA_LIBRARY names/) }],
     });
     await decoder.dispose();
   });

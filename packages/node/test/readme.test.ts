@@ -129,7 +129,7 @@ describe('snippets of the READMEs', { timeout: 150_000 }, () => {
   it('say what they print', () => {
     const page = readFileSync(join(repository, 'packages/node/README.md'), 'utf8');
     const { stdout } = run(/```js\n(.*?)```/s.exec(page)![1]!);
-    expect(stdout).toMatch(/^CPU, .*CUDA is not built.*\[ 14, 32, 32, 77 \]\n$/s);
+    expect(stdout).toMatch(/^CPU, .*F2I_CUDA_LIBRARY names.*\[ 14, 32, 32, 77 \]\n$/s);
     expect(existsSync(join(project, 'snippet.mjs'))).toBe(true);
   });
 });

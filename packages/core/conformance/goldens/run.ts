@@ -69,6 +69,8 @@ export interface GoldenResult {
 }
 
 export interface GoldensOptions {
+  /** Runs only cases whose name passes: a RegExp, or any other test. */
+  readonly filter?: Pick<RegExp, 'test'> | undefined;
   readonly onResult?: (result: GoldenResult) => void;
 }
 
@@ -79,10 +81,11 @@ export interface GoldensOptions {
 export async function runGoldens(
   folder: Folder,
   backend: Backend,
-  { onResult }: GoldensOptions = {},
+  { filter, onResult }: GoldensOptions = {},
 ): Promise<GoldenResult[]> {
   const results: GoldenResult[] = [];
   for (const { name, stems } of await listCases(folder)) {
+    if (filter && !filter.test(name)) continue;
     const result = await runCase(folder, name, stems, backend);
     results.push(result);
     onResult?.(result);

@@ -1,0 +1,197 @@
+// What the backend on a GPU does beside its ops, on the shim: how it is chosen and opened, what is missing, memory, failures.
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  add,
+  CudaBackend,
+  choleskyFactor,
+  createBackend,
+  eigh,
+  F2iError,
+  gemm,
+  listGpus,
+  softmax,
+} from '../src/index.ts';
+import { errorOf } from './kept.ts';
+import { buildShim, withShim } from './shim.ts';
+
+let library: string;
+let folder: string;
+beforeAll(() => {
+  library = buildShim();
+  folder = mkdtempSync(join(tmpdir(), 'f2i-cuda-'));
+}, 600_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeEach(() => {
+  vi.stubEnv('F2I_CUDA_LIBRARY', library);
+  return () => vi.unstubAllEnvs();
+});
+
+const opened = (options = {}) => createBackend({ device: 'cuda', ...options });
+
+describe('a GPU', () => {
+  it('is described, and preferred by auto', async () => {
+    expect(listGpus()).toEqual([
+      { index: 0, name: 'host shim', count: 1, capability: '9.0', memoryBytes: 2 ** 30 },
+    ]);
+    const backend = await createBackend();
+    expect(backend.name).toBe('cuda');
+    expect(backend.info).toEqual({
+      device: 'cuda',
+      description: 'host shim, CUDA, compute capability 9.0, GPU 0 of 1',
+      rejected: [],
+    });
+    const x = backend.tensor([1, 2, 3, 4], [2, 2]);
+    expect([...(await gemm(x, x).download())]).toEqual([7, 10, 15, 22]);
+    await backend.dispose();
+  });
+
+  it('is chosen by its index', async () => {
+    expect(await errorOf(opened({ index: 1 }))).toMatchObject({
+      code: 'UNSUPPORTED',
+      message: 'no GPU of this index: expected one below 1, found 1',
+    });
+    await withShim({ DEVICES: '2' }, () => {
+      expect(listGpus().map(({ index, count }) => [index, count])).toEqual([
+        [0, 2],
+        [1, 2],
+      ]);
+    });
+  });
+
+  it.each([
+    ['index', { index: -1 }],
+    ['index', { index: 0.5 }],
+    ['productPrecision', { productPrecision: 'f8' }],
+    ['memoryLimit', { memoryLimit: -1 }],
+  ])('refuses a wrong %s', async (field, options) => {
+    expect(await errorOf(opened(options))).toMatchObject({ code: 'INVALID_ARGUMENT', field });
+  });
+});
+
+describe('what is missing', () => {
+  it.each([
+    [
+      'a driver',
+      { DRIVER: '0' },
+      /^no NVIDIA driver here: libcuda\.so\.1 was not found\. Install the driver/,
+    ],
+    [
+      'a newer driver',
+      { DRIVER: '12080' },
+      /^the NVIDIA driver is too old: expected one for CUDA 13\.0 .* found CUDA 12\.8/,
+    ],
+    ['a GPU', { DEVICES: '0' }, /^the NVIDIA driver is there and sees no GPU: nvidia-smi/],
+    [
+      'a newer GPU',
+      { CAPABILITY: '70' },
+      /^the GPU is too old: expected compute capability 7\.5 .* found 7\.0 of host shim$/,
+    ],
+  ])('%s: cuda says so, and auto takes the cpu and passes it on', async (_, settings, message) => {
+    await withShim(settings, async () => {
+      const refused = await errorOf(opened());
+      expect(refused).toMatchObject({
+        code: 'UNSUPPORTED',
+        backend: 'cuda',
+        message: expect.stringMatching(message),
+      });
+      const chosen = await createBackend({ threads: 1 });
+      expect(chosen.name).toBe('cpu');
+      expect(chosen.info.rejected).toEqual([{ device: 'cuda', reason: refused.message }]);
+      await chosen.dispose();
+    });
+  });
+
+  it('the library', async () => {
+    const nowhere = join(folder, 'libf2i_cuda.so');
+    expect(await errorOf(opened({ library: nowhere }))).toMatchObject({
+      code: 'UNSUPPORTED',
+      message: `the option \`library\` names a file that does not exist: ${nowhere}`,
+    });
+    vi.stubEnv('F2I_CUDA_LIBRARY', nowhere);
+    expect((await errorOf(opened())).message).toBe(
+      `F2I_CUDA_LIBRARY names a file that does not exist: ${nowhere}`,
+    );
+  });
+
+  it('a library that is one', async () => {
+    const text = join(folder, 'text.so');
+    writeFileSync(text, 'no library');
+    expect((await errorOf(opened({ library: text }))).message).toMatch(/text\.so: .*(too short|invalid ELF)/);
+    // The core itself opens as a library, but is none of a device.
+    const other = join(folder, 'other.so');
+    copyFileSync(new URL('../npm/linux-x64/f2i.node', import.meta.url), other);
+    expect((await errorOf(opened({ library: other }))).message).toBe(
+      `${other} is no library of a device of fmri2image`,
+    );
+  });
+});
+
+describe('ops', () => {
+  it('that the device lacks are refused where they are called', async () => {
+    const backend = await opened();
+    const x = backend.tensor([2, 0, 0, 1], [2, 2]);
+    expect(() => eigh(x)).toThrowError(/the cuda backend has no eigh/);
+    await backend.dispose();
+  });
+
+  it('that fail poison what depends on them, and name the place', async () => {
+    const backend = await opened();
+    const factor = (function whereItWasCalled() {
+      return choleskyFactor(backend.tensor([-1], [1, 1]));
+    })();
+    const error = await errorOf(add(factor, 1).download());
+    expect(error).toMatchObject({ code: 'NOT_POSITIVE_DEFINITE', op: 'cholesky_factor', backend: 'cuda' });
+    expect(error.place).toMatch(/whereItWasCalled/);
+    await errorOf(backend.sync());
+    await backend.sync();
+    await backend.dispose();
+  });
+});
+
+describe('memory', () => {
+  it('is held under the ceiling, and a refusal leaves the backend usable', async () => {
+    const backend = await opened({ memoryLimit: 2 ** 20 });
+    const large = backend.zeros([2 ** 19]);
+    expect(await errorOf(large.download())).toMatchObject({ code: 'OUT_OF_MEMORY', backend: 'cuda' });
+    large.dispose();
+    await backend.sync().catch(() => {});
+    expect([...(await add(backend.tensor([1, 2], [2]), 1).download())]).toEqual([2, 3]);
+    await backend.dispose();
+  });
+
+  it('of a file goes to the device, and comes back', async () => {
+    const file = join(folder, 'weights.bin');
+    writeFileSync(file, new Uint8Array(Float32Array.of(0, 1, 2, 3, 4).buffer));
+    const backend = await opened();
+    const mapped = backend.mapFile!(file, 4, [2, 2], 'f32');
+    const [sums] = await backend.compute(() => [add(mapped, 10)]);
+    expect([...sums]).toEqual([11, 12, 13, 14]);
+    mapped.dispose();
+    await backend.sync();
+    expect(backend.stats()).toMatchObject({ liveTensors: 0, liveBytes: 0 });
+    await backend.dispose();
+  });
+});
+
+describe('a device that is lost', () => {
+  it('resolves `lost`, and every later wait says so', async () => {
+    // A library of its own: a fault ends a process's use of the device.
+    const own = join(folder, 'libf2i_cuda_faulty.so');
+    copyFileSync(library, own);
+    await withShim({ FAULT: 'softmax' }, async () => {
+      const backend = new CudaBackend({ library: own });
+      const x = backend.tensor([1, 2, 3], [1, 3]);
+      expect([...(await add(x, 1).download())]).toEqual([2, 3, 4]);
+      const error = await errorOf(softmax(x).download());
+      expect(error).toMatchObject({ code: 'DEVICE_LOST', backend: 'cuda' });
+      const lost = await backend.lost;
+      expect(lost).toBeInstanceOf(F2iError);
+      expect(lost.code).toBe('DEVICE_LOST');
+      expect((await errorOf(add(x, 1).download())).code).toBe('DEVICE_LOST');
+      await backend.dispose();
+    });
+  });
+});
