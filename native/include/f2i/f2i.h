@@ -84,6 +84,7 @@ enum {
 
 typedef struct f2i_context f2i_context;
 typedef struct f2i_buffer f2i_buffer;
+typedef struct f2i_graph f2i_graph; /* ops that are recorded and launched */
 typedef struct f2i_token f2i_token; /* a cancellation token shared by enqueued ops */
 
 /* Zeroed struct with struct_size set: f2i_gemm_args a = F2I_INIT(f2i_gemm_args). */
@@ -193,7 +194,8 @@ F2I_API f2i_status f2i_sync(f2i_context *ctx, f2i_failure *failure);
  * is still queued count as used) or the queue is empty. */
 F2I_API f2i_status f2i_wait_room(f2i_context *ctx, uint64_t bytes);
 
-/* Called on the queue thread, in queue order. Must be quick and not call f2i. */
+/* Called on a thread of the context's, in queue order, when all that was enqueued
+ * before has run. Must be quick and not call f2i. */
 typedef void (*f2i_notify_fn)(void *user, const f2i_failure *failure);
 /* buffer != NULL: the failure (if any) that poisoned it. buffer == NULL: the
  * first failure since the last report, as f2i_sync. failure is never NULL; its
@@ -235,6 +237,40 @@ F2I_API f2i_status f2i_buffer_write(f2i_context *ctx, f2i_buffer *buffer, uint64
 /* Enqueues the copy to dst, which must stay valid until a later wait or notify. */
 F2I_API f2i_status f2i_buffer_read(f2i_context *ctx, f2i_buffer *buffer, uint64_t offset, void *dst,
                                    uint64_t bytes);
+
+/* ---- graphs --------------------------------------------------------------- */
+
+/* Ops that repeat themselves, such as the evaluations of a sampler, recorded once
+ * and launched often: enqueuing costs one call, and on a graphics processor they
+ * are one piece of work (a CUDA graph). The same bits as without a graph.
+ *
+ *   f2i_graph_begin(ctx);                    from here ops are checked, not run
+ *   f2i_buffer_create(ctx, bytes, &between); storage of the graph's
+ *   f2i_linear(ctx, &first); f2i_linear(ctx, &second);
+ *   f2i_buffer_destroy(ctx, between);        others of the graph may use it
+ *   f2i_graph_end(ctx, &graph);
+ *   for (...) { f2i_buffer_write(ctx, x, ...); f2i_graph_launch(ctx, graph); f2i_buffer_read(ctx, y, ...); }
+ *
+ * Ops read and write the same buffers each time, with whatever is in them; lists
+ * and scalars of their arguments are as they were recorded. A call that is refused
+ * is not recorded, and the recording goes on. While it does,
+ *  - f2i_buffer_create and f2i_buffer_destroy are part of it. What is created and
+ *    not destroyed in it is an ordinary buffer from f2i_graph_end on;
+ *  - f2i_buffer_adopt and f2i_buffer_map_file work as always, once;
+ *  - f2i_buffer_write and f2i_buffer_read, f2i_graph_begin and f2i_graph_launch are
+ *    F2I_INVALID_ARGUMENT; waits and notifications do not see what is recorded.
+ * A buffer that a graph uses may be destroyed: its storage lives as long as the
+ * graph. Failures name the op and the tag under which it was recorded; they poison
+ * as they would without a graph, and ops whose inputs are good run. The token is
+ * that of the launch. Memory that the graph needs for itself counts against the
+ * ceiling; where there is none, its ops ask for theirs at each launch. */
+F2I_API f2i_status f2i_graph_begin(f2i_context *ctx);
+/* Prepares the graph in queue order. out == NULL: the recording is dropped. */
+F2I_API f2i_status f2i_graph_end(f2i_context *ctx, f2i_graph **out);
+F2I_API f2i_status f2i_graph_launch(f2i_context *ctx, f2i_graph *graph);
+/* In queue order: launches that are queued still run. NULL is fine.
+ * f2i_context_destroy destroys those that are left. */
+F2I_API f2i_status f2i_graph_destroy(f2i_context *ctx, f2i_graph *graph);
 
 /* ---- ops ------------------------------------------------------------------ */
 

@@ -3,8 +3,10 @@
 #include <cstring>
 #include <utility>
 
+#include "abi/create.hpp"
 #include "abi/guard.hpp"
 #include "runtime/context.hpp"
+#include "runtime/graph.hpp"
 #include "runtime/op_exec.hpp"
 
 using namespace f2i;
@@ -170,6 +172,20 @@ void require_range(const char *call, const f2i_buffer &buffer, uint64_t offset, 
 
 } // namespace
 
+namespace f2i::abi {
+
+std::unique_ptr<Job> creation(f2i_context &context, f2i_buffer &buffer) {
+  return std::make_unique<Create>(context, buffer);
+}
+
+void enqueue_end(f2i_context &context, std::unique_ptr<f2i_buffer> buffer) {
+  auto job = std::make_unique<Destroy>(context);
+  job->buffer = std::move(buffer);
+  context.queue.push(std::move(job));
+}
+
+} // namespace f2i::abi
+
 extern "C" {
 
 f2i_status f2i_buffer_create(f2i_context *context, uint64_t bytes, f2i_buffer **out) {
@@ -179,7 +195,12 @@ f2i_status f2i_buffer_create(f2i_context *context, uint64_t bytes, f2i_buffer **
     require_bytes("buffer_create", bytes);
     auto buffer = std::make_unique<f2i_buffer>();
     buffer->bytes = bytes;
-    auto job = std::make_unique<Create>(*context, *buffer);
+    if (context->recording) {
+      context->recording->create(*buffer);
+      *out = context->keep(std::move(buffer));
+      return;
+    }
+    auto job = abi::creation(*context, *buffer);
     *out = context->keep(std::move(buffer));
     context->queue.push(std::move(job));
   });
@@ -243,9 +264,14 @@ f2i_status f2i_buffer_destroy(f2i_context *context, f2i_buffer *buffer) {
     require_context(context, "buffer_destroy");
     if (buffer == nullptr) return;
     require_buffer("buffer_destroy", context, buffer);
-    auto job = std::make_unique<Destroy>(*context);
-    job->buffer = context->forget(buffer);
-    context->queue.push(std::move(job));
+    if (context->recording && context->recording->created(*buffer)) {
+      context->recording->destroy(context->forget(buffer));
+    } else if (buffer->holders > 0) {
+      buffer->destroyed = true;
+      context->live_buffers.fetch_sub(1, std::memory_order_relaxed);
+    } else {
+      abi::enqueue_end(*context, context->forget(buffer));
+    }
   });
 }
 
@@ -254,6 +280,7 @@ f2i_status f2i_buffer_write(f2i_context *context, f2i_buffer *buffer, uint64_t o
   return guard([&] {
     require_context(context, "buffer_write");
     require_buffer("buffer_write", context, buffer);
+    abi::require_no_recording(*context, "buffer_write");
     require_range("buffer_write", *buffer, offset, bytes);
     if (buffer->read_only) {
       refuse(F2I_INVALID_ARGUMENT, "buffer_write: buffer: expected one that can be written, found a mapped file");
@@ -274,6 +301,7 @@ f2i_status f2i_buffer_read(f2i_context *context, f2i_buffer *buffer, uint64_t of
   return guard([&] {
     require_context(context, "buffer_read");
     require_buffer("buffer_read", context, buffer);
+    abi::require_no_recording(*context, "buffer_read");
     require_range("buffer_read", *buffer, offset, bytes);
     if (bytes == 0) return;
     if (target == nullptr) refuse(F2I_INVALID_ARGUMENT, "buffer_read: dst: expected memory, found NULL");

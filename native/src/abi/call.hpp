@@ -86,7 +86,7 @@ public:
   }
 
   void enqueue() {
-    if (worth_running()) context().queue.push(std::move(job_));
+    if (worth_running()) context().enqueue(std::move(job_));
   }
 
   /// A copy of a list of the caller's that lives as long as the queued op.

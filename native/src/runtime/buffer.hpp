@@ -50,6 +50,12 @@ struct f2i_buffer {
   void *user = nullptr;
   f2i::FileMap map; // mapped
 
+  // Graphs that use it, and the recording that it was created in. A buffer that is destroyed while a graph holds it
+  // stays until the graph is destroyed. Calling thread only.
+  int holders = 0;
+  bool destroyed = false;
+  const f2i_graph *recording = nullptr;
+
   // The context's list of live handles. Calling thread only.
   f2i_buffer *previous = nullptr, *next = nullptr;
 };

@@ -1,12 +1,20 @@
 #include "runtime/context.hpp"
 
 #include "runtime/copy.hpp"
+#include "runtime/graph.hpp"
 
 #include <utility>
+
+f2i_context::f2i_context(int threads, f2i_isa set, uint64_t memory_limit, std::unique_ptr<f2i::Device> computes)
+    : isa(set), device(std::move(computes)), memory(memory_limit, device.get()), pool(threads),
+      queue([this] { memory.trim(); }) {
+  if (device) completions_.emplace(*device, exhausted);
+}
 
 f2i_context::~f2i_context() {
   queue.stop();
   if (completions_) completions_->stop();
+  end_graphs();
   while (buffers_ != nullptr) free(*forget(buffers_));
 }
 
@@ -23,8 +31,25 @@ std::unique_ptr<f2i_buffer> f2i_context::forget(f2i_buffer *buffer) {
   if (buffer->previous != nullptr) buffer->previous->next = buffer->next;
   if (buffer->next != nullptr) buffer->next->previous = buffer->previous;
   if (buffers_ == buffer) buffers_ = buffer->next;
-  live_buffers.fetch_sub(1, std::memory_order_relaxed);
+  if (!buffer->destroyed) live_buffers.fetch_sub(1, std::memory_order_relaxed);
   return std::unique_ptr<f2i_buffer>(buffer);
+}
+
+/// What a graph's work still does is waited for.
+void f2i_context::end_graphs() noexcept {
+  recording.reset();
+  void *moment = nullptr;
+  char why[8];
+  if (!graphs.empty() && device && device->mark(&moment) == F2I_OK) (void)device->await(moment, why, sizeof why);
+  for (const auto &graph : graphs) {
+    if (void *const work = graph->take_work()) device->end_graph(work);
+  }
+  graphs.clear();
+}
+
+void f2i_context::enqueue(std::unique_ptr<f2i::OpJob> op) {
+  if (recording) recording->record(std::move(op));
+  else queue.push(std::move(op));
 }
 
 bool f2i_context::allocate(f2i_buffer &buffer) {

@@ -15,12 +15,12 @@
 #include "runtime/queue.hpp"
 #include "runtime/token.hpp"
 
+namespace f2i {
+class OpJob;
+}
+
 struct f2i_context {
-  f2i_context(int threads, f2i_isa set, uint64_t memory_limit, std::unique_ptr<f2i::Device> computes = nullptr)
-      : isa(set), device(std::move(computes)), memory(memory_limit, device.get()), pool(threads),
-        queue([this] { memory.trim(); }) {
-    if (device) completions_.emplace(*device, exhausted);
-  }
+  f2i_context(int threads, f2i_isa set, uint64_t memory_limit, std::unique_ptr<f2i::Device> computes = nullptr);
   ~f2i_context();
 
   const f2i_isa isa;
@@ -33,9 +33,14 @@ struct f2i_context {
   uint64_t tag = 0;
   f2i::CancelFlag token;
   std::atomic<uint64_t> live_buffers{0};
+  std::unique_ptr<f2i_graph> recording; // null: ops are enqueued
+  std::vector<std::unique_ptr<f2i_graph>> graphs;
+  /// Queues an op, or records it.
+  void enqueue(std::unique_ptr<f2i::OpJob> op);
 
   /// Registers a handle; the context owns it until forget() or its own end.
   f2i_buffer *keep(std::unique_ptr<f2i_buffer> buffer);
+  /// A buffer that was marked as destroyed does not count as a handle any more.
   std::unique_ptr<f2i_buffer> forget(f2i_buffer *buffer);
 
   // ---- the queue's side
@@ -61,6 +66,8 @@ struct f2i_context {
       std::make_shared<f2i::Failure>(f2i::Failure{F2I_OUT_OF_MEMORY, 0, "context", "out of memory"});
 
 private:
+  void end_graphs() noexcept;
+
   f2i_buffer *buffers_ = nullptr;
   std::mutex failure_mutex_;
   f2i::Suspects suspects_; // checks, and the first certain failure behind them

@@ -43,6 +43,12 @@ public:
     for (const Block &block : blocks_) memory_.release(block.data, block.bytes);
     blocks_.clear();
   }
+  bool owns(const void *data) const {
+    for (const Block &block : blocks_) {
+      if (block.data == data) return true;
+    }
+    return false;
+  }
   /// Calls f(block) for each block.
   template <class F> void each(F &&f) const {
     for (const Block &block : blocks_) f(block.data);

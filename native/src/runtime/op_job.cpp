@@ -90,6 +90,17 @@ FailureRef OpJob::attempt() {
   return failure(status, exec.message().empty() ? status_name(status) : exec.message());
 }
 
+bool OpJob::record(GraphMemory &memory) {
+  for (const Operand &operand : *this) {
+    if (operand.buffer->data == nullptr) return false;
+    operand.view->data = static_cast<char *>(operand.buffer->data) + operand.offset;
+  }
+  const OnDevice on(context_.device.get(), name_, *this);
+  OpExec exec(context_.pool, context_.isa, context_.memory, nullptr, &context_.queue.stopping(), context_.device.get(),
+              context_.precision, &memory);
+  return on.status == F2I_OK && execute(exec) == F2I_OK;
+}
+
 /// What the outputs depend on: the checks of the inputs, and of this op itself.
 void OpJob::collect_checks(const CheckRef &own) {
   for (const Operand &operand : *this) {

@@ -5,6 +5,7 @@
 
 #include "runtime/context.hpp"
 #include "runtime/exec.hpp"
+#include "runtime/graph_memory.hpp"
 
 namespace f2i {
 
@@ -35,6 +36,10 @@ public:
   const Operand *end() const { return operands_.data() + operands_.size(); }
 
   void run() noexcept final;
+  /// Instead of run(): its kernels become part of the work that the device records. False where they cannot.
+  bool record(GraphMemory &memory);
+  /// A graph's op is cancelled by whoever launches it.
+  void listen_to(const CancelFlag &token) { token_ = token; }
 
 protected:
   virtual f2i_status execute(Exec &exec) = 0;
@@ -47,7 +52,7 @@ private:
   f2i_context &context_;
   const char *const name_;
   const uint64_t tag_;
-  const CancelFlag token_;
+  CancelFlag token_;
   std::vector<Operand> operands_;
   std::vector<CheckRef> checks_; // of a run
   std::vector<std::vector<int32_t>> lists_;
