@@ -169,6 +169,43 @@ TEST(operands_of_two_types) {
   check_gemm(s, F2I_F32, F2I_F16, F2I_PRECISION_TF32, false, true, Rows::aligned);
 }
 
+TEST(linear_and_conv2d_follow) {
+  const int64_t m = 20, n = 36, k = 48;
+  const Matrix<float> x = Matrix<float>(m, k).random(1), w = Matrix<float>(n, k).random(2), pixels = Matrix<float>(k, n).random(3);
+  const auto products = [&](f2i_precision precision) { // by gemm, linear, and conv2d of 1 x 1 and its gemm
+    const Engine engine(F2I_ISA_AUTO, 2, 0, precision);
+    const Device<float> dx(engine, x), dw(engine, w), dp(engine, pixels), dy(engine, Matrix<float>(m, n));
+    const f2i_matrix weight = dw;
+    std::vector<std::vector<float>> results;
+    f2i_gemm_args gemm = F2I_INIT(f2i_gemm_args);
+    gemm.alpha = 1, gemm.trans_b = 1, gemm.a = dx, gemm.b = dw, gemm.y = dy;
+    ok(f2i_gemm(engine, &gemm));
+    results.push_back(dy.download().elements());
+    f2i_linear_args linear = F2I_INIT(f2i_linear_args);
+    linear.shards = 1, linear.w = &weight, linear.x = dx, linear.y = dy;
+    ok(f2i_linear(engine, &linear));
+    results.push_back(dy.download().elements());
+    gemm.trans_b = 0, gemm.b = dp;
+    ok(f2i_gemm(engine, &gemm));
+    results.push_back(dy.download().elements());
+    f2i_conv2d_args conv = F2I_INIT(f2i_conv2d_args);
+    conv.batch = 1, conv.channels = k, conv.height = 6, conv.kernel_height = conv.kernel_width = 1;
+    conv.stride = 1, conv.groups = 1, conv.x = dp, conv.w = dx, conv.y = dy;
+    conv.x.rows = k;
+    ok(f2i_conv2d(engine, &conv));
+    results.push_back(dy.download().elements());
+    return results;
+  };
+  const auto exact = products(F2I_PRECISION_F32);
+  for (const f2i_precision precision : {F2I_PRECISION_TF32, F2I_PRECISION_BF16, F2I_PRECISION_F16}) {
+    const auto found = products(precision);
+    CHECK_EQUAL(found[0] == exact[0], !rounds());
+    if (rounds()) CHECK(found[1] == found[0]);
+    CHECK_EQUAL(found[2] == exact[2], !rounds());
+    if (rounds()) CHECK(found[3] == found[2]);
+  }
+}
+
 TEST(f64_and_decisive_products_are_never_rounded) {
   const Engine exact, rounding(F2I_ISA_AUTO, 2, 0, F2I_PRECISION_BF16);
   const auto gram = [](const Engine &engine) {
