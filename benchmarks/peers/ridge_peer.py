@@ -6,7 +6,8 @@
   token JSON              one token of a problem on disk: files, width, alpha, dtype          -> seconds | unsupported
   quit
 
-Threads come from the environment variables of the libraries. Arrays are in memory and float32 before the clock starts."""
+Threads come from the environment variables of the libraries. Arrays are in memory before the clock starts, in float32;
+for cases whose names end in -f64, in float64."""
 
 import json
 import sys
@@ -116,6 +117,7 @@ def kernel_ridge_cv(alphas, cv):
 
 CASES = {
     "sklearn-per-token": sklearn_per_token,
+    "sklearn-per-token-f64": sklearn_per_token,
     "numpy-dual": numpy_dual,
     "cholesky-dual": cholesky_dual,
     "hat-matrix": hat_matrix,
@@ -168,9 +170,13 @@ for line in sys.stdin:
     elif command == "run":
         try:
             settings = json.loads(words[1])
+            own = data
+            if words[0].endswith("-f64"):
+                own = (*(array.astype(np.float64) for array in data[:3]), data[3])
             start = time.perf_counter()
-            results[words[0]] = CASES[words[0]](data, **settings)
+            results[words[0]] = CASES[words[0]](own, **settings)
             print(time.perf_counter() - start, flush=True)
+            del own
         except ImportError:
             print("unsupported", flush=True)
     elif command == "save":

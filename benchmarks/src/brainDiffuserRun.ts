@@ -53,10 +53,10 @@ export async function runToDisk(request: RunRequest): Promise<RunReport> {
     test: problem.test,
     voxels: problem.voxels,
     ledger: [],
-    async read(from, to, signal) {
-      const block = async (matrix: typeof train) =>
-        (await matrix.read(rows(matrix.rows), from, to, signal)) as Float32Array;
-      return { train: await block(train), test: await block(test) };
+    async read(from, to, signal, into) {
+      const block = async (matrix: typeof train, own: Float32Array | undefined) =>
+        (await matrix.read(rows(matrix.rows), from, to, signal, own)) as Float32Array;
+      return { train: await block(train, into?.train), test: await block(test, into?.test) };
     },
   };
   const from = checkpointOf(folder, out);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { createRandom, type Design, encodeNpy } from '@fmri2image/core';
+import { createRandom, type Design, encodeNpy, matrixInMemory } from '@fmri2image/core';
 
 /** The sizes of a regression from voxels to tokens of features. */
 export interface RidgeSize {
@@ -69,20 +69,22 @@ function seen(
 
 /** The voxels as a design that is in memory. */
 export function designOf({ size: { train, test, voxels }, x, test: held }: RidgeData): Design {
-  const columns = (values: Float32Array, rows: number, from: number, to: number) => {
-    const block = new Float32Array(rows * (to - from));
-    for (let i = 0; i < rows; i++) {
-      block.set(values.subarray(i * voxels + from, i * voxels + to), i * (to - from));
-    }
-    return block;
-  };
+  const [trained, tested] = [
+    matrixInMemory({ data: x, shape: [train, voxels] }, 'voxels'),
+    matrixInMemory({ data: held, shape: [test, voxels] }, 'test voxels'),
+  ];
+  const rows = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
+  const [all, some] = [rows(train), rows(test)];
   return {
     train,
     test,
     voxels,
     ledger: [],
-    async read(from, to) {
-      return { train: columns(x, train, from, to), test: columns(held, test, from, to) };
+    async read(from, to, signal, into) {
+      return {
+        train: (await trained.read(all, from, to, signal, into?.train)) as Float32Array,
+        test: (await tested.read(some, from, to, signal, into?.test)) as Float32Array,
+      };
     },
   };
 }

@@ -14,16 +14,20 @@ export function matrixDesign(
   rows: { readonly train: ArrayLike<number>; readonly test: ArrayLike<number> },
   ledger: readonly FittedStep[] = [],
 ): Design {
-  const part = async (some: ArrayLike<number>, from: number, to: number, signal?: AbortSignal) =>
-    asFloat32(await source.read(some, from, to, signal));
+  const part = async (
+    some: ArrayLike<number>,
+    [from, to]: [number, number],
+    signal?: AbortSignal,
+    into?: Values,
+  ) => asFloat32(await source.read(some, from, to, signal, into));
   return {
     train: rows.train.length,
     test: rows.test.length,
     voxels: source.columns,
-    async read(from, to, signal) {
+    async read(from, to, signal, into) {
       return {
-        train: await part(rows.train, from, to, signal),
-        test: await part(rows.test, from, to, signal),
+        train: await part(rows.train, [from, to], signal, into?.train),
+        test: await part(rows.test, [from, to], signal, into?.test),
       };
     },
     ledger,

@@ -15,11 +15,16 @@ export interface Design {
   readonly train: number;
   readonly test: number;
   readonly voxels: number;
-  /** Voxels [from, to): training rows [train, to - from] and test rows [test, to - from], new arrays. */
+  /**
+   * Voxels [from, to): training rows [train, to - from] and test rows [test, to - from], arrays that the caller may give away.
+   *
+   * @param into arrays that may be filled instead of new ones, where they are long enough (`MatrixSource.read`)
+   */
   read(
     from: number,
     to: number,
     signal?: AbortSignal,
+    into?: { readonly train?: Float32Array | undefined; readonly test?: Float32Array | undefined },
   ): Promise<{ readonly train: Float32Array; readonly test: Float32Array }>;
   /** What was subtracted from and divided each voxel by last, on training rows: what a single trial needs. */
   statistics?(from: number, to: number): { readonly mean: Float32Array; readonly std: Float32Array };
