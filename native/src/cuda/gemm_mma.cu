@@ -45,6 +45,8 @@ template <int columns8> struct Sums {
   float at[warps][warp_rows / 2][8 * columns8];
 };
 
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800 // for others the kernels are empty
+
 __device__ __forceinline__ int chunk_at(int row, int chunk) { return row * chunks + (chunk ^ (row >> 1 & 3)); }
 
 /// A thread's share of a slice of an operand's rows, which lie from `stage` on.
@@ -372,6 +374,8 @@ template <Kind kind, int columns8> __device__ __forceinline__ void multiply_tile
     }
   }
 }
+
+#endif
 
 template <Kind kind, int columns8> __global__ void __launch_bounds__(threads) product_kernel(Work<float> work) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
