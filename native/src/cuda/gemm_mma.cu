@@ -21,7 +21,7 @@ namespace f2i::cuda::mma {
 namespace {
 
 constexpr int threads = 256, warps = 8, stages = 3, chunks = 4; // chunks of a row
-constexpr int warp_rows = 64, rows16 = warp_rows / 16;
+constexpr int warp_rows = 64;
 
 template <Kind kind> constexpr bool is_half = kind == Kind::bf16 || kind == Kind::f16;
 template <Kind kind> constexpr int depth_of = is_half<kind> ? 32 : 16; // terms of a slice
@@ -46,6 +46,8 @@ template <int columns8> struct Sums {
 };
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800 // for others the kernels are empty
+
+constexpr int rows16 = warp_rows / 16;
 
 __device__ __forceinline__ int chunk_at(int row, int chunk) { return row * chunks + (chunk ^ (row >> 1 & 3)); }
 
