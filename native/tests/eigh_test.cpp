@@ -106,4 +106,21 @@ template <class T> void check_all() {
 TEST(eigh_f32) { check_all<float>(); }
 TEST(eigh_f64) { check_all<double>(); }
 
+TEST(an_entry_that_is_not_finite_is_named) {
+  for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    const Engine engine;
+    Matrix<double> a = symmetric<double>(40, Kind::random, {});
+    a(30, 7) = a(33, 2) = bad; // the first in the order of rows
+    const Device<double> da(engine, a), dw(engine, Matrix<double>(1, 40)), dq(engine, Matrix<double>(40, 40));
+    f2i_eigh_args args = F2I_INIT(f2i_eigh_args);
+    args.a = da;
+    args.w = dw;
+    args.q = dq;
+    ok(f2i_eigh(engine, &args));
+    const f2i_failure failure = engine.sync();
+    CHECK_EQUAL(failure.status, F2I_NO_CONVERGENCE);
+    CHECK_CONTAINS(failure.message, std::isnan(bad) ? "a[30, 7] is nan" : "a[30, 7] is inf");
+  }
+}
+
 CHECK_MAIN();

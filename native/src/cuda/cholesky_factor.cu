@@ -1,6 +1,8 @@
-// Lower Cholesky factor by panels: the block on the diagonal is factored by one
-// block of threads in shared memory, the rows below it are solved against it,
-// and what is left is updated by a product, where nearly all the work is.
+// Lower Cholesky factor by panels of 256 columns, and these by strips of 64: the
+// square of a strip on the diagonal is factored by one block of threads, the rows
+// below it are solved against it, and the panel's other strips are updated. What
+// is right of a panel is updated by one product of 256 terms, where nearly all the
+// work is. A pivot that is not positive is found out when somebody waits.
 #include <cstdio>
 
 #include "cuda/ops.hpp"
@@ -10,8 +12,9 @@
 namespace f2i::cuda {
 namespace {
 
-constexpr int width = 64; // of a panel
-constexpr int threads = 256;
+constexpr int64_t panel_width = 256;
+constexpr int width = 64; // of a strip
+constexpr int threads = 256, span = 16, own = width / span;
 
 /// The lower triangle of a + shift I, zeros above.
 template <class T> struct Lower {
@@ -22,8 +25,9 @@ template <class T> struct Lower {
   __device__ void store(int64_t i, int64_t j, T value) const { y(i, j) = value; }
 };
 
-template <class T> struct Diagonal {
-  T at[width][width + 1];
+/// A column as it is before it is divided, and the next one.
+template <class T> struct Columns {
+  T at[2][width];
 };
 
 /// The first pivot that is not positive; its index is -1 (all bits set) while there is none.
@@ -40,28 +44,51 @@ f2i_status judge(const void *found, char *text, size_t size) {
   return F2I_NOT_POSITIVE_DEFINITE;
 }
 
-/// y[0 .. n)^2 by columns, which are `first` and later ones of the matrix.
+/// y[0 .. n)^2, whose columns are `first` and later ones of the matrix. A thread has 4 x 4 entries, 16 rows and columns
+/// apart, in registers; a column goes to all through shared memory, by one barrier.
 template <class T> __global__ void __launch_bounds__(threads) diagonal_kernel(Matrix<T> y, int n, int64_t first,
                                                                         Failed *failed) {
-  auto &l = shared_memory<Diagonal<T>>().at;
-  for (int e = static_cast<int>(threadIdx.x); e < n * n; e += threads) l[e / n][e % n] = y(e / n, e % n);
+  auto &columns = shared_memory<Columns<T>>().at;
+  const int row = static_cast<int>(threadIdx.x) / span, column = static_cast<int>(threadIdx.x) % span;
+  T l[own][own];
+#pragma unroll
+  for (int u = 0; u < own; ++u) {
+#pragma unroll
+    for (int v = 0; v < own; ++v) {
+      const int i = row + span * u, j = column + span * v;
+      l[u][v] = i < n && j <= i ? y(i, j) : T(0);
+      if (j == 0) columns[0][i] = l[u][v];
+    }
+  }
   __syncthreads();
   for (int j = 0; j < n; ++j) {
-    const T pivot = l[j][j];
+    const auto &now = columns[j % 2];
+    auto &next = columns[(j + 1) % 2];
+    const T pivot = now[j];
     if (threadIdx.x == 0 && !(pivot > T(0) && is_finite(pivot)) && failed->index < 0) *failed = {first + j, static_cast<double>(pivot)};
-    const T diagonal = root(pivot);
-    __syncthreads(); // all have read the pivot
-    for (int i = j + static_cast<int>(threadIdx.x); i < n; i += threads) l[i][j] = i == j ? diagonal : l[i][j] / diagonal;
-    __syncthreads();
-    const int rest = n - j - 1;
-    for (int e = static_cast<int>(threadIdx.x); e < rest * rest; e += threads) {
-      const int i = j + 1 + e / rest, c = j + 1 + e % rest;
-      if (c <= i) l[i][c] = fused(-l[i][j], l[c][j], l[i][c]);
+    const T diagonal = root(pivot), inverse = T(1) / pivot;
+#pragma unroll
+    for (int u = 0; u < own; ++u) {
+      const int i = row + span * u;
+      if (i < j) continue;
+      const T left = now[i] * inverse;
+#pragma unroll
+      for (int v = 0; v < own; ++v) {
+        const int c = column + span * v;
+        if (c == j) l[u][v] = i == j ? diagonal : l[u][v] / diagonal;
+        if (c > j && c <= i) l[u][v] = fused(-left, now[c], l[u][v]);
+        if (c == j + 1) next[i] = l[u][v];
+      }
     }
-    __syncthreads();
+    __syncthreads(); // the next column is whole, and all have read this one
   }
-  for (int e = static_cast<int>(threadIdx.x); e < n * n; e += threads) {
-    if (e % n <= e / n) y(e / n, e % n) = l[e / n][e % n];
+#pragma unroll
+  for (int u = 0; u < own; ++u) {
+#pragma unroll
+    for (int v = 0; v < own; ++v) {
+      const int i = row + span * u, j = column + span * v;
+      if (i < n && j <= i) y(i, j) = l[u][v];
+    }
   }
 }
 
@@ -70,7 +97,7 @@ template <class T> struct Panel {
   T l[width][width + 1], x[panel_rows][width + 1];
 };
 
-/// x l^T = x for the rows below the diagonal: a thread a row, its entries one after the other.
+/// x l^T = x for the rows below a strip's square: a thread a row, its entries one after the other.
 template <class T> __global__ void __launch_bounds__(panel_rows) panel_kernel(Matrix<const T> l, Matrix<T> x, int64_t rows, int n) {
   Panel<T> &shared = shared_memory<Panel<T>>();
   const int64_t first = static_cast<int64_t>(blockIdx.x) * panel_rows;
@@ -93,6 +120,21 @@ template <class T> __global__ void __launch_bounds__(panel_rows) panel_kernel(Ma
   }
 }
 
+/// The lower triangle of columns [end, last) of the n rows loses what columns [first, end) contribute to it.
+template <class T>
+f2i_status update(Exec &ex, T *y, int64_t ld, int64_t n, int64_t first, int64_t end, int64_t last) {
+  if (end >= last) return F2I_OK;
+  const Operand left = operand(static_cast<const T *>(y + end * ld + first), ld, true);
+  Product<T> p{n - end, last - end, end - first, left, left, {}};
+  p.lower = last == n; // a square
+  p.finish.alpha = -1;
+  p.finish.beta = 1;
+  p.finish.c = p.finish.y = y + end * ld + end;
+  p.finish.ldc = p.finish.ldy = ld;
+  p.finish.lower = true;
+  return product(ex, "cholesky_factor, update", p);
+}
+
 template <class T> f2i_status run(Exec &ex, const CholeskyFactor &op) {
   const int64_t n = op.y.rows, ld = op.y.ld;
   auto *const failed = ex.scratch_of<Failed>(1);
@@ -102,23 +144,19 @@ template <class T> f2i_status run(Exec &ex, const CholeskyFactor &op) {
   }
   F2I_TRY(for_tiles(ex, "cholesky_factor", n, n, Lower<T>{input_of<T>(op.a), matrix_of<T>(op.y), static_cast<T>(op.shift)}));
   T *const y = op.y.as<T>();
-  for (int64_t j = 0; j < n; j += width) {
-    const int cols = static_cast<int>(n - j < width ? n - j : width);
-    T *const diagonal = y + j * ld + j, *const below = diagonal + cols * ld, *const rest = below + cols;
-    F2I_TRY(F2I_LAUNCH(ex, (diagonal_kernel<T>), dim3(1), dim3(threads), sizeof(Diagonal<T>), Matrix<T>{diagonal, ld}, cols, j, failed));
-    const int64_t rows = n - j - cols;
-    if (rows == 0) break;
-    F2I_TRY(F2I_LAUNCH(ex, (panel_kernel<T>), dim3(static_cast<unsigned>(ceil_div(rows, panel_rows))), dim3(panel_rows),
-                       sizeof(Panel<T>), Matrix<const T>{diagonal, ld}, Matrix<T>{below, ld}, rows, cols));
-    const Operand panel = operand(static_cast<const T *>(below), ld, true);
-    Product<T> update{rows, rows, cols, panel, panel, {}};
-    update.lower = true;
-    update.finish.alpha = -1;
-    update.finish.beta = 1;
-    update.finish.c = update.finish.y = rest;
-    update.finish.ldc = update.finish.ldy = ld;
-    update.finish.lower = true;
-    F2I_TRY(product(ex, "cholesky_factor, update", update));
+  for (int64_t first = 0; first < n; first += panel_width) {
+    const int64_t end = n - first < panel_width ? n : first + panel_width;
+    for (int64_t j = first; j < end; j += width) {
+      const int cols = static_cast<int>(end - j < width ? end - j : width);
+      T *const diagonal = y + j * ld + j, *const below = diagonal + cols * ld;
+      F2I_TRY(F2I_LAUNCH(ex, (diagonal_kernel<T>), dim3(1), dim3(threads), sizeof(Columns<T>), Matrix<T>{diagonal, ld}, cols, j, failed));
+      const int64_t rows = n - j - cols;
+      if (rows == 0) break;
+      F2I_TRY(F2I_LAUNCH(ex, (panel_kernel<T>), dim3(static_cast<unsigned>(ceil_div(rows, panel_rows))), dim3(panel_rows),
+                         sizeof(Panel<T>), Matrix<const T>{diagonal, ld}, Matrix<T>{below, ld}, rows, cols));
+      F2I_TRY(update(ex, y, ld, n, j, j + cols, end));
+    }
+    F2I_TRY(update(ex, y, ld, n, first, end, n));
   }
   return ex.judge_later(failed, sizeof(Failed), judge);
 }

@@ -34,6 +34,7 @@ namespace f2i::cuda {
   OP(cpu::CholeskyFactor, cholesky_factor)                                                                             \
   OP(cpu::TriangularSolve, triangular_solve)                                                                           \
   OP(cpu::CholeskySolve, cholesky_solve)                                                                               \
+  OP(cpu::Eigh, eigh)                                                                                                  \
   OP(cpu::TopK, top_k)                                                                                                 \
   OP(cpu::Attention, attention)
 
