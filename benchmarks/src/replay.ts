@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Script } from '@fmri2image/node/recorder';
 import { conformanceScript } from './replay/conformance.ts';
+import { modelsScript } from './replay/models.ts';
 import { shapesScript } from './replay/shapes.ts';
 import { readShapes } from './shape.ts';
 
@@ -34,6 +35,8 @@ async function main(): Promise<number> {
   for (const each of leftOut) console.log(`  left out: ${each}`);
   const shapes = await shapesScript(readShapes(join(here, 'shapes'), []));
   save(shapes.script, folder, 'shapes', shapes.cases);
+  const models = await modelsScript(console.log);
+  save(models.script, folder, 'models', models.cases);
   return 0;
 }
 

@@ -66,16 +66,22 @@ function attentionShape(
   };
 }
 
-/** One script of every shape: operands are drawn where it runs, so that it stays small. */
+/**
+ * One script of every shape: operands are drawn where it runs, so that it stays small.
+ *
+ * @param large with those at which a GPU has something to do
+ */
 export async function shapesScript(
   shapes: readonly BenchShape[],
+  large = true,
 ): Promise<{ script: Script; cases: number }> {
   const recorder = new DryRecorder();
-  const all = [...shapes, ...LARGE];
+  const all = large ? [...shapes, ...LARGE] : shapes;
+  const halves = large ? HALVES : [];
   for (const shape of all) record(shape, recorder);
-  for (const half of HALVES) recordHalf(half, recorder);
+  for (const half of halves) recordHalf(half, recorder);
   await recorder.dispose();
-  return { script: recorder.script, cases: all.length + HALVES.length };
+  return { script: recorder.script, cases: all.length + halves.length };
 }
 
 /** An operand that is only a shape: its values are drawn later. */

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "check.hpp"
+#include "json.hpp"
 #include "player.hpp"
+#include "table.hpp"
 
 using namespace replay;
 
@@ -148,6 +150,65 @@ TEST(residuals_of_eigenpairs) {
   CHECK(worst("eigh", {}, {a, w, dense(2, 2, {h, h, -h, -h})}, {1, 3}) > 1);
   CHECK(worst("eigh", {}, {a, w, dense(2, 2, {h, -h, -h, -h})}, {1, 3}) > 1); // signs
   CHECK(worst("eigh", {}, {a, dense(1, 2, {3, 1}), dense(2, 2, {h, h, h, -h})}, {3, 1}) > 1);
+}
+
+TEST(json_is_read_as_it_was_written) {
+  const std::string line = R"({"a":[1,-2.5,1e-07],"b":{"c":"x \"y\" \\z","d":null},"e":true,"f":false})";
+  CHECK_EQUAL(Json::parse(line).text(), line);
+  CHECK_EQUAL(Json(Json::Object{{"x", NAN}}).text(), "{\"x\":null}");
+  for (const char *wrong : {"", "{", "[1,]", "{\"a\":}", "{\"a\" 1}", "nul", "1 2", "\"open", "{a:1}"}) {
+    try {
+      Json::parse(wrong);
+      CHECK_EQUAL(std::string("no error for "), wrong);
+    } catch (const std::invalid_argument &) {
+    }
+  }
+}
+
+namespace {
+
+const std::string row = R"({"op":"gemm","shape":{"m":8192,"n":8192,"k":8192},"dtype":"bf16","precision":"bf16","impl":"IMPL",)"
+                        R"("backend":"cuda","cold":{"p50":SECONDS},"warm":{"p50":0.002},"gflops":500000,"error":1e-6,)"
+                        R"("errorOverTolerance":0.1,"passed":PASSED,"device":"A GPU","commit":"abc","date":"2026-01-01"})";
+
+std::string with(const std::string &impl, const std::string &seconds, const std::string &passed = "true") {
+  std::string text = row;
+  for (const auto &[name, value] : {std::pair<std::string, std::string>{"IMPL", impl}, {"SECONDS", seconds}, {"PASSED", passed}})
+    text.replace(text.find(name), name.size(), value);
+  return text;
+}
+
+std::string table_of(const std::string &lines) {
+  const auto file = std::filesystem::temp_directory_path() / ("f2i-rows-" + std::to_string(getpid()));
+  std::ofstream(file) << lines;
+  std::string text;
+  try {
+    text = table({file.string()});
+  } catch (const std::exception &error) {
+    text = error.what();
+  }
+  std::filesystem::remove(file);
+  return text;
+}
+
+} // namespace
+
+TEST(tables_say_what_was_measured_and_what_not) {
+  const std::string text = table_of(with("ours", "0.002") + "\n" + with("cuBLAS", "0.001") + "\n" + with("slow", "0.003") + "\n");
+  CHECK_CONTAINS(text, "## A GPU");
+  CHECK_CONTAINS(text, "| bf16 GEMM, 8192^3: at least 85 % of cuBLAS and 650 TFLOP/s | 2.000 ms, 500 TFLOP/s");
+  CHECK_CONTAINS(text, "| 0.50 (cuBLAS) |");
+  CHECK_CONTAINS(text, "| voxels to tokens: at most 1.3 ms | not yet measured |");
+  const std::string wrong = table_of(with("ours", "0.002", "false"));
+  CHECK_CONTAINS(wrong, "| wrong result |");
+  CHECK_CONTAINS(wrong, "650 TFLOP/s | not yet measured |");
+}
+
+TEST(lines_that_are_no_rows) {
+  CHECK_CONTAINS(table_of("{\"op\":1}\n"), ":1: expected op to be a text, found 1");
+  CHECK_CONTAINS(table_of(with("ours", "0.002") + "\n{\n"), ":2: JSON: expected");
+  CHECK_CONTAINS(table_of(with("ours", "-1")), "expected cold to be a timing");
+  CHECK_CONTAINS(table_of(with("ours", "0.002", "2")), "expected passed to be true or false, found 2");
 }
 
 CHECK_MAIN();

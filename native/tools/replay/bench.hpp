@@ -18,7 +18,7 @@ struct BenchOptions {
   uint64_t cold_bytes = uint64_t{1} << 30;           // what calls pass through before they come back to an operand
   double oracle_seconds = 10;                        // on the processor, estimated; above it the device's own f64 is the oracle
   std::string limits, commit = "unknown", out;       // out: a file that rows are appended to; "" for standard output alone
-  bool cublas = true;
+  double largest_flops = 1e18;                       // of a case; larger ones are left out
 };
 
 /// Returns 0 if no result was wrong. Cases that fail are named and have rows without speed.

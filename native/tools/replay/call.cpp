@@ -152,6 +152,12 @@ f2i_status permute(f2i_context *context, Arguments &from) {
 
 } // namespace
 
+std::vector<std::string> known_ops() {
+  std::vector<std::string> names = {"concat", "linear", "permute"};
+  for (const Entry &entry : entries) names.emplace_back(entry.name);
+  return names;
+}
+
 f2i_status enqueue(f2i_context *context, const Script &script, const Call &call, const Buffers &buffers) {
   Arguments from(script, call, buffers);
   if (call.op == "concat") return concat(context, from);

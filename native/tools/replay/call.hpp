@@ -14,4 +14,7 @@ using Buffers = std::function<f2i_buffer *(uint64_t)>;
 /// known, or has other arguments.
 f2i_status enqueue(f2i_context *context, const Script &script, const Call &call, const Buffers &buffers);
 
+/// The ops that scripts may call.
+std::vector<std::string> known_ops();
+
 } // namespace replay

@@ -54,16 +54,15 @@ void draw_in(f2i_context *context, const f2i_matrix &x, const Draw &draw) {
     elementwise(context, x, F2I_ADD, 0.5);
   } else if (draw.kind == "triangular") { // the upper part is never read
     elementwise(context, x, F2I_MUL, 1 / std::sqrt(n));
-  } else if (draw.kind == "weights") { // outputs of a layer as large as its inputs
-    elementwise(context, x, F2I_MUL, 1 / std::sqrt(static_cast<double>(draw.cols)));
   } else if (draw.kind != "normal" && draw.kind != "definite") {
-    throw ScriptError("draw: expected normal, spread, weights, definite or triangular, found " + draw.kind);
+    throw ScriptError("draw: expected normal, spread, definite or triangular, found " + draw.kind);
   }
   if (draw.kind == "definite" || draw.kind == "triangular") {
     const double diagonal = draw.kind == "definite" ? 2 * n : 2;
     if (x.dtype == F2I_F64) write_diagonal<double>(context, x, diagonal);
     else write_diagonal<float>(context, x, diagonal);
   }
+  if (draw.scale != 1) elementwise(context, x, F2I_MUL, draw.scale);
 }
 
 } // namespace

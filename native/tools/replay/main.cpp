@@ -1,5 +1,6 @@
 // f2i_replay: the conformance cases, the goldens and the benchmarks of the project, through the C ABI and
 // without Node, on the processor or a GPU. README.md says how their files are made.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -7,8 +8,11 @@
 #include <vector>
 
 #include "bench.hpp"
+#include "call.hpp"
 #include "check.hpp"
+#include "cublas.hpp"
 #include "player.hpp"
+#include "ridge.hpp"
 #include "table.hpp"
 
 namespace {
@@ -20,6 +24,8 @@ struct Usage : std::runtime_error {
 constexpr const char *help =
     "f2i_replay check STEM... [options]    runs STEM.script with STEM.data and compares\n"
     "f2i_replay bench STEM... [options]    times what STEM.script says; rows of results as JSON, a line each\n"
+    "f2i_replay cublas STEM... [options]   times cuBLAS at its products, where it is there\n"
+    "f2i_replay ridge NxVxT [options]      predicts T targets from V voxels of N trials, from host memory\n"
     "f2i_replay table FILE...              rows of results as a Markdown table\n"
     "f2i_replay device [options]           names the device, or says what is missing\n\n"
     "  --device cpu|cuda     what computes (cpu)\n"
@@ -32,6 +38,7 @@ constexpr const char *help =
     "  --samples N           bench: of each kind (10)\n"
     "  --seconds S           bench: for the samples of one kind, at least three (1)\n"
     "  --cold BYTES          bench: what calls pass through before they come back to an operand (2^30)\n"
+    "  --largest-flops N     bench: leaves larger cases out\n"
     "  --limits FILE         bench: what benchmarks/peers/limits.cpp or limits.cu printed\n"
     "  --commit NAME         bench: of the sources\n"
     "  --out FILE            bench: appends the rows to a file as well";
@@ -83,6 +90,7 @@ Options parse(int count, char **arguments) {
     else if (word == "--samples") options.bench.samples = static_cast<int>(number(word, value, 1, 1e6));
     else if (word == "--seconds") options.bench.seconds = number(word, value, 0, 1e6);
     else if (word == "--cold") options.bench.cold_bytes = static_cast<uint64_t>(number(word, value, 0, 1e12));
+    else if (word == "--largest-flops") options.bench.largest_flops = number(word, value, 0, 1e30);
     else if (word == "--limits") options.bench.limits = value;
     else if (word == "--commit") options.bench.commit = value;
     else if (word == "--out") options.bench.out = value;
@@ -93,21 +101,39 @@ Options parse(int count, char **arguments) {
   return options;
 }
 
+replay::RidgeSize ridge_size(const std::string &text) {
+  replay::RidgeSize size;
+  char end = 0;
+  long long n = 0, v = 0, t = 0;
+  if (std::sscanf(text.c_str(), "%lldx%lldx%lld%c", &n, &v, &t, &end) != 3 || n < 1 || v < 1 || t < 1)
+    throw Usage("ridge: expected a size such as 8859x15724x197376, found " + text);
+  size.trials = n, size.voxels = v, size.targets = t;
+  size.tests = std::min<int64_t>(size.tests, n);
+  return size;
+}
+
 int run(const Options &options) {
   if (options.command == "device") {
     const f2i_device_info info = replay::describe(options.device);
     std::printf("name %s\ncapability %d\nprocessors %d\nmemory %llu\n", info.name, info.capability, info.processors,
                 static_cast<unsigned long long>(info.memory_bytes));
+    const replay::Context context = replay::open(options.device);
+    std::string lacking;
+    for (const std::string &op : replay::known_ops())
+      if (f2i_context_supports(context.get(), op.c_str()) != F2I_OK) lacking += (lacking.empty() ? "" : ",") + op;
+    if (!lacking.empty()) std::printf("lacks %s\n", lacking.c_str());
     return 0;
   }
-  if (options.files.empty()) throw Usage("expected check STEM..., bench STEM..., table FILE... or device");
+  if (options.files.empty()) throw Usage("expected a command and its files");
   if (options.command == "check") return replay::check(replay::open(options.device).get(), options.files, options.check);
   if (options.command == "bench") return replay::bench(options.device, options.files, options.bench);
+  if (options.command == "cublas") return replay::bench_cublas(options.device, options.files, options.bench);
+  if (options.command == "ridge") return replay::bench_ridge(options.device, ridge_size(options.files[0]), options.bench);
   if (options.command == "table") {
     std::fputs(replay::table(options.files).c_str(), stdout);
     return 0;
   }
-  throw Usage("expected check, bench, table or device, found " + options.command);
+  throw Usage("expected check, bench, cublas, ridge, table or device, found " + options.command);
 }
 
 } // namespace

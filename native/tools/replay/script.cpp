@@ -138,6 +138,7 @@ Step parse_step(const std::string &verb, Line &line) {
     draw.buffer = line.whole("a buffer"), draw.kind = line.word("a kind");
     draw.rows = static_cast<int64_t>(line.whole("rows")), draw.cols = static_cast<int64_t>(line.whole("columns"));
     draw.dtype = line.dtype(), draw.seed = line.whole("a seed");
+    draw.scale = line.real("a scale");
     return draw;
   }
   if (verb == "fails") {

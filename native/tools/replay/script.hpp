@@ -48,13 +48,14 @@ struct Write {
   Bytes bytes;
 };
 /// A matrix of random numbers: `normal`; `spread`, 1/2 + |normal|; `definite`, symmetric with a heavy
-/// diagonal; `triangular`, lower and well-conditioned.
+/// diagonal; `triangular`, lower and well-conditioned. Times `scale`.
 struct Draw {
   uint64_t buffer;
   std::string kind;
   int64_t rows, cols;
   f2i_dtype dtype;
   uint64_t seed;
+  double scale;
 };
 struct Call {
   std::string op;

@@ -38,3 +38,4 @@ export {
   formatReport,
   runConformance,
 } from './runner.ts';
+export { priorSample, voxelsToTokens, type Workload } from './workloads.ts';

@@ -17,6 +17,7 @@ import {
   type Storage,
   sizeOf,
   Tensor,
+  toNumbers,
 } from '@fmri2image/core';
 import { CpuBackend } from './cpu.ts';
 import type { NativeStorage } from './native/arguments.ts';
@@ -103,6 +104,13 @@ export class DryRecorder extends Backend {
   readonly script = new Script();
   #handles = 0;
   #seed = 0;
+  readonly #largest: number;
+
+  /** @param largest bytes of an upload that are kept; larger ones are drawn where the script runs, as widely spread */
+  constructor(largest = Number.POSITIVE_INFINITY) {
+    super();
+    this.#largest = largest;
+  }
 
   /** A tensor whose values are drawn where the script runs. */
   drawn(kind: Draw, shape: Shape, dtype: DType): Tensor {
@@ -131,8 +139,15 @@ export class DryRecorder extends Backend {
     return { references: 0, byteLength, handle };
   }
 
-  protected write(target: Storage, data: HostArray): void {
-    this.script.data((target as NativeStorage).handle, data);
+  protected write(target: Storage, data: HostArray, dtype: DType): void {
+    const { handle } = target as NativeStorage;
+    if (data.byteLength <= this.#largest) {
+      this.script.data(handle, data);
+      return;
+    }
+    const some = toNumbers(data.subarray(0, 65_536), dtype);
+    const spread = Math.sqrt(some.reduce((sum, value) => sum + value * value, 0) / some.length);
+    this.script.draw(handle, 'normal', 1, data.length, dtype, ++this.#seed, spread);
   }
 
   protected enqueueChecked(call: OpCall): void {

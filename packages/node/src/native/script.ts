@@ -81,9 +81,11 @@ export class Script {
     this.#lines.push(`data ${this.#numberOf(handle)} ${array.byteLength} ${this.#keep(array)}`);
   }
 
-  /** Fills a buffer where the script runs: a matrix of random numbers of a kind. */
-  draw(handle: number, kind: Draw, rows: number, cols: number, dtype: DType, seed: number): void {
-    this.#lines.push(`draw ${this.#numberOf(handle)} ${kind} ${rows} ${cols} ${DTYPES[dtype]} ${seed}`);
+  /** Fills a buffer where the script runs: a matrix of random numbers of a kind, times `scale`. */
+  draw(handle: number, kind: Draw, rows: number, cols: number, dtype: DType, seed: number, scale = 1): void {
+    this.#lines.push(
+      `draw ${this.#numberOf(handle)} ${kind} ${rows} ${cols} ${DTYPES[dtype]} ${seed} ${scale}`,
+    );
   }
 
   /** An op, as its encoder asks the native side for it. */

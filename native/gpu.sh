@@ -1,0 +1,210 @@
+#!/usr/bin/env bash
+# Builds, checks and measures the CUDA kernels on a machine with a GPU: bash, cmake, g++, nvcc and a driver are enough;
+# Node is not needed, python3 with torch is measured beside us where it is there.
+#
+#   bash gpu.sh [build] [check] [sanitize] [peers] [bench] [ridge] [cpu] [table]      default: all, in this order
+#
+# Each step takes at most ten minutes (on 16 cores) and can be run by itself; what one has found stays when a later one
+# fails. Rows go to benchmarks/results/DATE-DEVICE.jsonl, their table beside them, what the steps print to
+# BUILD/<step>.log. The cases come from files that a machine with Node writes: npm run replay -- .f2i/replay
+#
+#   F2I_REPLAY=FOLDER     those files (.f2i/replay)          F2I_GPU_BUILD=FOLDER   the build (native/build/gpu)
+#   F2I_RESULTS=FOLDER    (benchmarks/results)               F2I_GPU_INDEX=N        which GPU (0)
+#   F2I_CUDA_ARCHITECTURES   to build for (what nvidia-smi says, 90a for 9.0)
+#   F2I_GPU_ONLY=REGEX    cases to measure                   F2I_GPU_SECONDS=S      for the samples of a kind (0.5)
+#   F2I_GPU_SHIM=1        no GPU: the kernels on the processor, to test this script
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+build=${F2I_GPU_BUILD:-$here/build/gpu}
+files=${F2I_REPLAY:-$root/.f2i/replay}
+results=${F2I_RESULTS:-$root/benchmarks/results}
+index=${F2I_GPU_INDEX:-0}
+only=${F2I_GPU_ONLY:-.*}
+seconds=${F2I_GPU_SECONDS:-0.5}
+shim=${F2I_GPU_SHIM:-}
+replay=$build/tools/replay/f2i_replay
+library=$build/libf2i_cuda.so
+[[ -n $shim ]] && library=$build/tests/cuda/libf2i_cuda_shim.so
+cuda=(--device cuda --index "$index" --library "$library")
+
+fail() {
+  echo "gpu.sh: $*" >&2
+  exit 1
+}
+
+# What nvcc builds for: "9.0" is 90a, whose own instructions plain 90 lacks; the same holds for all later ones.
+architecture() {
+  local capability
+  capability=$(nvidia-smi --id="$index" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null) ||
+    fail "nvidia-smi does not say which GPU this is: set F2I_CUDA_ARCHITECTURES (such as 90a)"
+  capability=${capability//[!0-9]/}
+  ((capability >= 90)) && capability+=a
+  echo "$capability"
+}
+
+find_nvcc() {
+  local each
+  for each in "$(command -v nvcc)" "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" /usr/local/cuda*/bin/nvcc; do
+    [[ -x $each ]] && echo "$each" && return
+  done
+  fail "nvcc not found: put it on PATH or set CUDA_HOME"
+}
+
+commit() { git -C "$root" rev-parse --short HEAD 2>/dev/null || echo "${F2I_COMMIT:-unknown}"; }
+
+# The name of the GPU as part of a file name.
+device_slug() {
+  "$replay" device "${cuda[@]}" | sed -n 's/^name //p' | tr '[:upper:]' '[:lower:]' | tr -cs 'a-z0-9' '-' | sed 's/^-//;s/-$//'
+}
+# Ops that the device says it has no kernel for: they must refuse.
+lacking() { "$replay" device "${cuda[@]}" | sed -n 's/^lacks //p'; }
+rows() { echo "$results/$(date -u +%F)-$(device_slug).jsonl"; }
+
+need_build() { [[ -x $replay && -e $library ]] || fail "nothing is built: bash gpu.sh build"; }
+need_files() {
+  local stem
+  for stem in "$@"; do
+    [[ -e $files/$stem.script ]] ||
+      fail "there is no $files/$stem.script: write it with 'npm run replay -- .f2i/replay' where Node is, and carry the folder along"
+  done
+}
+
+step_build() {
+  local options=(-DCMAKE_BUILD_TYPE=Release -DF2I_BUILD_TESTS=ON)
+  if [[ -n $shim ]]; then
+    options+=(-DF2I_CUDA_SHIM=ON)
+  else
+    options+=(-DF2I_CUDA=ON "-DF2I_CUDA_ARCHITECTURES=${F2I_CUDA_ARCHITECTURES:-$(architecture)}" "-DF2I_NVCC=$(find_nvcc)") || return 1
+  fi
+  command -v ninja >/dev/null && options+=(-G Ninja)
+  cmake -S "$here" -B "$build" "${options[@]}" && cmake --build "$build" --parallel "${F2I_JOBS:-$(nproc)}"
+}
+
+step_check() {
+  need_build
+  local status=0 stems=("$here/tests/replay/cases") test name
+  "$replay" device "${cuda[@]}" || return 1
+  for name in conformance goldens; do
+    if [[ -e $files/$name.script ]]; then stems+=("$files/$name"); else echo "not checked: $files/$name.script is not there"; fi
+  done
+  "$replay" check "${stems[@]}" "${cuda[@]}" --unsupported "$(lacking)" || status=1
+  # The programs that test the processor's ops, on the GPU.
+  for name in activation arrangement attention cast cholesky_factor column_stats conv2d elementwise gather gemm gram \
+    linear norms random_normal resampling similarity top_k triangular_solve; do
+    test=$build/tests/${name}_test
+    [[ -x $test && -z $shim ]] || continue
+    if F2I_TEST_DEVICE=cuda F2I_CUDA_LIBRARY=$library timeout 120 "$test"; then echo "passed $name"; else echo "failed $name" && status=1; fi
+  done
+  return $status
+}
+
+step_sanitize() {
+  need_build
+  local sanitizer tool status=0
+  sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -n 1)
+  [[ -n $sanitizer && -z $shim ]] || { echo "not checked: there is no compute-sanitizer" && return 0; }
+  if ! timeout 120 "$sanitizer" "$replay" device "${cuda[@]}" >/dev/null 2>&1; then
+    echo "not checked: compute-sanitizer does not work on this machine" && return 0
+  fi
+  for tool in memcheck racecheck synccheck initcheck; do
+    echo "== $tool"
+    timeout 140 "$sanitizer" --tool "$tool" --error-exitcode 3 "$replay" check "$here/tests/replay/cases" "${cuda[@]}" \
+      --unsupported "$(lacking)"
+    case $? in
+      0) echo "$tool: no error" ;;
+      124) echo "$tool: not finished within its time" ;;
+      *) echo "$tool: errors" && status=1 ;;
+    esac
+  done
+  return $status
+}
+
+limits() {
+  local file=$build/limits.json
+  if [[ -n $shim ]]; then return 0; fi
+  if [[ ! -s $file ]]; then
+    "$(find_nvcc)" -std=c++17 -O3 -arch=native "$root/benchmarks/peers/limits.cu" -o "$build/limits" &&
+      CUDA_VISIBLE_DEVICES=$index "$build/limits" >"$file" || return 1
+  fi
+  cat "$file" >&2
+  echo "$file"
+}
+
+# measure COMMAND STEM ARGUMENTS...
+measure() {
+  local command=$1 stem=$2 limit
+  shift 2
+  limit=$(limits) || return 1
+  "$replay" "$command" "$files/$stem" --only "$only" --seconds "$seconds" --samples "${F2I_GPU_SAMPLES:-10}" \
+    --commit "$(commit)" --out "$(rows)" ${limit:+--limits "$limit"} "$@" >/dev/null
+}
+
+step_bench() {
+  need_build
+  need_files shapes
+  local status=0
+  measure bench shapes "${cuda[@]}" --precisions "${F2I_GPU_PRECISIONS:-f32,tf32,bf16,f16}" || status=1
+  [[ -e $files/models.script ]] && { measure bench models "${cuda[@]}" --precisions f32,bf16 || status=1; }
+  return $status
+}
+
+step_peers() {
+  need_build
+  need_files shapes
+  local status=0
+  [[ -n $shim ]] || measure cublas shapes "${cuda[@]}" || status=1
+  if python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+    F2I_COMMIT=$(commit) python3 "$root/benchmarks/peers/torch_cuda.py" "$files/shapes.script" --only "$only" --out "$(rows)" || status=1
+  else
+    echo "not measured: PyTorch with a GPU"
+  fi
+  return $status
+}
+
+step_ridge() {
+  need_build
+  local limit
+  limit=$(limits) || return 1
+  "$replay" ridge "${F2I_GPU_RIDGE:-8859x15724x197376}" "${cuda[@]}" --commit "$(commit)" --out "$(rows)" \
+    --samples "${F2I_GPU_SAMPLES:-3}" ${limit:+--limits "$limit"} >/dev/null
+}
+
+# The rows of this machine's processor, on all its cores.
+step_cpu() {
+  need_build
+  need_files shapes
+  local file=$build/limits-cpu.json
+  g++ -std=c++20 -O3 -march=native "$root/benchmarks/peers/limits.cpp" -o "$build/limits-cpu" -lpthread &&
+    "$build/limits-cpu" "$(nproc)" >"$file" || return 1
+  "$replay" bench "$files/shapes" --device cpu --only "$only" --seconds "$seconds" --samples 5 --largest-flops 2e11 \
+    --limits "$file" --commit "$(commit)" --out "$(rows)" >/dev/null
+}
+
+step_table() {
+  need_build
+  local file
+  file=$(rows)
+  [[ -e $file ]] || fail "there are no rows in $file: bash gpu.sh bench"
+  "$replay" table "$file" >"${file%.jsonl}.md" && echo "${file%.jsonl}.md"
+}
+
+steps=("$@")
+((${#steps[@]} > 0)) || steps=(build check sanitize peers bench ridge cpu table)
+for step in "${steps[@]}"; do
+  declare -F "step_$step" >/dev/null || fail "unknown step $step: build, check, sanitize, peers, bench, ridge, cpu or table"
+done
+mkdir -p "$build" "$results"
+failed=()
+for step in "${steps[@]}"; do
+  started=$SECONDS
+  echo "== $step"
+  if ("step_$step") 2>&1 | tee "$build/$step.log"; then
+    echo "== $step: done in $((SECONDS - started)) s"
+  else
+    echo "== $step: failed after $((SECONDS - started)) s ($build/$step.log)"
+    failed+=("$step")
+    [[ $step == build ]] && break
+  fi
+done
+((${#failed[@]} == 0)) || fail "failed: ${failed[*]}"

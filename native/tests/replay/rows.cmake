@@ -1,0 +1,25 @@
+# Times the small shapes on a device, in one sample each, and makes a table of the rows: -DREPLAY, -DSCRIPT, -DWORK,
+# -DDEVICE.
+file(MAKE_DIRECTORY ${WORK})
+set(rows ${WORK}/${DEVICE}.jsonl)
+file(REMOVE ${rows})
+execute_process(COMMAND ${REPLAY} bench ${SCRIPT} --device ${DEVICE} --samples 1 --seconds 0 --cold 4096 --precisions f32,bf16
+  --out ${rows} RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE said)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "bench: ${status}\n${said}")
+endif()
+execute_process(COMMAND ${REPLAY} ridge 40x30x50 --device ${DEVICE} --samples 1 --out ${rows}
+  RESULT_VARIABLE status OUTPUT_QUIET ERROR_VARIABLE said)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "ridge: ${status}\n${said}")
+endif()
+execute_process(COMMAND ${REPLAY} table ${rows} RESULT_VARIABLE status OUTPUT_VARIABLE table ERROR_VARIABLE said)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "table: ${status}\n${said}")
+endif()
+foreach(expected "not yet measured" "| gemm | m=33 n=29 k=37 | f32 | ours |" "| top_k | n=20 m=30 k=5 |" "| ridge_streamed |")
+  string(FIND "${table}" "${expected}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "the table lacks ${expected}:\n${table}")
+  endif()
+endforeach()
