@@ -2,15 +2,20 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   type Backend,
   type BlockStatistics,
+  bytesSource,
   columnStats,
   createReferenceBackend,
   type Design,
   type DesignTargets,
+  encodeNpy,
   fitRidge,
   gemm,
   kFolds,
+  type MatrixSource,
   type MemorySink,
+  matrixInMemory,
   memorySink,
+  openMatrix,
   openStreamedRidge,
   planStreamed,
   readBlocks,
@@ -20,6 +25,7 @@ import {
   sub,
   targetBlock,
   targetsInMemory,
+  toF16Bits,
   VOXEL_BLOCK,
 } from '../src/index.ts';
 import { randomDesign, randomTargets, worst } from './streamed.ts';
@@ -149,6 +155,52 @@ describe('openStreamedRidge', () => {
         expect(worst(weights.values, expected.weights)).toBeLessThan(error);
       });
     }
+  });
+
+  it('takes targets of half precision as they lie: the same bits as of their values', async () => {
+    const design = randomDesign(12, 3, 20);
+    const columns = 2 * TARGET_BLOCK + 70;
+    const { values, train } = randomTargets(12, columns);
+    const file = { dtype: 'f16', shape: [12, columns], data: Uint16Array.from(values, toF16Bits) } as const;
+    const source = await openMatrix(bytesSource(encodeNpy(file), 'targets.npy'));
+    const decoded = await source.read(
+      Int32Array.from({ length: 12 }, (_, i) => i),
+      0,
+      columns,
+    );
+    const plain = matrixInMemory({ data: decoded, shape: [12, columns] });
+    const forbidden = { ...source, readBlocks: () => Promise.reject(new Error('not as it lies')) };
+    const [halves, floats] = [memorySink(3, columns), memorySink(3, columns)];
+    for (const [from, sink] of [
+      [forbidden, halves],
+      [plain, floats],
+    ] as const) {
+      await withRidge(design, { precision: 'f32' }, (ridge) =>
+        ridge.predict({ source: from, train }, sink, { alphas: 5 }),
+      );
+    }
+    expect(worst(halves.values, floats.values)).toBe(0);
+    expect(halves.values.some((value) => value !== 0)).toBe(true);
+  });
+
+  it('reads blocks into memory that has come back from the device', async () => {
+    const design = randomDesign(12, 3, 20);
+    const columns = 6 * TARGET_BLOCK;
+    const targets = randomTargets(12, columns);
+    let made = 0;
+    const source: MatrixSource = {
+      ...targets.source,
+      async read(rows, from, to, signal, into) {
+        if (!into) made++;
+        return targets.source.read(rows, from, to, signal, into);
+      },
+    };
+    const sink = memorySink(3, columns);
+    await withRidge(design, { precision: 'f32' }, (ridge) =>
+      ridge.predict({ ...targets, source }, sink, { alphas: 5 }),
+    );
+    // One is read while another one is computed, and a third may be on its way back.
+    expect(made).toBeLessThanOrEqual(3);
   });
 
   it('gives the same bits under any ceiling, and where it goes on', async () => {
