@@ -92,18 +92,18 @@ template <class T> __global__ void __launch_bounds__(threads) diagonal_kernel(Ma
   }
 }
 
-constexpr int panel_rows = 64;
+template <class T> constexpr int panel_rows = sizeof(T) == 8 ? 32 : 64; // 64 KiB of shared memory are all on sm_75
 template <class T> struct Panel {
-  T l[width][width + 1], x[panel_rows][width + 1];
+  T l[width][width + 1], x[panel_rows<T>][width + 1];
 };
 
 /// x l^T = x for the rows below a strip's square: a thread a row, its entries one after the other.
-template <class T> __global__ void __launch_bounds__(panel_rows) panel_kernel(Matrix<const T> l, Matrix<T> x, int64_t rows, int n) {
+template <class T> __global__ void __launch_bounds__(panel_rows<T>) panel_kernel(Matrix<const T> l, Matrix<T> x, int64_t rows, int n) {
   Panel<T> &shared = shared_memory<Panel<T>>();
-  const int64_t first = static_cast<int64_t>(blockIdx.x) * panel_rows;
+  const int64_t first = static_cast<int64_t>(blockIdx.x) * panel_rows<T>;
   const int row = static_cast<int>(threadIdx.x);
-  for (int e = row; e < n * n; e += panel_rows) shared.l[e / n][e % n] = l(e / n, e % n);
-  for (int e = row; e < panel_rows * n; e += panel_rows) {
+  for (int e = row; e < n * n; e += panel_rows<T>) shared.l[e / n][e % n] = l(e / n, e % n);
+  for (int e = row; e < panel_rows<T> * n; e += panel_rows<T>) {
     if (first + e / n < rows) shared.x[e / n][e % n] = x(first + e / n, e % n);
   }
   __syncthreads();
@@ -115,7 +115,7 @@ template <class T> __global__ void __launch_bounds__(panel_rows) panel_kernel(Ma
     }
   }
   __syncthreads();
-  for (int e = row; e < panel_rows * n; e += panel_rows) {
+  for (int e = row; e < panel_rows<T> * n; e += panel_rows<T>) {
     if (first + e / n < rows) x(first + e / n, e % n) = shared.x[e / n][e % n];
   }
 }
@@ -152,7 +152,7 @@ template <class T> f2i_status run(Exec &ex, const CholeskyFactor &op) {
       F2I_TRY(F2I_LAUNCH(ex, (diagonal_kernel<T>), dim3(1), dim3(threads), sizeof(Columns<T>), Matrix<T>{diagonal, ld}, cols, j, failed));
       const int64_t rows = n - j - cols;
       if (rows == 0) break;
-      F2I_TRY(F2I_LAUNCH(ex, (panel_kernel<T>), dim3(static_cast<unsigned>(ceil_div(rows, panel_rows))), dim3(panel_rows),
+      F2I_TRY(F2I_LAUNCH(ex, (panel_kernel<T>), dim3(static_cast<unsigned>(ceil_div(rows, panel_rows<T>))), dim3(panel_rows<T>),
                          sizeof(Panel<T>), Matrix<const T>{diagonal, ld}, Matrix<T>{below, ld}, rows, cols));
       F2I_TRY(update(ex, y, ld, n, j, j + cols, end));
     }
