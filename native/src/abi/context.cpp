@@ -64,9 +64,11 @@ public:
     }
   }
   void conclude(const FailureRef &lost) noexcept final {
-    FailureRef failure = lost ? lost : certain_;
+    FailureRef failure = certain_;
     try {
-      if (!failure) failure = suspects_.conclude();
+      // Of a device that is lost, what is known says more, and what is not known is never found out.
+      if (lost) failure = suspects_.certain(lost);
+      else if (!failure) failure = suspects_.conclude();
     } catch (...) {
       failure = out_of_memory_;
     }

@@ -62,6 +62,13 @@ public:
     }
     return nullptr;
   }
+  /// The certain one of the same status, which names its op; else the other.
+  FailureRef certain(const FailureRef &other) const {
+    for (const auto &[failure, check] : list_) {
+      if (failure && failure->status == other->status) return failure;
+    }
+    return other;
+  }
   /// Forgets what has turned out well.
   void prune() {
     std::erase_if(list_, [](const Suspect &s) { return s.check && s.check->concluded() && !s.check->conclude(); });

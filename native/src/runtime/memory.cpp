@@ -29,6 +29,7 @@ constexpr uint64_t mapped_from = 1 * MiB;   // blocks of their own pages
 constexpr uint64_t huge_page = 2 * MiB;     // and aligned for huge pages
 constexpr uint64_t cache_most = 1024 * MiB; // all cached blocks together
 constexpr uint64_t cache_block = 512 * MiB; // larger blocks go back at once
+constexpr uint64_t large = 1 * MiB;         // of a device: worth being taken where nothing uses it any more
 constexpr uint64_t largest = uint64_t{1} << 47; // beyond any address space
 
 constexpr uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
@@ -99,8 +100,11 @@ void *Memory::allocate(uint64_t bytes) {
   void *data = nullptr;
   Shelf &shelf = shelf_of(capacity);
   if (!shelf.blocks.empty()) {
-    data = shelf.blocks.back();
-    shelf.blocks.pop_back();
+    // Of a device's, the one that was given back first: an upload into the last one would wait for the op that has just
+    // been enqueued. Small ones and the processor's are better while they are in a cache.
+    const auto taken = device_ != nullptr && capacity >= large ? shelf.blocks.begin() : shelf.blocks.end() - 1;
+    data = *taken;
+    shelf.blocks.erase(taken);
     cached_.fetch_sub(capacity, std::memory_order_relaxed);
   } else {
     // What is cached counts as room: it goes before the ceiling is passed.
@@ -108,6 +112,10 @@ void *Memory::allocate(uint64_t bytes) {
     data = system_allocate(capacity);
     if (data == nullptr) {
       trim_to(0);
+      data = system_allocate(capacity);
+    }
+    if (data == nullptr && device_ != nullptr) {
+      device_->trim(); // waits until what was given back in the order of its work is free
       data = system_allocate(capacity);
     }
     if (data == nullptr) return nullptr;
@@ -130,8 +138,11 @@ void Memory::release(void *data, uint64_t bytes) {
   const uint64_t capacity = capacity_for(bytes);
   const std::lock_guard lock(mutex_);
   live_.fetch_sub(bytes, std::memory_order_relaxed);
-  const uint64_t most = limit_ != 0 ? std::min(cache_most, limit_ - std::min(limit_, live())) : cache_most;
-  if (capacity <= cache_block && cached() + capacity <= most) {
+  // A device's memory is the context's to keep: giving it back costs a wait, and nobody else's programs run short.
+  const bool device = device_ != nullptr;
+  const uint64_t room = limit_ != 0 ? limit_ - std::min(limit_, live()) : largest;
+  const uint64_t most = device ? room : std::min(cache_most, room);
+  if ((device || capacity <= cache_block) && cached() + capacity <= most) {
     try {
       shelf_of(capacity).blocks.push_back(data);
       cached_.fetch_add(capacity, std::memory_order_relaxed);

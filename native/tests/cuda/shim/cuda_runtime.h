@@ -206,6 +206,7 @@ enum : int {
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
   cudaErrorInsufficientDriver = 35,
+  cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
   cudaErrorNotSupported = 801,
   cudaErrorStreamCaptureUnsupported = 900,
@@ -287,6 +288,8 @@ namespace shim {
 
 /// Enqueues a kernel on a stream (streams.cpp); the body is called by each thread.
 int launch(cudaStream_t stream, const char *name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> body);
+/// Of the system thread: kernels and events go to streams of this one.
+extern thread_local int current_device;
 /// What the kernel did that failed.
 const char *fault_text();
 

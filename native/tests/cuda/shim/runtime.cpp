@@ -7,6 +7,8 @@
 
 #include "cuda_runtime.h"
 
+thread_local int shim::current_device = 0;
+
 namespace {
 
 constexpr int runtime_version = 13000;
@@ -33,10 +35,14 @@ cudaError_t cudaGetDeviceCount(int *count) {
   return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 cudaError_t cudaGetDevice(int *device) {
-  *device = 0;
+  *device = shim::current_device;
   return cudaSuccess;
 }
-cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; }
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= number("F2I_SHIM_DEVICES", 1)) return cudaErrorInvalidDevice;
+  shim::current_device = device;
+  return cudaSuccess;
+}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
   std::snprintf(properties->name, sizeof properties->name, "host shim");
   size_t free = 0;

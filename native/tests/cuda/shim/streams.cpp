@@ -36,6 +36,7 @@ struct Point {
 struct Work {
   std::function<int(ShimStream &on)> run;
   std::shared_ptr<Point> until, reaches; // waits for one; is one
+  bool kernel = false;
 };
 
 } // namespace
@@ -49,10 +50,12 @@ struct ShimGraphExec {
 struct ShimStream {
   std::deque<Work> work;
   void *machine = nullptr; // fibres, from its first kernel on
-  bool kernels = false;
+  uint64_t kernels = 0;
+  int device = 0;
   ShimGraph *capture = nullptr;
 };
 struct ShimEvent {
+  int device = shim::current_device;
   std::shared_ptr<Point> last;
 };
 struct ShimPool {};
@@ -79,6 +82,7 @@ public:
   // ---- streams
   ShimStream *make_stream() {
     auto *const stream = new ShimStream;
+    stream->device = shim::current_device;
     streams_.push_back(stream);
     return stream;
   }
@@ -88,7 +92,11 @@ public:
     std::erase(streams_, stream);
     delete stream;
   }
-  ShimStream *resolve(ShimStream *stream) { return stream != nullptr ? stream : &default_; }
+  ShimStream *resolve(ShimStream *stream) {
+    if (stream != nullptr) return stream;
+    default_.device = shim::current_device; // each device has one
+    return &default_;
+  }
 
   int enqueue(ShimStream *stream, Work work) {
     if (fault_ != cudaSuccess) return fault_;
@@ -120,6 +128,17 @@ public:
     run_everything();
     order_ = order;
     random_.seed(seed);
+  }
+
+  void run_kernels(int count) {
+    for (ShimStream *stream : streams_) {
+      int left = count; // and the events behind the last one
+      while (stream->kernels > 0 && !stream->work.empty() && fault_ == cudaSuccess) {
+        if (stream->work.front().kernel && left-- == 0) break;
+        run_first(stream);
+      }
+    }
+    advance();
   }
 
   void revive() {
@@ -165,7 +184,9 @@ public:
   }
   bool refused() {
     ++allocations;
-    return fail_allocation > 0 && --fail_allocation == 0;
+    if (fail_in == 0 || --fail_in > 0) return false;
+    if (--fail_times > 0) fail_in = 1; // the next one, too
+    return true;
   }
   size_t used() const { return used_; }
 
@@ -178,13 +199,14 @@ public:
     if (log.size() < 4096) log.push_back(std::move(line));
   }
 
-  int fail_allocation = 0, fail_kernel = 0;
-  uint64_t allocations = 0, launches = 0, graph_launches = 0, waits = 0;
+  int fail_in = 0, fail_times = 0, fail_kernel = 0;
+  uint64_t allocations = 0, launches = 0, kernels_run = 0, graph_launches = 0, waits = 0;
   std::vector<std::string> log;
   std::string fault_text;
 
   int kernel(const char *name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body,
              ShimStream &on) {
+    ++kernels_run;
     if (on.machine == nullptr) on.machine = shim::make_machine();
     note(std::string("kernel ") + name);
     const std::function<void()> *const user = &body;
@@ -241,8 +263,8 @@ private:
     for (bool went_on = true; went_on && fault_ == cudaSuccess;) {
       went_on = false;
       for (ShimStream *stream : streams_) {
-        if (order_ == Order::kernels_last && stream->kernels) continue;
-        if (order_ == Order::copies_last && !stream->kernels) continue;
+        if (order_ == Order::kernels_last && stream->kernels > 0) continue;
+        if (order_ == Order::copies_last && stream->kernels == 0) continue;
         while (runnable(*stream) && fault_ == cudaSuccess) run_first(stream), went_on = true;
       }
     }
@@ -276,12 +298,13 @@ int launch(cudaStream_t stream, const char *name, dim3 grid, dim3 block, size_t 
     return cudaErrorInvalidConfiguration;
   }
   stream = device().resolve(stream);
-  stream->kernels = true;
+  if (stream->device != shim::current_device) return cudaErrorInvalidResourceHandle;
+  ++stream->kernels;
   if (stream->capture == nullptr) ++device().launches;
   return device().enqueue(stream, {[=, name = std::string(name)](ShimStream &on) {
                                      return device().kernel(name.c_str(), grid, block, shared_bytes, body, on);
                                    },
-                                   nullptr, nullptr});
+                                   nullptr, nullptr, true});
 }
 
 const char *fault_text() { return device().fault_text.c_str(); }
@@ -319,6 +342,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const auto lock = device().lock();
   stream = device().resolve(stream);
+  if (stream->device != event->device) return cudaErrorInvalidResourceHandle;
   event->last = std::make_shared<Point>();
   event->last->stream = stream;
   return device().enqueue(stream, {nullptr, nullptr, event->last});
@@ -431,7 +455,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream) {
   const auto lock = device().lock();
   ++device().graph_launches;
   stream = device().resolve(stream);
-  stream->kernels = true;
+  ++stream->kernels;
   for (const Work &work : exec->work) {
     if (const int error = device().enqueue(stream, work); error != cudaSuccess) return error;
   }
@@ -455,9 +479,13 @@ extern "C" __attribute__((visibility("default"))) const shim::Controls *f2i_shim
       const auto lock = device().lock();
       device().set_order(order, seed);
     };
-    table.fail_allocation = [](int call) {
+    table.run_kernels = [](int count) {
       const auto lock = device().lock();
-      device().fail_allocation = call;
+      device().run_kernels(count);
+    };
+    table.fail_allocations = [](int call, int times) {
+      const auto lock = device().lock();
+      device().fail_in = call, device().fail_times = times;
     };
     table.fail_kernel = [](int call) {
       const auto lock = device().lock();
@@ -481,6 +509,14 @@ extern "C" __attribute__((visibility("default"))) const shim::Controls *f2i_shim
     table.launches = [] {
       const auto lock = device().lock();
       return device().launches;
+    };
+    table.kernels_run = [] {
+      const auto lock = device().lock();
+      return device().kernels_run;
+    };
+    table.kernels_of = [](void *stream) {
+      const auto lock = device().lock();
+      return static_cast<ShimStream *>(stream)->kernels;
     };
     table.graph_launches = [] {
       const auto lock = device().lock();

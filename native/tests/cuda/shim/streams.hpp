@@ -20,8 +20,11 @@ enum class Order {
 struct Controls {
   /// For what is enqueued from now on. Before, all that is enqueued runs.
   void (*set_order)(Order order, unsigned seed) = nullptr;
-  /// The call-th request from now on for memory of the device or pinned memory fails; 0: none.
-  void (*fail_allocation)(int call) = nullptr;
+  /// Kernels that wait run, count of them, and what events put before them; then copies, by the order.
+  void (*run_kernels)(int count) = nullptr;
+  /// Of the requests for memory of the device, pinned memory and graphs from now on, the call-th (1, ...) and `times` in
+  /// all fail; 0: none.
+  void (*fail_allocations)(int call, int times) = nullptr;
   /// The call-th kernel that runs from now on faults; 0: none.
   void (*fail_kernel)(int call) = nullptr;
   /// A fault is forgotten, as by a new process; what was enqueued is dropped.
@@ -31,12 +34,14 @@ struct Controls {
   /// Requests for memory, and kernels launched outside of graphs and graphs launched, since the process began.
   uint64_t (*allocations)() = nullptr;
   uint64_t (*launches)() = nullptr;
+  uint64_t (*kernels_run)() = nullptr;
   uint64_t (*graph_launches)() = nullptr;
   /// Waits of the host for work that had not run.
   uint64_t (*waits)() = nullptr;
-  /// A stream of the caller's, and whether all that was enqueued on it has run.
+  /// A stream of the caller's, and how many kernels were enqueued on it.
   void *(*make_stream)() = nullptr;
   void (*end_stream)(void *stream) = nullptr;
+  uint64_t (*kernels_of)(void *stream) = nullptr;
   size_t (*memory_used)() = nullptr;
 };
 
