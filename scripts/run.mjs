@@ -102,6 +102,21 @@ function countResults() {
   return total;
 }
 
+/**
+ * The packages' tests. Those of the native core, which mostly compile, share the cores with those of the web, which mostly
+ * wait for one thread of a browser; then one package at a time: some tests watch the event loop.
+ */
+function testSteps(args) {
+  const turbo = ['--no-install', 'turbo', 'run', 'test', '--continue', '--ui=stream'];
+  const step = (label, ...more) => [label, 'npx', [...turbo, ...more, ...args]];
+  if (args.length > 0) return [step('test', '--concurrency=1')];
+  const beside = ['@fmri2image/native', '@fmri2image/web'];
+  return [
+    step('test: native and web', '--concurrency=2', ...beside.map((name) => `--filter=${name}`)),
+    step('test: one by one', '--concurrency=1', ...beside.map((name) => `--filter=!${name}`)),
+  ];
+}
+
 function test(args) {
   build();
   rmSync(results, { recursive: true, force: true });
@@ -109,12 +124,7 @@ function test(args) {
   const steps = [
     ['lint', 'npm', ['run', '--silent', 'lint']],
     ['typecheck', 'npx', ['--no-install', 'turbo', 'run', 'typecheck', '--output-logs=errors-only']],
-    // One package at a time: some tests watch the event loop, and the cores are shared.
-    [
-      'test',
-      'npx',
-      ['--no-install', 'turbo', 'run', 'test', '--concurrency=1', '--continue', '--ui=stream', ...args],
-    ],
+    ...testSteps(args),
     ['packages install and run', process.execPath, [path.join('scripts', 'pack-check.mjs')]],
   ];
   const failedSteps = [];
@@ -125,8 +135,8 @@ function test(args) {
     else failedSteps.push(label);
   }
   const { passed, failed, skipped, failures } = countResults();
-  // The test step fails because tests fail: those are counted already.
-  const stepFailures = failedSteps.filter((label) => label !== 'test' || failed === 0).length;
+  // A test step fails because tests fail: those are counted already.
+  const stepFailures = failedSteps.filter((label) => !label.startsWith('test') || failed === 0).length;
   if (failedSteps.length > 0) console.log(`\nfailed: ${failedSteps.join(', ')}`);
   for (const failure of failures) console.log(`  ${failure}`);
   console.log(`\n${passed + passedSteps} passed, ${failed + stepFailures} failed, ${skipped} skipped`);

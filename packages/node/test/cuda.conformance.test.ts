@@ -12,15 +12,13 @@ import {
 } from '@fmri2image/core/conformance';
 import { beforeAll, expect, it } from 'vitest';
 import { CudaBackend, nodeFolder } from '../src/index.ts';
+import { unsupported } from './expectations.ts';
 import { buildShim, withShim } from './shim.ts';
 
 let library: string;
 beforeAll(() => {
   library = buildShim();
 }, 600_000);
-
-/** What the device has no kernel of yet, in the words of the conformance runner. */
-const unsupported = { eigh: 'no kernel of this device yet' };
 
 /** Left out for their size: limits of WebGPU, what the native tests see on every launch (two orders of threads), f64. */
 const LARGE =

@@ -8,7 +8,6 @@ import {
   CudaBackend,
   choleskyFactor,
   createBackend,
-  eigh,
   F2iError,
   gemm,
   listGpus,
@@ -130,13 +129,6 @@ describe('what is missing', () => {
 });
 
 describe('ops', () => {
-  it('that the device lacks are refused where they are called', async () => {
-    const backend = await opened();
-    const x = backend.tensor([2, 0, 0, 1], [2, 2]);
-    expect(() => eigh(x)).toThrowError(/the cuda backend has no eigh/);
-    await backend.dispose();
-  });
-
   it('that fail poison what depends on them, and name the place', async () => {
     const backend = await opened();
     const factor = (function whereItWasCalled() {

@@ -1,2 +1,2 @@
-/** What this backend declares that it cannot do, in the words of the conformance runner: nothing. */
+/** What the native core cannot do on the CPU or a GPU, in the words of the conformance runner: nothing. */
 export const unsupported: Readonly<Record<string, string>> = {};
