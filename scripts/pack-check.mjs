@@ -23,6 +23,9 @@ const folders = [
   'packages/web',
   'packages/cli',
 ];
+// Built by nvcc, where somebody asked for it (npm run build:cuda).
+const cuda = 'packages/node/npm/linux-x64-cuda';
+if (existsSync(path.join(root, cuda, 'libf2i_cuda.so'))) folders.push(cuda);
 /** Scripts that npm runs when somebody installs the package. */
 const installScripts = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare'];
 
