@@ -1,16 +1,30 @@
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { nodeFolder } from '@fmri2image/node';
 import type { Script } from '@fmri2image/node/recorder';
 import { conformanceScript } from './replay/conformance.ts';
+import { goldensScript } from './replay/goldens.ts';
 import { modelsScript } from './replay/models.ts';
 import { shapesScript } from './replay/shapes.ts';
 import { readShapes } from './shape.ts';
 
 const USAGE = `npm run replay -- FOLDER [options]
 
-Writes what machines without Node run again: the cases of the conformance`;
+Writes what machines without Node run again (native/gpu.sh, native/tools/replay), each as NAME.script and NAME.data:
+
+  conformance   the cases of every op, with what the reference computes and how far a result may be off
+  goldens       the calls of each golden whose results come straight from the device, with the original's numbers
+  shapes        the ops over the shapes of this field; operands are drawn where they are measured
+  models        whole stages of MindEye2 at its published size, weights drawn where they are measured
+
+  --sets LIST       of these (default: all)
+  --goldens FOLDER  (default: F2I_GOLDENS, or ../shared/goldens beside the repository)
+  --only REGEX      cases of the conformance
+  --most BYTES      of data that a case of conformance or goldens may have (default 16e6)`;
+
+const SETS = ['conformance', 'goldens', 'shapes', 'models'] as const;
 
 const here = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -19,34 +33,56 @@ async function main(): Promise<number> {
     allowPositionals: true,
     options: {
       help: { type: 'boolean', default: false },
+      sets: { type: 'string', default: SETS.join(',') },
+      goldens: {
+        type: 'string',
+        default: process.env.F2I_GOLDENS ?? join(here, '..', '..', 'shared', 'goldens'),
+      },
       only: { type: 'string', default: '' },
-      most: { type: 'string', default: '8e6' },
+      most: { type: 'string', default: '16e6' },
     },
   });
-  if (values.help || positionals.length !== 1) {
+  const [folder] = positionals;
+  if (values.help || folder === undefined || positionals.length > 1) {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
   const only = new RegExp(values.only);
-  const [folder] = positionals as [string];
+  const most = Number(values.most);
+  const makers: Record<(typeof SETS)[number], () => Promise<Exported | undefined>> = {
+    conformance: () => conformanceScript((id) => only.test(id), most),
+    async goldens() {
+      if (existsSync(values.goldens)) return goldensScript(await nodeFolder(values.goldens), most);
+      console.log(`goldens: there is no folder ${values.goldens}`);
+      return undefined;
+    },
+    shapes: () => shapesScript(readShapes(join(here, 'shapes'), [])),
+    models: () => modelsScript(console.log),
+  };
+  const sets = values.sets.split(',');
+  const unknown = sets.find((set) => !Object.hasOwn(makers, set));
+  if (unknown !== undefined) throw new Error(`--sets: expected ${SETS.join(', ')}, found ${unknown}`);
   mkdirSync(folder, { recursive: true });
-  const { script, cases, leftOut } = await conformanceScript((id) => only.test(id), Number(values.most));
-  save(script, folder, 'conformance', cases);
-  for (const each of leftOut) console.log(`  left out: ${each}`);
-  const shapes = await shapesScript(readShapes(join(here, 'shapes'), []));
-  save(shapes.script, folder, 'shapes', shapes.cases);
-  const models = await modelsScript(console.log);
-  save(models.script, folder, 'models', models.cases);
+  for (const set of SETS.filter((each) => sets.includes(each))) {
+    const exported = await makers[set]();
+    if (exported) save(exported, folder, set);
+  }
   return 0;
 }
 
-function save(script: Script, folder: string, name: string, cases: number): void {
+interface Exported {
+  readonly script: Script;
+  readonly cases: number;
+  readonly leftOut?: readonly string[];
+}
+
+function save({ script, cases, leftOut = [] }: Exported, folder: string, name: string): void {
   writeFileSync(join(folder, `${name}.script`), script.text());
   const file = openSync(join(folder, `${name}.data`), 'w');
   for (const chunk of script.chunks) writeSync(file, chunk);
   closeSync(file);
-  const megabytes = (script.byteLength / 1e6).toFixed(1);
-  console.log(`${name}: ${cases} cases, ${megabytes} MB of data`);
+  console.log(`${name}: ${cases} cases, ${(script.byteLength / 1e6).toFixed(1)} MB of data`);
+  for (const each of leftOut) console.log(`  left out: ${each}`);
 }
 
 main().then(

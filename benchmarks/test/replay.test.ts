@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { nodeFolder } from '@fmri2image/node';
 import { expect, it } from 'vitest';
 import { conformanceScript } from '../src/replay/conformance.ts';
+import { goldensScript } from '../src/replay/goldens.ts';
+import { shapesScript } from '../src/replay/shapes.ts';
+import { readShapes } from '../src/shape.ts';
 
 const kept = fileURLToPath(new URL('../../native/tests/replay/cases', import.meta.url));
 
@@ -13,4 +17,39 @@ it('the smallest cases that native tests keep are those of the conformance', asy
   const hint = 'npm run replay -- native/tests/replay --most 2000, and rename conformance.* to cases.*';
   expect(script.text() === text, hint).toBe(true);
   expect(Buffer.concat(script.chunks).equals(readFileSync(`${kept}.data`)), hint).toBe(true);
+});
+
+const goldens = process.env.F2I_GOLDENS ?? fileURLToPath(new URL('../../../shared/goldens', import.meta.url));
+const required = (process.env.F2I_REQUIRE ?? '').split(',').includes('goldens');
+const absent = existsSync(goldens) || required ? '' : ' (no goldens here)';
+
+it.skipIf(absent !== '')(
+  `goldens are calls with the original's numbers in between${absent}`,
+  { timeout: 120_000 },
+  async () => {
+    const only = /^(kernel_softmax|kernel_attn_d64|mindeye2_prior_a|metrics_pairs)$/;
+    const { script, cases, leftOut } = await goldensScript(await nodeFolder(goldens), 1e9, only);
+    expect(leftOut).toEqual(['metrics_pairs (its results are computed after the download)']);
+    expect(cases).toBe(3);
+    const [, attention = '', softmax = '', prior = ''] = script.text().split(/^case /m);
+    expect(attention).toMatch(/^kernel_attn_d64\n.*\ncall attention .*\nentries .*\nentries .*\nend\n$/s);
+    expect(softmax).toMatch(/\ncall softmax .*\nentries /s);
+    // What a result is compared with lies before the buffer goes.
+    const buffer = / (\d+) /.exec(/\nentries.*/.exec(prior)![0])![1];
+    expect(prior.indexOf('\nentries')).toBeLessThan(prior.indexOf(`\nfree ${buffer}\n`));
+  },
+);
+
+it('every shape of the benchmarks is timed by one call, whose result is held against float64', async () => {
+  const shapes = readShapes(fileURLToPath(new URL('../shapes', import.meta.url)), []);
+  const { script, cases } = await shapesScript(shapes);
+  expect(cases).toBeGreaterThan(shapes.length);
+  const bodies = script
+    .text()
+    .split(/^case /m)
+    .slice(1);
+  expect(bodies.length).toBe(cases);
+  for (const body of bodies) expect(body).toMatch(/\ntimed\ncall [^\n]*\nresult /);
+  const ops = new Set(bodies.map((body) => body.slice(0, body.indexOf('/'))));
+  expect(shapes.filter(({ op }) => !ops.has(op))).toEqual([]);
 });

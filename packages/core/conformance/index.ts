@@ -17,6 +17,7 @@ export {
 export { type Expectation, expectations } from './expectation.ts';
 export { EVERYWHERE } from './goldens/everywhere.ts';
 export {
+  type ComparedTensor,
   formatGolden,
   type GoldenResult,
   type GoldensOptions,

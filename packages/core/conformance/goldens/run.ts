@@ -72,6 +72,16 @@ export interface GoldensOptions {
   /** Runs only cases whose name passes: a RegExp, or any other test. */
   readonly filter?: Pick<RegExp, 'test'> | undefined;
   readonly onResult?: (result: GoldenResult) => void;
+  /** Each tensor that is compared, before the result of its case. */
+  readonly onCompared?: ((compared: ComparedTensor) => void) | undefined;
+}
+
+/** What a case expects of a tensor, what came out, and how far it may be off. */
+export interface ComparedTensor {
+  readonly name: string;
+  readonly expected: Float64Array;
+  readonly found: Float64Array;
+  readonly atol: number;
 }
 
 /**
@@ -81,12 +91,12 @@ export interface GoldensOptions {
 export async function runGoldens(
   folder: Folder,
   backend: Backend,
-  { filter, onResult }: GoldensOptions = {},
+  { filter, onResult, onCompared }: GoldensOptions = {},
 ): Promise<GoldenResult[]> {
   const results: GoldenResult[] = [];
   for (const { name, stems } of await listCases(folder)) {
     if (filter && !filter.test(name)) continue;
-    const result = await runCase(folder, name, stems, backend);
+    const result = await runCase(folder, name, stems, backend, onCompared);
     results.push(result);
     onResult?.(result);
   }
@@ -113,6 +123,7 @@ async function runCase(
   name: string,
   stems: readonly string[],
   backend: Backend,
+  onCompared: GoldensOptions['onCompared'],
 ): Promise<GoldenResult> {
   const skipped = (message: string): GoldenResult => ({ name, status: 'skipped', worst: undefined, message });
   const before = new Set(backend.liveTensors());
@@ -123,7 +134,7 @@ async function runCase(
     if (typeof chosen === 'string') return skipped(chosen);
     const lacking = chosen.unsupported?.(backend);
     if (lacking !== undefined) return skipped(lacking);
-    const { worst, where } = await compare(golden, await chosen.run(golden, backend));
+    const { worst, where } = await compare(golden, await chosen.run(golden, backend), onCompared);
     return { name, status: worst <= 1 ? 'passed' : 'failed', worst, message: where };
   } catch (error) {
     // An op that the device refuses is a declared gap, not a wrong number; tests say which cases must pass.
@@ -148,7 +159,11 @@ function choose(name: string): Adapter | string {
  * Every `out.*` apart from gradients must have been produced, `mid.*` may have been; float64 values are preferred
  * where the file has them.
  */
-async function compare(golden: GoldenCase, results: ReadonlyMap<string, Produced>) {
+async function compare(
+  golden: GoldenCase,
+  results: ReadonlyMap<string, Produced>,
+  onCompared: GoldensOptions['onCompared'],
+) {
   let worst = 0;
   let where = '';
   const names = new Set(golden.names.map((name) => name.replace(/^(out|mid)64\./, '$1.')));
@@ -163,6 +178,7 @@ async function compare(golden: GoldenCase, results: ReadonlyMap<string, Produced
     const [there, here] = [expected, result].map(({ shape }) => describe({ shape, dtype: 'f64' }));
     assert(there === here, `${name} is ${here} instead of ${there}`);
     const atol = result.atol?.(expected.data) ?? toleranceOf(golden, name, expected.data);
+    onCompared?.({ name, expected: expected.data, found: result.data, atol });
     for (const [i, value] of result.data.entries()) {
       // Equal infinities have no difference: the logarithm of a weight 0.
       const error = value === expected.data[i] ? 0 : Math.abs(value - expected.data[i]!);
