@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { formatGolden, runGoldens, summary } from '@fmri2image/core/conformance';
 import { createBackend, nodeFolder } from '@fmri2image/node';
 
-const USAGE = 'usage: npm run goldens -- FOLDER [--backend reference|cpu|webgpu]';
+const USAGE = 'usage: npm run goldens -- FOLDER [--backend reference|cpu|cuda|webgpu]';
 
 /** Opens the named backend; the WebGPU one through Dawn. */
 async function open(name) {
