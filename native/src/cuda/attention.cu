@@ -1,6 +1,8 @@
 // softmax(scale q k^T + bias) v: norms of queries and keys where the op divides
 // by them, then one kernel, on tensor cores (attention_mma.cuh) or on the plain
 // ones (attention_simt.cuh), and another that joins ranges of keys.
+#include <algorithm>
+
 #include "cuda/attention_half.cuh"
 #include "cuda/attention_tf32.cuh"
 #include "cuda/tiles.cuh"
