@@ -90,8 +90,8 @@ step_check() {
   done
   "$replay" check "${stems[@]}" "${cuda[@]}" --unsupported "$(lacking)" || status=1
   # The programs that test the processor's ops, on the GPU.
-  for name in activation arrangement attention cast cholesky_factor column_stats conv2d elementwise gather gemm gram \
-    linear norms random_normal resampling similarity top_k triangular_solve; do
+  for name in activation arrangement attention cast cholesky_factor column_stats conv2d eigh elementwise gather gemm gram \
+    linear norms precision random_normal resampling similarity top_k triangular_solve; do
     test=$build/tests/${name}_test
     [[ -x $test && -z $shim ]] || continue
     if F2I_TEST_DEVICE=cuda F2I_CUDA_LIBRARY=$library timeout 120 "$test"; then echo "passed $name"; else echo "failed $name" && status=1; fi
