@@ -1,4 +1,5 @@
 import type { Backend } from '../../../backend.ts';
+import { HostPool } from './hostPool.ts';
 import { type CountedOps, countedOps, Tally } from './tally.ts';
 import type { StreamedPhase, StreamedRidgeOptions } from './types.ts';
 
@@ -10,6 +11,8 @@ export interface Context {
   readonly tally: Tally;
   readonly ops: CountedOps;
   readonly options: { readonly signal: AbortSignal | undefined };
+  /** What voxels and targets pass through on their way to the device. */
+  readonly host: HostPool;
   report(phase: StreamedPhase, done: number, total: number): void;
 }
 
@@ -23,6 +26,7 @@ export function contextOf({ backend, intercept, signal, onProgress }: StreamedRi
     tally,
     ops: countedOps(tally, options),
     options,
+    host: new HostPool(backend, options),
     report(phase, done, total) {
       onProgress?.({ phase, done, total, flops: tally.flops, fileSeconds: tally.fileSeconds });
     },

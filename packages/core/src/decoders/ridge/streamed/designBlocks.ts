@@ -3,7 +3,6 @@ import { F2iError, throwIfAborted } from '../../../error.ts';
 import { columnStats, sub } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
 import type { Context } from './context.ts';
-import { HostPool } from './hostPool.ts';
 import { VOXEL_BLOCK } from './plan.ts';
 import { quiet } from './tally.ts';
 import type { Design } from './types.ts';
@@ -31,30 +30,29 @@ export async function forEachBlock<T>(
   context: Context,
   pass: { test: boolean; progress: boolean; use(block: DesignBlock): T; keep(result: T): Promise<unknown> },
 ): Promise<void> {
-  const { backend, intercept, signal, tally, options, report } = context;
+  const { backend, host, intercept, signal, tally, options, report } = context;
   const { train: n, voxels } = design;
   const m = pass.test ? design.test : 0;
-  const pools = { train: new HostPool(1, context), test: new HostPool(1, context) };
-  const spare = (pool: HostPool) => pool.take(1).map((buffer) => new Float32Array(buffer))[0];
   let settled: Promise<void> | undefined;
   try {
     for (let from = 0; from < voxels; from += VOXEL_BLOCK) {
       throwIfAborted(signal, 'reading voxels');
       const to = Math.min(voxels, from + VOXEL_BLOCK);
-      const into = { train: spare(pools.train), test: spare(pools.test) };
+      const [ofTrain, ofTest] = host.take(m > 0 ? 2 : 1).map((buffer) => asFloats(buffer));
+      const into = { train: ofTrain, test: ofTest };
       const rows = await tally.files(() => design.read(from, to, signal, into));
       checkSize(rows.train, design.train, to - from, 'training');
       checkSize(rows.test, design.test, to - from, 'test');
       await settled;
       const { result, means } = backend.scope(() => {
-        const x = pools.train.upload(rows.train, 'f32', [n, to - from], dtype);
+        const x = host.upload(rows.train, 'f32', [n, to - from], dtype);
         const { mean } = columnStats(x, options);
         const train = intercept ? sub(x, mean, options) : x;
         if (train !== x) x.dispose();
         const found = [quiet(mean.download())];
         let test: Tensor | undefined;
         if (m > 0) {
-          const held = pools.test.upload(rows.test, 'f32', [m, to - from], dtype);
+          const held = host.upload(rows.test, 'f32', [m, to - from], dtype);
           found.push(quiet(columnStats(held, options).mean.download()));
           test = intercept ? sub(held, mean, options) : held;
         }
@@ -75,6 +73,8 @@ export async function forEachBlock<T>(
     await settled?.catch(() => undefined);
   }
 }
+
+const asFloats = (buffer: ArrayBuffer) => new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 4));
 
 /** Settles when a tensor has been computed; only its first row is downloaded. */
 export function whenDone(tensor: Tensor): Promise<unknown> {

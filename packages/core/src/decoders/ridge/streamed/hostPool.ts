@@ -1,32 +1,45 @@
+import type { Backend } from '../../../backend.ts';
 import type { Values } from '../../../data/matrix/matrix.ts';
 import { type DType, dtypeOf } from '../../../dtype.ts';
+import type { OpOptions } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
 import { asType, roundedFor } from '../matrices.ts';
-import type { Context } from './context.ts';
 
 /**
  * Host memory through which blocks pass to the device: an array is lent to it, comes back, and is filled again. New arrays
  * for every block would cost page faults and garbage collections, as much time as some of the products.
  */
 export class HostPool {
-  readonly #context: Context;
-  readonly #most: number;
-  readonly #free: ArrayBuffer[] = [];
+  readonly #backend: Backend;
+  readonly #options: OpOptions;
+  /** By descending size. */
+  #free: ArrayBuffer[] = [];
+  #most = 3;
+  #largest = Number.POSITIVE_INFINITY;
 
-  /** @param most arrays that are kept for later */
-  constructor(most: number, context: Context) {
-    this.#most = most;
-    this.#context = context;
+  constructor(backend: Backend, options: OpOptions) {
+    this.#backend = backend;
+    this.#options = options;
   }
 
-  /** Up to so many arrays that have come back. */
+  /** Keeps at most so many arrays for later, none of more bytes: what a plan of memory counts. */
+  limit(most: number, largest: number): void {
+    this.#most = most;
+    this.#largest = largest;
+    this.#free = this.#free.filter(({ byteLength }) => byteLength <= largest).slice(0, most);
+  }
+
+  /** Up to so many arrays that have come back, the largest ones. */
   take(count: number): ArrayBuffer[] {
     return this.#free.splice(0, count);
   }
 
   /** For arrays that were taken and not lent. */
   keep(buffer: ArrayBuffer): void {
-    if (this.#free.length < this.#most) this.#free.push(buffer);
+    if (buffer.byteLength > this.#largest) return;
+    this.#free.push(buffer);
+    this.#free.sort((a, b) => b.byteLength - a.byteLength);
+    this.#free.length = Math.min(this.#free.length, this.#most);
   }
 
   /**
@@ -35,13 +48,12 @@ export class HostPool {
    * @param stored their type; half precision comes as raw patterns
    */
   upload(data: Values | Uint16Array, stored: DType, shape: readonly number[], dtype: DType): Tensor {
-    const { backend, options } = this.#context;
     const values = stored === 'f64' ? roundedFor(dtype, data as Values) : data;
     const type = values === data ? stored : dtypeOf(values);
-    const { tensor, returned } = backend.lend(ownBuffer(values), shape, type);
+    const { tensor, returned } = this.#backend.lend(ownBuffer(values), shape, type);
     // It never comes back from a backend that was disposed.
     void returned.then((buffer) => this.keep(buffer));
-    const converted = asType(tensor, dtype, options);
+    const converted = asType(tensor, dtype, this.#options);
     if (converted !== tensor) tensor.dispose();
     return converted;
   }

@@ -2,7 +2,7 @@ import { type MatrixSource, readBlocks, type Values } from '../../../data/matrix
 import { type DType, dtypeOf } from '../../../dtype.ts';
 import type { Tensor } from '../../../tensor.ts';
 import type { Context } from './context.ts';
-import { HostPool } from './hostPool.ts';
+import type { HostPool } from './hostPool.ts';
 
 /** Values of a block of columns as they were read: half precision as raw patterns. */
 export interface HostBlock {
@@ -15,6 +15,10 @@ export class Staging {
   readonly #source: MatrixSource;
   readonly #signal: AbortSignal | undefined;
   readonly #pool: HostPool;
+  /** One set of blocks is read while another one is computed. */
+  readonly #most: number;
+  /** Bytes of a block so far: arrays of voxels may be larger. */
+  #largest = 0;
   /** Did the source give float64 so far? */
   #wide = false;
 
@@ -22,8 +26,8 @@ export class Staging {
   constructor(source: MatrixSource, atOnce: number, context: Context) {
     this.#source = source;
     this.#signal = context.signal;
-    // One set of blocks is read while another one is computed.
-    this.#pool = new HostPool(2 * atOnce, context);
+    this.#pool = context.host;
+    this.#most = 2 * atOnce;
   }
 
   /** Neighbouring blocks of columns of some rows. */
@@ -33,6 +37,8 @@ export class Staging {
     const blocks = halves
       ? await halves.readBlocks(rows, edges, this.#signal, viewsOf(Uint16Array, offered))
       : await this.#readValues(rows, edges, offered);
+    this.#largest = Math.max(this.#largest, ...blocks.map(({ byteLength }) => byteLength));
+    this.#pool.limit(this.#most, this.#largest);
     for (const buffer of offered) {
       if (!blocks.some((block) => block.buffer === buffer)) this.#pool.keep(buffer);
     }
