@@ -75,7 +75,10 @@ step_build() {
   if [[ -n $shim ]]; then
     options+=(-DF2I_CUDA_SHIM=ON)
   else
-    options+=(-DF2I_CUDA=ON "-DF2I_CUDA_ARCHITECTURES=${F2I_CUDA_ARCHITECTURES:-$(architecture)}" "-DF2I_NVCC=$(find_nvcc)") || return 1
+    local target=${F2I_CUDA_ARCHITECTURES:-} nvcc
+    [[ -n $target ]] || target=$(architecture) || return 1
+    nvcc=$(find_nvcc) || return 1
+    options+=(-DF2I_CUDA=ON "-DF2I_CUDA_ARCHITECTURES=$target" "-DF2I_NVCC=$nvcc")
   fi
   command -v ninja >/dev/null && options+=(-G Ninja)
   cmake -S "$here" -B "$build" "${options[@]}" && cmake --build "$build" --parallel "${F2I_JOBS:-$(nproc)}"
@@ -90,7 +93,7 @@ step_check() {
   done
   "$replay" check "${stems[@]}" "${cuda[@]}" --unsupported "$(lacking)" || status=1
   # The programs that test the processor's ops, on the GPU.
-  for name in activation arrangement attention cast cholesky_factor column_stats conv2d eigh elementwise gather gemm gram \
+  for name in activation arrangement attention cast cholesky_factor column_stats conv2d eigh elementwise gather gemm gram graph \
     linear norms precision random_normal resampling similarity top_k triangular_solve; do
     test=$build/tests/${name}_test
     [[ -x $test && -z $shim ]] || continue

@@ -16,7 +16,7 @@ struct BenchOptions {
   int samples = 10;                                  // of each kind
   double seconds = 1;                                // for the samples of one kind
   uint64_t cold_bytes = uint64_t{1} << 30;           // what calls pass through before they come back to an operand
-  double oracle_seconds = 10;                        // on the processor, estimated; above it the device's own f64 is the oracle
+  double oracle_seconds = 4;                         // on the processor, estimated; above it the device's own f64 is the oracle
   std::string limits, commit = "unknown", out;       // out: a file that rows are appended to; "" for standard output alone
   double largest_flops = 1e18;                       // of a case; larger ones are left out
 };

@@ -73,7 +73,7 @@ void Player::step(const Kept &kept) {
   const auto written = written_.find(kept.buffer);
   if (written == written_.end()) throw ScriptError("buffer " + std::to_string(kept.buffer) + " was never written");
   const std::vector<char> now = read(kept.buffer, 0, written->second.size);
-  if (std::memcmp(now.data(), script_.bytes(written->second), now.size()) != 0)
+  if (!now.empty() && std::memcmp(now.data(), script_.bytes(written->second), now.size()) != 0)
     take({INFINITY, "an operand, or what surrounds it, was written to"});
 }
 
