@@ -52,12 +52,14 @@ template <class T> __global__ void __launch_bounds__(32) scale_kernel(Matrix<con
   state->converged = bits == 0 || bad >= 0 ? 1 : 0;
 }
 
-/// The scaled matrix from its lower triangle, and below it the identity.
+/// The scaled matrix from its lower triangle, and below it the identity. Zeros of a matrix that is refused, so that its
+/// eigenvalues have an order.
 template <class T> struct Begin {
   Matrix<const T> a;
   Work<T> w;
   __device__ T load(int64_t i, int64_t j) const {
     if (i >= w.n) return i - w.n == j ? T(1) : T(0);
+    if (w.state->not_finite != ~0ull) return T(0);
     return static_cast<T>(static_cast<double>(i >= j ? a(i, j) : a(j, i)) * w.state->scale);
   }
   __device__ void store(int64_t i, int64_t j, T value) const { w.a[i * w.n + j] = value; }
