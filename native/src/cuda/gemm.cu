@@ -7,7 +7,8 @@ namespace f2i::cuda {
 f2i_status gemm(Exec &ex, const Gemm &op) {
   return with_float(op.y.dtype, [&](auto zero) {
     using T = decltype(zero);
-    Product<T> p{op.y.rows, op.y.cols, op.trans_a ? op.a.rows : op.a.cols, operand(op.a, !op.trans_a), operand(op.b, op.trans_b), {}};
+    const int64_t k = op.trans_a ? op.a.rows : op.a.cols;
+    Product<T> p{op.y.rows, op.y.cols, k, operand(op.a, !op.trans_a), operand(op.b, op.trans_b), {}};
     p.precision = ex.precision();
     p.finish.alpha = static_cast<T>(op.alpha);
     if (op.beta != 0) { // otherwise c may hold anything

@@ -15,10 +15,10 @@
 //   tf32        packed, which rounds
 //   f32         packed into a big and a small part (gemm_mma.cu has the formula);
 //               each slice is summed from zero and added by the plain cores
-#include "cuda/gemm.cuh"
-
 #include <cstdlib>
 #include <cstring>
+
+#include "cuda/gemm.cuh"
 
 #if !defined(F2I_CUDA_SHIM)
 #include <cuda.h>
@@ -72,7 +72,8 @@ struct Pairs {
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 
-template <Kind kind> constexpr Type type_of = kind == Kind::bf16 ? Type::bf16 : kind == Kind::f16 ? Type::f16 : Type::tf32;
+template <Kind kind>
+constexpr Type type_of = kind == Kind::bf16 ? Type::bf16 : kind == Kind::f16 ? Type::f16 : Type::tf32;
 
 /// Where a block is in its slices: stage and the parity of its phase.
 template <int stages> struct Turn {
@@ -85,7 +86,8 @@ template <int stages> struct Turn {
 
 /// The tiles that a pair of blocks has: f(first row of this block's, first column, first and last term, range).
 template <Kind kind, class F>
-__device__ __forceinline__ void for_tiles_of_block(const Work<float> &work, const Pairs &pairs, uint32_t rank, const F &f) {
+__device__ __forceinline__ void for_tiles_of_block(const Work<float> &work, const Pairs &pairs, uint32_t rank,
+                                                   const F &f) {
   const Product<float> &product = work.product;
   for (int64_t index = blockIdx.x / 2; index < pairs.all(); index += gridDim.x / 2) {
     const auto at = pairs.at(index);
@@ -99,7 +101,8 @@ __device__ __forceinline__ void for_tiles_of_block(const Work<float> &work, cons
 
 /// One thread: copies slices to stages as they become empty.
 template <Kind kind, bool across>
-__device__ __forceinline__ void produce(const Work<float> &work, const Pairs &pairs, const Maps &maps, Room<kind> &room, uint32_t rank) {
+__device__ __forceinline__ void produce(const Work<float> &work, const Pairs &pairs, const Maps &maps,
+                                        Room<kind> &room, uint32_t rank) {
   constexpr int half = columns_of<kind> / 2, depth = depth_of<kind>, parts = parts_of<kind>;
   constexpr uint32_t bytes = sizeof(typename Room<kind>::Stage);
   Turn<stages_of<kind>> turn;
@@ -131,8 +134,9 @@ __device__ __forceinline__ void produce(const Work<float> &work, const Pairs &pa
 
 /// The sums of a warp's 16 rows become y, through shared memory, so that a row's entries are stored together.
 template <int columns>
-__device__ __forceinline__ void store_sums(const Work<float> &work, const float (&sums)[columns / 2], float (&room)[16][store_columns],
-                                           int64_t i0, int64_t j0, int64_t first, int64_t last, int64_t range, bool repair) {
+__device__ __forceinline__ void store_sums(const Work<float> &work, const float (&sums)[columns / 2],
+                                           float (&room)[16][store_columns], int64_t i0, int64_t j0, int64_t first,
+                                           int64_t last, int64_t range, bool repair) {
   constexpr int at_once = 4;
   const Product<float> &product = work.product;
   const int lane = static_cast<int>(threadIdx.x) % 32, g = lane / 4, t = lane % 4;
@@ -177,14 +181,16 @@ __device__ __forceinline__ void store_sums(const Work<float> &work, const float 
 
 /// Four warps: 64 rows of each of the block's tiles.
 template <Kind kind, bool across>
-__device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pairs, Room<kind> &room, uint32_t rank, int group) {
+__device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pairs, Room<kind> &room, uint32_t rank,
+                                        int group) {
   constexpr int columns = columns_of<kind>, depth = depth_of<kind>;
   constexpr int steps = 4;                                        // products of 32 bytes of terms in a slice
   constexpr uint32_t step_a = 32, step_b = across ? 2 * 1024 : 32; // to the next terms: across, 16 rows of 128 bytes
   constexpr Type type = type_of<kind>;
   const int warp = static_cast<int>(threadIdx.x) / 32 - 4, lane = static_cast<int>(threadIdx.x) % 32;
   const auto a_at = [&](int stage, int part, int step) {
-    return matrix_at(shared_address(room.stage[stage].a[part]) + static_cast<uint32_t>(group * 64 * row_bytes) + step * step_a, 1024, 16);
+    const auto rows = static_cast<uint32_t>(group * 64 * row_bytes);
+    return matrix_at(shared_address(room.stage[stage].a[part]) + rows + step * step_a, 1024, 16);
   };
   const auto b_at = [&](int stage, int part, int step) {
     // Across, a box of 64 columns has 64 rows of terms; the next box follows it.
@@ -272,7 +278,8 @@ __device__ __forceinline__ void run_block(const Work<float> &work, const Pairs &
 /// across: b's rows are terms.
 template <Kind kind, bool across>
 __global__ void __launch_bounds__(threads, 1)
-    product_kernel(const __grid_constant__ Work<float> work, const __grid_constant__ Pairs pairs, const __grid_constant__ Maps maps) {
+    product_kernel(const __grid_constant__ Work<float> work, const __grid_constant__ Pairs pairs,
+                   const __grid_constant__ Maps maps) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   run_block<kind, across>(work, pairs, maps);
 #endif
@@ -290,7 +297,8 @@ EncodeTiled encoder() {
     const cudaError_t error =
         cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
     (void)cudaGetLastError();
-    return error == cudaSuccess && found == cudaDriverEntryPointSuccess ? reinterpret_cast<EncodeTiled>(function) : nullptr;
+    const bool is_there = error == cudaSuccess && found == cudaDriverEntryPointSuccess;
+    return is_there ? reinterpret_cast<EncodeTiled>(function) : nullptr;
   }();
   return encode;
 }
@@ -390,7 +398,8 @@ private:
     return status == F2I_OK;
   }
 
-  template <Kind kind, bool across> bool launch_pairs(Work<float> &work, const Ready &a, const Ready &b, f2i_status &status) const {
+  template <Kind kind, bool across>
+  bool launch_pairs(Work<float> &work, const Ready &a, const Ready &b, f2i_status &status) const {
     void (*const kernel)(Work<float>, Pairs, Maps) = product_kernel<kind, across>;
     static const bool there = is_there(reinterpret_cast<const void *>(kernel));
     if (!there) return false;
@@ -400,7 +409,9 @@ private:
     for (int i = 0; i < parts_of<kind>; ++i) {
       const void *const of_a = i == 0 ? a.data : a.small, *const of_b = i == 0 ? b.data : b.small;
       if (!encode(maps.a[i], of_a, type(), p.k, p.m, a.ld, tile_rows)) return false;
-      if (across ? !encode(maps.b[i], of_b, type(), p.n, p.k, b.ld, 64) : !encode(maps.b[i], of_b, type(), p.k, p.n, b.ld, columns / 2)) return false;
+      const bool encoded = across ? encode(maps.b[i], of_b, type(), p.n, p.k, b.ld, 64)
+                                  : encode(maps.b[i], of_b, type(), p.k, p.n, b.ld, columns / 2);
+      if (!encoded) return false;
     }
     CudaDevice &device = device_of(ex_);
     Pairs pairs{ceil_div(p.m, 2 * tile_rows), ceil_div(p.n, columns), 1};
@@ -420,8 +431,8 @@ private:
       status = F2I_CANCELLED;
       return true;
     }
-    cudaError_t error = cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                             static_cast<int>(shared));
+    cudaError_t error = cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel),
+                                             cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
     if (error == cudaSuccess) {
       cudaLaunchAttribute attribute{};
       attribute.id = cudaLaunchAttributeClusterDimension;
@@ -451,9 +462,11 @@ private:
     Work<float> work{p};
     switch (kind_) {
     case Kind::bf16:
-      return b.across ? launch_pairs<Kind::bf16, true>(work, a, b, status) : launch_pairs<Kind::bf16, false>(work, a, b, status);
+      return b.across ? launch_pairs<Kind::bf16, true>(work, a, b, status)
+                      : launch_pairs<Kind::bf16, false>(work, a, b, status);
     case Kind::f16:
-      return b.across ? launch_pairs<Kind::f16, true>(work, a, b, status) : launch_pairs<Kind::f16, false>(work, a, b, status);
+      return b.across ? launch_pairs<Kind::f16, true>(work, a, b, status)
+                      : launch_pairs<Kind::f16, false>(work, a, b, status);
     case Kind::tf32: return launch_pairs<Kind::tf32, false>(work, a, b, status);
     default: return launch_pairs<Kind::f32, false>(work, a, b, status);
     }
@@ -474,7 +487,8 @@ bool turned_off() {
 
 bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status) {
   const CudaDevice &device = device_of(ex);
-  if (device.capability() != 90 || p.planes * p.groups != 1 || p.a.is_patches || p.b.is_patches || turned_off()) return false;
+  if (device.capability() != 90 || turned_off()) return false;
+  if (p.planes * p.groups != 1 || p.a.is_patches || p.b.is_patches) return false;
   Kind own = Kind::f32;
   switch (kind) {
   case mma::Kind::bf16:

@@ -14,6 +14,8 @@
 // in one load. The instructions' fragments want other terms of a lane, but a sum has
 // no order: both operands' terms are permuted alike. Chunks are placed by an exclusive
 // or with the row, so that the eight lanes that are served at once have all banks.
+#include <algorithm>
+
 #include "cuda/gemm.cuh"
 #include "cuda/mma.cuh"
 
@@ -387,7 +389,7 @@ template <Kind kind, int columns8> __global__ void __launch_bounds__(threads) pr
 
 template <Kind kind, int columns8> Tiling<float> of(int across) {
   static_assert(sizeof(Sums<columns8>) <= 96 << 10 && sizeof(Stages<columns8>) <= 96 << 10);
-  constexpr size_t shared = sizeof(Stages<columns8>) > sizeof(Sums<columns8>) ? sizeof(Stages<columns8>) : sizeof(Sums<columns8>);
+  constexpr size_t shared = std::max(sizeof(Stages<columns8>), sizeof(Sums<columns8>));
   return {product_kernel<kind, columns8>, warps / across * warp_rows, across * 8 * columns8, shared, across};
 }
 

@@ -106,7 +106,8 @@ __device__ __forceinline__ uint64_t matrix_at(uint32_t address, uint32_t group, 
 /// What tensor cores take; of TF32 numbers of f32 whose last 13 bits are zero.
 enum class Type { bf16, f16, tf32 };
 
-#define F2I_8(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3]), "+f"(d[i + 4]), "+f"(d[i + 5]), "+f"(d[i + 6]), "+f"(d[i + 7])
+#define F2I_4(d, i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+#define F2I_8(d, i) F2I_4(d, i), F2I_4(d, i + 4)
 #define F2I_32(d, i) F2I_8(d, i), F2I_8(d, i + 8), F2I_8(d, i + 16), F2I_8(d, i + 24)
 #define F2I_64_REGISTERS \
   "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15," \
@@ -169,6 +170,7 @@ __device__ __forceinline__ void multiply(float (&sums)[64], uint64_t a, uint64_t
 #undef F2I_64_REGISTERS
 #undef F2I_32
 #undef F2I_8
+#undef F2I_4
 
 } // namespace f2i::cuda::hopper
 #endif
