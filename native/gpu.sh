@@ -92,6 +92,11 @@ step_check() {
     if [[ -e $files/$name.script ]]; then stems+=("$files/$name"); else echo "not checked: $files/$name.script is not there"; fi
   done
   "$replay" check "${stems[@]}" "${cuda[@]}" --unsupported "$(lacking)" || status=1
+  # Products at the sizes at which Hopper takes a path of its own, which nothing but a GPU can run.
+  test=$build/tests/cuda_large_test
+  if [[ -x $test ]]; then
+    if F2I_TEST_LARGE=1 F2I_TEST_DEVICE=cuda F2I_CUDA_LIBRARY=$library timeout 180 "$test"; then echo "passed large"; else echo "failed large" && status=1; fi
+  fi
   # The programs that test the processor's ops, on the GPU.
   for name in activation arrangement attention cast cholesky_factor column_stats conv2d eigh elementwise gather gemm gram graph \
     linear norms precision random_normal resampling similarity top_k triangular_solve; do
