@@ -155,7 +155,7 @@ typedef struct f2i_context_info {
   uint64_t live_bytes;  /* allocated now, in queue order */
   uint64_t peak_bytes;
   uint64_t live_buffers; /* handles not yet destroyed */
-  uint64_t queued_ops;   /* enqueued and not yet finished */
+  uint64_t queued_ops;   /* enqueued and not yet finished; on a device, not yet given to it */
 } f2i_context_info;
 
 F2I_API f2i_status f2i_context_create(const f2i_context_desc *desc, f2i_context **out);

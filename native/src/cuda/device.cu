@@ -168,7 +168,7 @@ f2i_status CudaDevice::begin_op(const char *name) noexcept {
     if (const cudaError_t error = lanes_.wait(kernels, half); error != cudaSuccess) return failed(error, "a kernel before");
     passed_.store(half);
   }
-  names_[(begun + 1) % most_ops] = name;
+  names_[(begun + 1) % most_ops].store(name);
   lanes_.begin(kernels);
   return F2I_OK;
 }
@@ -348,14 +348,14 @@ f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
   }
   (void)cudaGetLastError();
   const uint64_t first = passed_.load() + 1;
-  const char *const from = op >= first && op - first < most_ops ? names_[first % most_ops] : nullptr;
+  const char *const from = op >= first && op - first < most_ops ? names_[first % most_ops].load() : nullptr;
   if (from == nullptr) {
     std::snprintf(why, size, "%s (GPU %d, %s)", cudaGetErrorString(error), index_, info_.name);
   } else if (op == first) {
     std::snprintf(why, size, "a kernel of %s: %s (GPU %d, %s)", from, cudaGetErrorString(error), index_, info_.name);
   } else {
     std::snprintf(why, size, "a kernel of %s or of the %llu ops behind it, the last %s (F2I_CUDA_BLOCKING=1 tells which): %s (GPU %d, %s)",
-                  from, static_cast<unsigned long long>(op - first), names_[op % most_ops], cudaGetErrorString(error),
+                  from, static_cast<unsigned long long>(op - first), names_[op % most_ops].load(), cudaGetErrorString(error),
                   index_, info_.name);
   }
   return status_of(error);

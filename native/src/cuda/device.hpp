@@ -91,7 +91,7 @@ private:
 
   // Ops on their way are bounded: what is enqueued holds memory and cannot be cancelled.
   static constexpr uint64_t most_ops = 1024, ops_between_marks = 64;
-  const char *names_[most_ops] = {}; // of the ops of the last numbers
+  std::atomic<const char *> names_[most_ops] = {}; // of the ops of the last numbers
   std::atomic<uint64_t> passed_{0};  // ops that are known to have run
   std::mutex moments_mutex_;
   std::vector<Moment *> moments_; // that are free
