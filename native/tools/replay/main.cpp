@@ -9,7 +9,7 @@
 
 #include "bench.hpp"
 #include "call.hpp"
-#include "check.hpp"
+#include "check_cases.hpp"
 #include "cublas.hpp"
 #include "player.hpp"
 #include "ridge.hpp"

@@ -1,4 +1,4 @@
-#include "check.hpp"
+#include "check_cases.hpp"
 
 #include <algorithm>
 #include <cmath>
