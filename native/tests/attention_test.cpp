@@ -179,6 +179,43 @@ TEST(attention_in_other_precisions) {
   }
 }
 
+// What is not finite is made again in f32, which would hide a slice that was read before it came: of finite operands
+// every row must show the rounding of its precision.
+TEST(products_of_finite_operands_are_made_in_their_precision) {
+  if (test_device() == F2I_DEVICE_CPU) return;
+  for (const int64_t d : {52, 132}) {
+    const int64_t n = 140, m = 100;
+    const Matrix<float> q = Matrix<float>(n, d).random(1), k = Matrix<float>(m, d).random(2), v = Matrix<float>(m, d).random(3);
+    const auto attend = [&](f2i_precision precision) {
+      const Engine engine(F2I_ISA_AUTO, 1, 0, precision);
+      const Device<float> dq(engine, q), dk(engine, k), dv(engine, v), dy(engine, Matrix<float>(n, d));
+      f2i_attention_args args = F2I_INIT(f2i_attention_args);
+      args.batch = args.heads = 1;
+      args.scale = 0.125;
+      args.q = dq, args.k = dk, args.v = dv, args.y = dy;
+      ok(f2i_attention(engine, &args));
+      return dy.download().elements();
+    };
+    const std::vector<float> exact = attend(F2I_PRECISION_F32);
+    const char *const capability = std::getenv("F2I_SHIM_CAPABILITY");
+    const bool tensor_cores = capability == nullptr || std::atoi(capability) >= 80;
+    for (const f2i_precision precision : {F2I_PRECISION_TF32, F2I_PRECISION_BF16, F2I_PRECISION_F16}) {
+      const std::vector<float> found = attend(precision);
+      float least = INFINITY, most = 0; // of the rows' largest differences
+      for (int64_t i = 0; i < n; ++i) {
+        float largest = 0;
+        for (int64_t c = 0; c < d; ++c) {
+          largest = std::max(largest, std::abs(found[static_cast<size_t>(i * d + c)] - exact[static_cast<size_t>(i * d + c)]));
+        }
+        least = std::min(least, largest), most = std::max(most, largest);
+      }
+      const auto rounding = static_cast<float>(rounding_of(precision));
+      CHECK(tensor_cores ? least > rounding / 64 : most == 0);
+      CHECK(most < rounding * 8);
+    }
+  }
+}
+
 // The processor promises it of masked keys alone, and saves the time.
 TEST(on_a_device_what_is_not_finite_stays_with_those_who_see_it) {
   if (test_device() == F2I_DEVICE_CPU) return;

@@ -8,9 +8,9 @@
 //   turn_kernel     multiplies the pair's columns of the matrix, and of the vectors
 //                   below it, by J, and then the pair's rows by J^T
 //
-// A sweep costs some 12 n^3 operations; 6 to 10 of them bring a matrix to diagonal
-// form, quadratically at last. Nothing waits: kernels behind the last sweep that
-// had something to do return at once.
+// A sweep costs some 12 n^3 operations; sweeps bring a matrix to diagonal form,
+// quadratically at last. Nothing waits: kernels behind the last sweep that had
+// something to do return at once.
 #pragma once
 
 #include "cuda/number.cuh"
