@@ -6,9 +6,9 @@ import {
   type Backend,
   bytesSource,
   kFolds,
-  matrixInMemory,
   memorySink,
   openStreamedRidge,
+  ownedMatrix,
   readNpy,
   type Values,
 } from '@fmri2image/core';
@@ -100,7 +100,9 @@ interface Result {
 
 /** Ours, through the public interface: voxels and targets in memory, results in memory. */
 async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise<Result> {
-  const { size, targets, y } = data;
+  const { size, targets } = data;
+  // Read where they lie, as the peers do.
+  const source = ownedMatrix({ data: data.y, shape: [size.train, targets] }, 'targets');
   const choice: AlphaChoice = {
     grid: GRID,
     folds: kFolds(size.train, { folds: FOLDS }),
@@ -116,7 +118,6 @@ async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise
     precision: 'f32',
   });
   try {
-    const source = matrixInMemory({ data: y, shape: [size.train, targets] }, 'targets');
     const features = { source, train: Int32Array.from({ length: size.train }, (_, i) => i) };
     const alphas = chosen ? (await ridge.choose(features)).alphas : new Float64Array(targets).fill(ALPHA);
     const weights = kind === 'predictions' ? undefined : memorySink(size.train, targets);
@@ -131,6 +132,7 @@ async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise
     };
   } finally {
     ridge.dispose();
+    data.y = source.take() as Float32Array;
   }
 }
 

@@ -20,8 +20,8 @@ export interface RidgeData {
   readonly targets: number;
   /** [train, voxels] */
   readonly x: Float32Array;
-  /** [train, targets] */
-  readonly y: Float32Array;
+  /** [train, targets]; given away while a ridge reads it */
+  y: Float32Array;
   /** [test, voxels] */
   readonly test: Float32Array;
 }

@@ -36,8 +36,10 @@ template <class T> Grid grid_of(const GemmKernel<T> &kernel, int64_t m, int64_t 
   }
   const int64_t strips = ceil_div(n, width);
   width = round_up(ceil_div(n, strips), kernel.nr);
-  const int64_t low = std::max<int64_t>(kernel.mc, 96);
-  const int64_t parts = std::clamp<int64_t>(ceil_div(wanted, strips), 1, std::max<int64_t>(1, m / low));
+  // Many tasks where each is still long: a thread that is interrupted is then waited for briefly.
+  const int64_t low = std::max<int64_t>(kernel.mc, 96), long_enough = 512;
+  const int64_t parts = std::max(std::clamp<int64_t>(ceil_div(wanted, strips), 1, std::max<int64_t>(1, m / low)),
+                                 threads == 1 ? 1 : std::min(ceil_div(4 * wanted, strips), m / long_enough));
   return {width, strips, round_up(ceil_div(m, parts), kernel.mr), parts};
 }
 

@@ -174,6 +174,14 @@ export abstract class Backend {
    */
   mapFile?(path: string, offset: number, shape: Shape, dtype: DType): Tensor;
 
+  /**
+   * A tensor in memory that stays the caller's; only devices that read the host's memory have it. As long as the tensor or
+   * work on it lives, nobody may write to the memory or transfer it: for those who alone have it.
+   *
+   * @throws F2iError INVALID_ARGUMENT if shape, type and buffer do not fit each other
+   */
+  share?(buffer: ArrayBuffer, shape: Shape, dtype: DType): Tensor;
+
   /** Backends that can use host memory in place override this; the default uploads. */
   protected adoptStorage(buffer: ArrayBuffer, dtype: DType): Storage {
     const storage = this.allocate(Math.max(bytesPerElement(dtype), buffer.byteLength), dtype);
@@ -360,7 +368,8 @@ export function viewOf<D extends DType>(buffer: ArrayBuffer, dtype: D): HostArra
   return new constructors[dtype](buffer) as HostArrays[D];
 }
 
-function checkLength(length: number, spec: TensorSpec): void {
+/** Throws INVALID_ARGUMENT unless a shape has so many elements. */
+export function checkLength(length: number, spec: TensorSpec): void {
   checkShape(spec.shape);
   if (sizeOf(spec.shape) !== length) {
     throw new F2iError('INVALID_ARGUMENT', 'shape does not fit the data', {

@@ -1,4 +1,12 @@
-import type { RejectedDevice } from '@fmri2image/core';
+import {
+  bytesPerElement,
+  checkDType,
+  checkLength,
+  type DType,
+  type RejectedDevice,
+  type Shape,
+  Tensor,
+} from '@fmri2image/core';
 import { ISAS, type Isa } from './native/addon.ts';
 import { NativeBackend } from './nativeBackend.ts';
 
@@ -42,5 +50,12 @@ export class CpuBackend extends NativeBackend {
         isa: chosen,
       };
     });
+  }
+
+  override share(buffer: ArrayBuffer, shape: Shape, dtype: DType): Tensor {
+    this.assertOpen();
+    checkDType(dtype);
+    checkLength(buffer.byteLength / bytesPerElement(dtype), { shape, dtype });
+    return new Tensor(this, this.adoptStorage(buffer, dtype), { shape, dtype });
   }
 }

@@ -12,6 +12,7 @@ import {
   matrixInMemory,
   memorySink,
   openMatrix,
+  ownedMatrix,
   readBlocks,
   type Source,
   toF16Bits,
@@ -324,5 +325,27 @@ describe('matrices in memory', () => {
     expect(() => checkWritten({ name: 'x', rows: 4, columns: 6 }, 0, 2, new Float32Array(7))).toThrow(
       /x: .*7 values/,
     );
+  });
+});
+
+describe('ownedMatrix', () => {
+  const shape = [ROWS, ...SHAPE];
+
+  it('takes memory over, reads as any matrix does, and gives it back', async () => {
+    const data = Float64Array.from(values);
+    const matrix = ownedMatrix({ data, shape });
+    expect(data.length).toBe(0);
+    await expectRows(matrix);
+    expect(matrix.take()).toEqual(Float64Array.from(values));
+    await expect(matrix.read([0], 0, 1)).rejects.toMatchObject({ code: 'DISPOSED' });
+    expect(() => matrix.take()).toThrow(/after take/);
+  });
+
+  it('refuses a part of a larger array, which stays whole', () => {
+    const large = new Float32Array(values.length + 1);
+    expect(() => ownedMatrix({ data: large.subarray(1), shape }, 'vision')).toThrow(
+      /only whole memory.* of its 2220 bytes, found one over 2224 bytes/,
+    );
+    expect(large.length).toBe(values.length + 1);
   });
 });

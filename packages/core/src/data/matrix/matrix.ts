@@ -1,4 +1,6 @@
+import type { Backend } from '../../backend.ts';
 import { F2iError } from '../../error.ts';
+import type { Tensor } from '../../tensor.ts';
 
 /**
  * Numbers of a matrix that may lie on disk: one row a trial, a volume or a picture, one column a voxel or a value of a
@@ -39,6 +41,11 @@ export interface MatrixSource {
     signal?: AbortSignal,
     into?: readonly Values[],
   ): Promise<Values[]>;
+  /**
+   * The whole matrix as a tensor [rows, columns] in the memory where it lies, if it and the device allow that. The caller
+   * disposes it, and lets no work on it outlive the source.
+   */
+  inPlace?(backend: Backend): Tensor | undefined;
   /** Files of half precision: their values as they lie, for devices to convert. */
   readonly halves?: HalfSource | undefined;
   close?(): void;

@@ -1,17 +1,64 @@
 import { type MatrixSource, readBlocks, type Values } from '../../../data/matrix/matrix.ts';
 import { type DType, dtypeOf } from '../../../dtype.ts';
+import { gather, type OpOptions, slice } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
+import { asType } from '../matrices.ts';
 import type { Context } from './context.ts';
 import type { HostPool } from './hostPool.ts';
 
 /** Values of a block of columns as they were read: half precision as raw patterns. */
-export interface HostBlock {
+interface HostBlock {
   readonly data: Values | Uint16Array;
   readonly dtype: DType;
 }
 
+/** How blocks of columns of a source get to the device. */
+export interface BlockReader<Block = unknown> {
+  /** Neighbouring blocks of columns of some rows. */
+  read(rows: Int32Array, edges: readonly number[]): Promise<Block[]>;
+  /** Enqueues the block as a tensor [rows, columns] of the type, which is the caller's. */
+  upload(block: Block, shape: readonly [number, number], dtype: DType): Tensor;
+  dispose(): void;
+}
+
+/** Where the device reads the source's memory itself, nothing is read here. */
+export function blockReader(source: MatrixSource, atOnce: number, context: Context): BlockReader {
+  const whole = source.inPlace?.(context.backend);
+  return whole ? new InPlace(whole, context) : new Staging(source, atOnce, context);
+}
+
+/** Blocks are cut out of a tensor of the whole matrix. */
+class InPlace implements BlockReader<{ rows: Int32Array; from: number }> {
+  readonly #whole: Tensor;
+  readonly #options: OpOptions;
+
+  constructor(whole: Tensor, { options }: Context) {
+    this.#whole = whole;
+    this.#options = options;
+  }
+
+  async read(rows: Int32Array, edges: readonly number[]) {
+    return edges.slice(0, -1).map((from) => ({ rows, from }));
+  }
+
+  upload(
+    { rows, from }: { rows: Int32Array; from: number },
+    [, width]: readonly [number, number],
+    dtype: DType,
+  ): Tensor {
+    const [count] = this.#whole.shape;
+    const columns = slice(this.#whole, 1, from, from + width, this.#options);
+    const all = rows.length === count && rows.every((row, i) => row === i);
+    return asType(all ? columns : gather(columns, { ...this.#options, rows }), dtype, this.#options);
+  }
+
+  dispose(): void {
+    this.#whole.dispose();
+  }
+}
+
 /** Reads blocks of a source, through the same memory, and uploads them. */
-export class Staging {
+class Staging implements BlockReader<HostBlock> {
   readonly #source: MatrixSource;
   readonly #signal: AbortSignal | undefined;
   readonly #pool: HostPool;
@@ -30,8 +77,7 @@ export class Staging {
     this.#most = 2 * atOnce;
   }
 
-  /** Neighbouring blocks of columns of some rows. */
-  async read(rows: ArrayLike<number>, edges: readonly number[]): Promise<HostBlock[]> {
+  async read(rows: Int32Array, edges: readonly number[]): Promise<HostBlock[]> {
     const { halves } = this.#source;
     const offered = this.#pool.take(edges.length - 1);
     const blocks = halves
@@ -45,10 +91,11 @@ export class Staging {
     return blocks.map((data) => ({ data, dtype: halves?.dtype ?? dtypeOf(data) }));
   }
 
-  /** Enqueues the block as a tensor [rows, columns] of the type. */
   upload({ data, dtype: stored }: HostBlock, shape: readonly number[], dtype: DType): Tensor {
     return this.#pool.upload(data, stored, shape, dtype);
   }
+
+  dispose(): void {}
 
   async #readValues(
     rows: ArrayLike<number>,

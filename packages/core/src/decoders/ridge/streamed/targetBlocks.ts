@@ -6,7 +6,7 @@ import type { Tensor } from '../../../tensor.ts';
 import type { TargetSource } from '../targets.ts';
 import type { Context } from './context.ts';
 import { targetBlock } from './plan.ts';
-import { type HostBlock, Staging } from './staging.ts';
+import { blockReader } from './staging.ts';
 import { quiet } from './tally.ts';
 import type { BlockStatistics, DesignTargets, Streamed, StreamedPhase, StreamedSink } from './types.ts';
 
@@ -136,7 +136,7 @@ export async function streamTargets(
   const start = blockStart(pass.from, columns, train.length, source.name);
   // Only where rows lie far apart in a file: in memory each block comes when it is needed, while it is in the cache.
   const readAtOnce = source.readBlocks === undefined ? 1 : pass.readAtOnce;
-  const staging = new Staging(source, readAtOnce, context);
+  const reader = blockReader(source, readAtOnce, context);
 
   interface Enqueued {
     readonly from: number;
@@ -152,12 +152,12 @@ export async function streamTargets(
     spare[which] = undefined;
     return array;
   };
-  const enqueue = (block: HostBlock, from: number, to: number): Enqueued => {
+  const enqueue = (block: unknown, from: number, to: number): Enqueued => {
     const { result, statistics } = enqueueBlock(
       context,
       targets,
       [from, to],
-      () => staging.upload(block, [train.length, to - from], pass.dtype),
+      () => reader.upload(block, [train.length, to - from], pass.dtype),
       (on) => {
         const { values, fitted, beside } = pass.compute(on);
         const downloads = {
@@ -190,7 +190,7 @@ export async function streamTargets(
     for (let from = start; from < columns; ) {
       throwIfAborted(signal, 'the ridge');
       const edges = edgesFrom(from, columns, train.length, readAtOnce);
-      const blocks = await tally.files(() => staging.read(train, edges));
+      const blocks = await tally.files(() => reader.read(train, edges));
       const next = blocks.map((block, i) => enqueue(block, edges[i]!, edges[i + 1]!));
       const previous = computing;
       computing = [...previous, ...next];
@@ -205,6 +205,7 @@ export async function streamTargets(
       computing.shift();
     }
   } finally {
+    reader.dispose();
     // What is still queued must not outlive the call.
     await Promise.allSettled(
       computing.flatMap(({ values, beside, statistics }) => [values, beside, statistics]),
