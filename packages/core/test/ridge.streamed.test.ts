@@ -201,6 +201,24 @@ describe('openStreamedRidge', () => {
     );
     // One is read while another one is computed, and a third may be on its way back.
     expect(made).toBeLessThanOrEqual(3);
+    const wide = Float64Array.from(targets.values);
+    const doubles = matrixInMemory({ data: wide, shape: [12, columns] });
+    const from: MatrixSource = {
+      ...doubles,
+      async read(rows, first, to, signal, into) {
+        if (!into) made++;
+        return doubles.read(rows, first, to, signal, into);
+      },
+    };
+    made = 0;
+    const rows = Int32Array.from({ length: 12 }, (_, i) => i);
+    const rounded = memorySink(3, columns);
+    await withRidge(design, { precision: 'f32' }, (ridge) =>
+      ridge.predict({ source: from, train: rows }, rounded, { alphas: 5 }),
+    );
+    // The first are asked for as float32, which the source cannot fill.
+    expect(made).toBeLessThanOrEqual(4);
+    expect(worst(rounded.values, sink.values)).toBe(0);
   });
 
   it('gives the same bits under any ceiling, and where it goes on', async () => {

@@ -55,25 +55,35 @@ export async function crossValidate(
       for (let first = 0; first < grid.length; first += atOnce) {
         const alphas = grid.slice(first, first + atOnce);
         const smoothers = backend.scope(() => alphas.map((alpha) => solver.z(alpha)));
+        const note = async (columns: Int32Array, downloads: Promise<HostArray | undefined>[]) => {
+          const [scale, ...measured] = await Promise.all(downloads);
+          measured.forEach((row, i) => {
+            const start = (first + i) * targets.count;
+            columns.forEach((t, j) => {
+              table[start + t]! += finishScore(score, row![j]!, scale?.[j] ?? 0) / folds.length;
+            });
+          });
+          done += alphas.length;
+          options.onProgress?.({ phase: 'cross-validate', done, total });
+        };
+        // The next block is read while the device works on this one.
+        let computing: Promise<void> | undefined;
         try {
           for (const columns of blocks) {
             throwIfAborted(signal, 'cross-validation');
             const values = await targets.read(columns, signal);
+            await computing;
             const downloads = backend.scope(() => {
               const y = moveTo(backend, values, [targets.trials, columns.length], dtype, { signal });
               return foldScores(system, smoothers, y, fold, score, intercept, signal);
             });
-            const [scale, ...measured] = await Promise.all(downloads);
-            measured.forEach((row, i) => {
-              const start = (first + i) * targets.count;
-              columns.forEach((t, j) => {
-                table[start + t]! += finishScore(score, row![j]!, scale?.[j] ?? 0) / folds.length;
-              });
-            });
-            done += alphas.length;
-            options.onProgress?.({ phase: 'cross-validate', done, total });
+            computing = note(columns, downloads);
+            // It is waited for in the next round, even if reading fails before.
+            computing.catch(() => undefined);
           }
+          await computing;
         } finally {
+          await computing?.catch(() => undefined);
           for (const z of smoothers) z.dispose();
         }
       }

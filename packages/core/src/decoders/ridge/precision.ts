@@ -24,8 +24,9 @@ export interface Numerics {
 export const CONDITION_LIMIT = 1e4;
 
 const ITERATIONS = 12;
-/** Steps that gain less end the iteration. */
-const SMALLEST_GAIN = 0.01;
+/** A step that gains less than this ends the iteration, but not before so many: a start may hold little of the largest one. */
+const SMALLEST_GAIN = 0.001;
+const LEAST_ITERATIONS = 6;
 
 /**
  * Largest eigenvalue of x xᵀ by power iteration from a fixed random start. Approaches from below; twelve steps
@@ -57,7 +58,8 @@ async function powerIteration(
     const values = Float64Array.from(image);
     const before = eigenvalue;
     eigenvalue = Math.hypot(...chunkNorms(values));
-    if (!(eigenvalue > before * (1 + SMALLEST_GAIN))) return eigenvalue;
+    if (!(eigenvalue > 0)) return eigenvalue;
+    if (i >= LEAST_ITERATIONS && eigenvalue < before * (1 + SMALLEST_GAIN)) return eigenvalue;
     vector = normalised(values);
   }
   return eigenvalue;

@@ -38,9 +38,13 @@ export async function forEachBlock<T>(
     for (let from = 0; from < voxels; from += VOXEL_BLOCK) {
       throwIfAborted(signal, 'reading voxels');
       const to = Math.min(voxels, from + VOXEL_BLOCK);
-      const [ofTrain, ofTest] = host.take(m > 0 ? 2 : 1).map((buffer) => asFloats(buffer));
+      const offered = host.take(m > 0 ? 2 : 1);
+      const [ofTrain, ofTest] = offered.map((buffer) => asFloats(buffer));
       const into = { train: ofTrain, test: ofTest };
       const rows = await tally.files(() => design.read(from, to, signal, into));
+      for (const buffer of offered) {
+        if (rows.train.buffer !== buffer && rows.test.buffer !== buffer) host.keep(buffer);
+      }
       checkSize(rows.train, design.train, to - from, 'training');
       checkSize(rows.test, design.test, to - from, 'test');
       await settled;

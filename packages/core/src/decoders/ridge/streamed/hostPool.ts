@@ -49,8 +49,12 @@ export class HostPool {
    */
   upload(data: Values | Uint16Array, stored: DType, shape: readonly number[], dtype: DType): Tensor {
     const values = stored === 'f64' ? roundedFor(dtype, data as Values) : data;
-    const type = values === data ? stored : dtypeOf(values);
-    const { tensor, returned } = this.#backend.lend(ownBuffer(values), shape, type);
+    if (values !== data) {
+      // A rounded copy is too short for the next block; the array that was read is not.
+      if (data.buffer instanceof ArrayBuffer) this.keep(data.buffer);
+      return this.#backend.adopt(ownBuffer(values), shape, dtypeOf(values));
+    }
+    const { tensor, returned } = this.#backend.lend(ownBuffer(values), shape, stored);
     // It never comes back from a backend that was disposed.
     void returned.then((buffer) => this.keep(buffer));
     const converted = asType(tensor, dtype, this.#options);

@@ -4,7 +4,7 @@ import { invalid } from '../fit.ts';
 import { CONDITION_LIMIT, largestEigenvalueOf } from '../precision.ts';
 import { checkChoice } from './choice.ts';
 import { contextOf } from './context.ts';
-import { planStreamed } from './plan.ts';
+import { planStreamed, targetBlock } from './plan.ts';
 import { OpenedRidge } from './ridge.ts';
 import { refinedSolver, type Solver } from './solver.ts';
 import { Abandoned, readSystem, type StreamedSystem } from './system.ts';
@@ -95,6 +95,8 @@ export async function openStreamedRidge(
       system = await readSystem(design, form, 'f64', context);
       eigenvalue = await largestEigenvalueOf(system.equations.matrix, { signal });
     }
+    // What is kept from reading voxels: no more than the blocks of targets that the plans of later phases count.
+    context.host.limit(2, 4 * n * targetBlock(n));
     const conditionBound = (eigenvalue! + smallest) / smallest;
     let words = `condition number up to ${conditionBound.toExponential(1)}`;
     if (precision === 'refined') {
