@@ -41,7 +41,8 @@ sanitized() {
 run_tests() {
   local name=$1 tests=$2 started=$3 folder=build/$1
   if [[ -f $folder/.passed && -z ${F2I_TEST_ALWAYS:-} ]] &&
-    [[ -z $(find "$folder" tests -newer "$folder/.passed" -type f \( -perm -u+x -o -name '*.cmake' \) -print -quit) ]]; then
+    [[ -z $(find "$folder" tests -newer "$folder/.passed" -type f \
+      \( -perm -u+x -o -name '*.cmake' -o -path 'tests/replay/*.script' -o -path 'tests/replay/*.data' \) -print -quit) ]]; then
     echo "native $name: unchanged since it last passed"
     passed=$((passed + $(<"$folder/.passed")))
     return

@@ -2,8 +2,8 @@
 # at run time. Needs nvcc to build and nothing but a driver to run: the CUDA
 # runtime is linked statically.
 #
-# F2I_CUDA_ARCHITECTURES: machine code for each of them; a release takes
-# "75;80;86;89;90a;100;120" (and adds PTX of the last plain one for later GPUs).
+# F2I_CUDA_ARCHITECTURES: machine code for each of them, and no PTX: other GPUs
+# are refused. A release takes "75;80;86;89;90a;100;120".
 set(F2I_CUDA_ARCHITECTURES "75;90a" CACHE STRING "Compute capabilities of libf2i_cuda")
 
 find_program(F2I_NVCC nvcc PATHS $ENV{CUDA_HOME}/bin /usr/local/cuda/bin /usr/local/cuda-13.0/bin REQUIRED)
@@ -18,6 +18,7 @@ file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cuda/*.cu)
 file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cuda/*.cuh ${PROJECT_SOURCE_DIR}/src/cuda/*.hpp
   ${PROJECT_SOURCE_DIR}/src/abi/device_ops.hpp ${PROJECT_SOURCE_DIR}/src/cpu/drivers.hpp
   ${PROJECT_SOURCE_DIR}/src/runtime/device*.hpp ${PROJECT_SOURCE_DIR}/src/runtime/exec.hpp
+  ${PROJECT_SOURCE_DIR}/src/runtime/copy.hpp
   ${PROJECT_SOURCE_DIR}/include/f2i/f2i.h)
 set(objects)
 foreach(kernel ${kernels})

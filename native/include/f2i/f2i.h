@@ -197,10 +197,11 @@ F2I_API f2i_status f2i_wait_room(f2i_context *ctx, uint64_t bytes);
 /* Called on a thread of the context's, in queue order, when all that was enqueued
  * before has run. Must be quick and not call f2i. */
 typedef void (*f2i_notify_fn)(void *user, const f2i_failure *failure);
-/* buffer != NULL: the failure (if any) that poisoned it. buffer == NULL: the
- * first failure since the last report, as f2i_sync. failure is never NULL; its
- * status is F2I_OK when nothing went wrong. fn is called exactly once, also when
- * the context is destroyed (F2I_CANCELLED). */
+/* buffer != NULL: the failure (if any) that poisoned it, or of a read of it since
+ * the last report of the buffer. buffer == NULL: the first failure since the last
+ * report, as f2i_sync. failure is never NULL; its status is F2I_OK when nothing
+ * went wrong. fn is called exactly once, also when the context is destroyed
+ * (F2I_CANCELLED). */
 F2I_API f2i_status f2i_notify(f2i_context *ctx, f2i_buffer *buffer, f2i_notify_fn fn, void *user);
 
 /* ---- cancellation --------------------------------------------------------- */

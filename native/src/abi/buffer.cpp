@@ -135,7 +135,8 @@ public:
   void run() noexcept override {
     if (buffer_.known_failure()) return context_.note(buffer_.poison);
     if (const f2i_status status = context_.copy_out(target_, buffer_, offset_, bytes_); status != F2I_OK) {
-      context_.note(device_failure(context_, status, tag_, "buffer_read"));
+      buffer_.unread = device_failure(context_, status, tag_, "buffer_read");
+      context_.note(buffer_.unread);
     }
   }
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <string_view>
+#include <utility>
 
 #include "abi/device.hpp"
 #include "abi/guard.hpp"
@@ -56,6 +57,8 @@ public:
         suspects_ = context.take_suspects();
       } else if (buffer->known_failure()) {
         suspects_.add(buffer->poison);
+      } else if (buffer->unread) {
+        suspects_.add(std::exchange(buffer->unread, nullptr));
       } else {
         suspects_.add(buffer->checks);
       }

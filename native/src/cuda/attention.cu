@@ -79,11 +79,8 @@ template <class T, class Go> f2i_status enqueue(Exec &ex, Problem<T> p, int quer
   if (ranges > 1) {
     p.parts = ex.scratch_of<T>(ranges * rows * p.e);
     p.lses = ex.scratch_of<T>(ranges * rows);
-    if (p.parts == nullptr || p.lses == nullptr) { // slower, and without the room
-      p.parts = p.lses = nullptr;
-      p.range = all;
-      ranges = 1;
-    }
+    // No other way without the room: results would depend on the ceiling.
+    if (p.parts == nullptr || p.lses == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for ranges of keys");
   }
   F2I_TRY(go(dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(ranges), static_cast<unsigned>(parts)), p));
   if (ranges == 1) return F2I_OK;

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "cuda/device.hpp"
+#include "cuda/on_device.hpp"
 
 namespace f2i::cuda {
 namespace {
@@ -12,6 +13,20 @@ constexpr int oldest_capability = 75;
 int attribute(cudaDeviceAttr which, int index) {
   int value = 0;
   return cudaDeviceGetAttribute(&value, which, index) == cudaSuccess ? value : 0;
+}
+
+/// Asked for in the place of all kernels, which are built for the same GPUs.
+__global__ void any_kernel() {}
+
+/// Whether the library has machine code for the GPU.
+cudaError_t find_code(int index) {
+  const OnDevice on(index);
+  cudaFuncAttributes attributes;
+  const cudaError_t error = on.error != cudaSuccess
+                                ? on.error
+                                : cudaFuncGetAttributes(&attributes, reinterpret_cast<const void *>(&any_kernel));
+  (void)cudaGetLastError();
+  return error;
 }
 
 /// Why no GPU was counted. CUDA calls a driver that is missing and one that is too old by one name; their versions
@@ -72,7 +87,17 @@ f2i_status CudaDevice::describe(int32_t index, f2i_device_info *info, char *why,
                   properties.name);
     return F2I_UNSUPPORTED;
   }
-  return F2I_OK;
+  const cudaError_t found = find_code(index);
+  if (found == cudaSuccess) return F2I_OK;
+  if (found == cudaErrorNoKernelImageForDevice || found == cudaErrorInvalidDeviceFunction) {
+    std::snprintf(why, size,
+                  "this build of the library has no code for compute capability %d.%d of %s: build it with "
+                  "F2I_CUDA_ARCHITECTURES=%d",
+                  info->capability / 10, info->capability % 10, properties.name, info->capability);
+    return F2I_UNSUPPORTED;
+  }
+  std::snprintf(why, size, "GPU %d: %s", index, cudaGetErrorString(found));
+  return status_of(found);
 }
 
 } // namespace f2i::cuda

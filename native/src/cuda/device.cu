@@ -5,28 +5,11 @@
 #include <cstring>
 #include <new>
 
+#include "cuda/on_device.hpp"
 #include "runtime/copy.hpp"
 
 namespace f2i::cuda {
 namespace {
-
-/// The calling thread's device is the caller's business: it is put back.
-class OnDevice {
-public:
-  explicit OnDevice(int index) {
-    if (cudaGetDevice(&before_) != cudaSuccess) before_ = index;
-    error = before_ == index ? cudaSuccess : cudaSetDevice(index);
-    changed_ = before_ != index;
-  }
-  ~OnDevice() {
-    if (changed_) (void)cudaSetDevice(before_);
-  }
-  cudaError_t error = cudaSuccess;
-
-private:
-  int before_ = 0;
-  bool changed_ = false;
-};
 
 int attribute(cudaDeviceAttr which, int index) {
   int value = 0;
@@ -39,12 +22,23 @@ f2i_status status_of(cudaError_t error) {
   switch (error) {
   case cudaSuccess: return F2I_OK;
   case cudaErrorMemoryAllocation: return F2I_OUT_OF_MEMORY;
-  case cudaErrorInvalidValue: return F2I_INTERNAL;
   case cudaErrorNoDevice:
   case cudaErrorInvalidDevice:
   case cudaErrorInsufficientDriver:
+  case cudaErrorNoKernelImageForDevice:
   case cudaErrorNotSupported: return F2I_UNSUPPORTED;
-  default: return F2I_DEVICE_LOST; // a kernel's fault ends the process's use of the device
+  // What a kernel or the device itself did wrong ends the process's use of it: every later call says so again.
+  case cudaErrorECCUncorrectable:
+  case cudaErrorIllegalAddress:
+  case cudaErrorLaunchTimeout:
+  case cudaErrorAssert:
+  case cudaErrorHardwareStackError:
+  case cudaErrorIllegalInstruction:
+  case cudaErrorMisalignedAddress:
+  case cudaErrorInvalidAddressSpace:
+  case cudaErrorInvalidPc:
+  case cudaErrorLaunchFailure: return F2I_DEVICE_LOST;
+  default: return F2I_INTERNAL; // a call that was refused
   }
 }
 
@@ -299,6 +293,16 @@ cudaError_t CudaDevice::open_moment(Moment *&moment) {
   return cudaSuccess;
 }
 
+/// Until all that is enqueued has run and what was read has been handed over.
+cudaError_t CudaDevice::drain() {
+  cudaError_t error = small_out_.deliver(UINT64_MAX);
+  if (error == cudaSuccess) error = large_out_.deliver(UINT64_MAX);
+  for (int lane = kernels; lane <= downloads && error == cudaSuccess; ++lane) {
+    error = cudaStreamSynchronize(lanes_.stream(static_cast<Lane>(lane)));
+  }
+  return error;
+}
+
 f2i_status CudaDevice::mark(void **out) noexcept {
   *out = nullptr;
   const OnDevice on(index_);
@@ -309,7 +313,10 @@ f2i_status CudaDevice::mark(void **out) noexcept {
   }
   if (error != cudaSuccess) {
     if (moment != nullptr) close_moment(moment);
-    return failed(error, "an event");
+    (void)cudaGetLastError();
+    // Without an event, now: nobody who waits may be told before his memory has been written.
+    error = drain();
+    return error == cudaSuccess ? F2I_OK : failed(error, "the device");
   }
   moment->small = small_out_.added();
   moment->large = large_out_.added();
@@ -332,6 +339,7 @@ void CudaDevice::close_moment(Moment *moment) noexcept {
 }
 
 f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
+  if (which == nullptr) return F2I_OK; // mark() has waited
   const OnDevice on(index_);
   Moment *const moment = static_cast<Moment *>(which);
   // The pieces in the order in which they arrive, roughly: small ones are waited for the least.

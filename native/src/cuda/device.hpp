@@ -75,6 +75,7 @@ private:
   cudaError_t copy_out(Lane lane, Deliveries &slots, char *to, const char *from, uint64_t bytes);
   cudaError_t open_moment(Moment *&moment);
   void close_moment(Moment *moment) noexcept;
+  cudaError_t drain();
 
   f2i_device_info info_{};
   int index_ = 0;

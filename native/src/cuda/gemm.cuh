@@ -10,6 +10,7 @@ template <class T> struct Work {
   Product<T> product;
   int64_t columns = 0; // tiles beside each other
   int64_t range = 0;   // terms of a range
+  int64_t first = 0;   // of planes and groups, that of blockIdx.y = 0
   int across = 0;      // warps of a block beside each other, where the kernel has a choice
   T *parts = nullptr;  // where sums of ranges go, m x n after each other, or null
 };
@@ -67,7 +68,7 @@ f2i_status join_ranges(Exec &ex, const char *name, const Product<float> &p, cons
 
 namespace hopper {
 /// Enqueues the product by wgmma; false, with nothing of y written, where it is not for that: another device, too
-/// small, patches, no room. `kind`: how mma::tiling() would make it.
+/// small, patches; or status says what failed. `kind`: how mma::tiling() would make it.
 bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status);
 } // namespace hopper
 

@@ -352,7 +352,7 @@ public:
     return least >= (packs ? 512 : 129) && p_.k >= 128 && p_.m < INT32_MAX && p_.n < INT32_MAX && p_.k < INT32_MAX;
   }
 
-  /// False where there was no room, or no map could be made; nothing of y has been written then.
+  /// False where no map could be made, or something failed before y was written.
   bool all(f2i_status &status) const {
     status = F2I_OK;
     Ready a, b;
@@ -364,7 +364,7 @@ public:
     const int64_t ld = padded(p_.k), bytes = ld * size_of(type()) * parts();
     const int64_t most = (int64_t{256} << 20) / bytes / 256 * 256, strip = most < 1024 ? 1024 : most;
     void *const place = ex_.scratch(static_cast<uint64_t>((strip < p_.n ? strip : p_.n) * bytes));
-    if (place == nullptr) return false;
+    if (place == nullptr) return lacks(status);
     for (int64_t j = 0; j < p_.n; j += strip) {
       Product<float> some = p_;
       some.n = p_.n - j < strip ? p_.n - j : strip;
@@ -383,6 +383,11 @@ public:
 private:
   int64_t parts() const { return kind_ == Kind::f32 ? 2 : 1; }
   int64_t padded(int64_t k) const { return ceil_div(k, 8) * 8; }
+  /// No other way without the room: results would depend on the ceiling.
+  bool lacks(f2i_status &status) const {
+    status = ex_.fail(F2I_OUT_OF_MEMORY, "no room for packed operands or sums of ranges of terms");
+    return false;
+  }
 
   bool ready(const Operand &x, bool may_be_across, int64_t rows, void *place, Ready &result, f2i_status &status) const {
     if (as_it_lies(x, may_be_across)) {
@@ -391,7 +396,7 @@ private:
     }
     const int64_t ld = padded(p_.k), bytes = rows * ld * size_of(type());
     if (place == nullptr) place = ex_.scratch(static_cast<uint64_t>(bytes * parts()));
-    if (place == nullptr) return false;
+    if (place == nullptr) return lacks(status);
     float *const small = kind_ == Kind::f32 ? reinterpret_cast<float *>(static_cast<char *>(place) + bytes) : nullptr;
     status = pack(ex_, x, rows, p_.k, type(), place, small, ld);
     result = {place, small, ld, false};
@@ -418,8 +423,11 @@ private:
     const int64_t at_once = device.processors() / 2, tiles = pairs.all();
     // Few tiles and long sums: ranges of terms, joined in their order.
     int64_t splits = at_once / tiles < p.k / 512 ? at_once / tiles : p.k / 512;
-    if (splits > 1) work.parts = ex_.scratch_of<float>(splits * p.m * p.n);
-    if (work.parts == nullptr) splits = 1;
+    if (splits > 1) {
+      work.parts = ex_.scratch_of<float>(splits * p.m * p.n);
+      if (work.parts == nullptr) return lacks(status);
+    }
+    if (splits < 1) splits = 1;
     constexpr int64_t whole = 64;
     work.range = ceil_div(ceil_div(p.k, splits), whole) * whole;
     pairs.ranges = ceil_div(p.k, work.range);

@@ -294,7 +294,7 @@ template <Kind kind, int columns8> __device__ __forceinline__ void multiply_tile
   const int across = work.across; // warps beside each other: 2, 4 or 8
   const int tile_rows = warps / across * warp_rows, tile_columns = across * warp_columns;
   const TileAt tile = tile_at(product.lower, blockIdx.x, work.columns);
-  const int64_t plane = blockIdx.y / product.groups, group = blockIdx.y % product.groups;
+  const int64_t at = work.first + blockIdx.y, plane = at / product.groups, group = at % product.groups;
   const int64_t i0 = tile.row * tile_rows, j0 = tile.column * tile_columns;
   const int64_t first = static_cast<int64_t>(blockIdx.z) * work.range;
   const int64_t last = first + work.range < product.k ? first + work.range : product.k;

@@ -56,7 +56,7 @@ template <class T> __device__ __forceinline__ void multiply_tile(const Work<T> &
   const Product<T> &product = work.product;
   const int64_t m = product.m, n = product.n;
   const TileAt tile = tile_at(product.lower, blockIdx.x, work.columns);
-  const int64_t plane = blockIdx.y / product.groups, group = blockIdx.y % product.groups;
+  const int64_t at = work.first + blockIdx.y, plane = at / product.groups, group = at % product.groups;
   const Operand a = product.a.of(plane, group), b = product.b.of(plane, group);
   const Finish<T> finish = product.finish.of(plane, group);
   const int64_t i0 = tile.row * side<T>, j0 = tile.column * side<T>;

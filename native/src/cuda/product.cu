@@ -45,18 +45,23 @@ template <class T> f2i_status run(Exec &ex, const char *name, const Product<T> &
   work.across = tiling.across;
   work.columns = ceil_div(p.n, tiling.columns);
   const int64_t tiles = tiles_of(p.lower, ceil_div(p.m, tiling.rows), work.columns), planes = p.planes * p.groups;
-  if (tiles > INT32_MAX || planes > 65535) return ex.fail(F2I_UNSUPPORTED, "more tiles than a grid has");
+  if (tiles > INT32_MAX) return ex.fail(F2I_UNSUPPORTED, "more tiles than a grid has");
   int64_t splits = planes > 1 ? 1 : splits_of(tiles, p.k, device_of(ex).processors());
   if (splits > 1) {
     work.parts = ex.scratch_of<T>(splits * p.m * p.n);
-    if (work.parts == nullptr) splits = 1; // slower, and without the room
+    // No other way without the room: results would depend on the ceiling.
+    if (work.parts == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for sums of ranges of terms");
   }
   constexpr int64_t whole = 32; // every kernel's slices end where a range does
   work.range = ceil_div(ceil_div(p.k, splits), whole) * whole;
   splits = p.k > 0 ? ceil_div(p.k, work.range) : 1; // no empty range
   if (splits == 1) work.parts = nullptr;
-  const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(planes), static_cast<unsigned>(splits));
-  F2I_TRY(launch(ex, name, tiling.kernel, grid, dim3(256), tiling.shared_bytes, work));
+  constexpr int64_t most_planes = 65535; // of a grid
+  for (; work.first < planes; work.first += most_planes) {
+    const int64_t some = planes - work.first < most_planes ? planes - work.first : most_planes;
+    const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(some), static_cast<unsigned>(splits));
+    F2I_TRY(launch(ex, name, tiling.kernel, grid, dim3(256), tiling.shared_bytes, work));
+  }
   return work.parts != nullptr ? join(ex, name, p, work.parts, splits) : F2I_OK;
 }
 
@@ -83,32 +88,28 @@ bool chunkwise(const Operand &x, f2i_dtype type) {
   return x.dtype == type && x.along() && reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.by_row % 8 == 0;
 }
 
-/// Makes an operand one of halves whose rows begin at multiples of 16 bytes; false where there is no room.
-bool as_halves(Exec &ex, Operand &x, int64_t rows, int64_t k, f2i_dtype type, f2i_status &status) {
-  if (chunkwise(x, type)) return true;
+/// Makes an operand one of halves whose rows begin at multiples of 16 bytes.
+f2i_status as_halves(Exec &ex, Operand &x, int64_t rows, int64_t k, f2i_dtype type) {
+  if (chunkwise(x, type)) return F2I_OK;
   const int64_t ld = ceil_div(k, 8) * 8;
   void *const packed = ex.scratch_of<uint16_t>(rows * ld);
-  if (packed == nullptr) return false;
-  status = pack(ex, x, rows, k, type, packed, nullptr, ld);
+  if (packed == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for an operand in half precision");
+  F2I_TRY(pack(ex, x, rows, k, type, packed, nullptr, ld));
   x = operand(View{packed, rows, k, ld, type}, true);
-  return status == F2I_OK;
+  return F2I_OK;
 }
 
 f2i_status on_tensor_cores(Exec &ex, const char *name, const Product<float> &p) {
   using mma::Kind;
-  Kind kind = kind_of(p);
+  const Kind kind = kind_of(p);
   f2i_status on_hopper = F2I_OK;
   if (hopper::product(ex, name, p, kind, on_hopper)) return on_hopper;
   F2I_TRY(on_hopper);
   Product<float> packed = p;
   if (kind == Kind::bf16 || kind == Kind::f16) {
     const f2i_dtype type = kind == Kind::bf16 ? F2I_BF16 : F2I_F16;
-    f2i_status status = F2I_OK;
-    if (!as_halves(ex, packed.a, p.m, p.k, type, status) || !as_halves(ex, packed.b, p.n, p.k, type, status)) {
-      F2I_TRY(status);
-      packed = p;
-      kind = Kind::f32; // slower, and without the room
-    }
+    F2I_TRY(as_halves(ex, packed.a, p.m, p.k, type));
+    F2I_TRY(as_halves(ex, packed.b, p.n, p.k, type));
   }
   return run(ex, name, packed, mma::tiling(kind, packed, device_of(ex).processors()));
 }

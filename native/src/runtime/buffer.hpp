@@ -58,4 +58,7 @@ struct f2i_buffer {
 
   // The context's list of live handles. Calling thread only.
   f2i_buffer *previous = nullptr, *next = nullptr;
+
+  // A read of it that failed, until a report of the buffer tells it: the contents are what they were. Queue thread only.
+  f2i::FailureRef unread;
 };

@@ -51,7 +51,7 @@ public:
 
   // ---- waiting
 
-  /// The moment at which all that is enqueued has run.
+  /// The moment at which all that is enqueued has run; null where it has come already.
   virtual f2i_status mark(void **moment) noexcept = 0;
   /// Until then; what went wrong on the device is said. Ends the moment. Any thread, one at a time.
   virtual f2i_status await(void *moment, char *why, size_t size) noexcept = 0;

@@ -50,6 +50,7 @@ TEST(what_is_missing_is_said) {
       {"F2I_SHIM_DRIVER", "0", "no NVIDIA driver here: libcuda.so.1 was not found"},
       {"F2I_SHIM_DRIVER", "12080", "expected one for CUDA 13.0 or newer, found CUDA 12.8"},
       {"F2I_SHIM_DEVICES", "0", "the NVIDIA driver is there and sees no GPU"},
+      {"F2I_SHIM_NO_IMAGE", "1", "no code for compute capability 9.0 of host shim: build it with F2I_CUDA_ARCHITECTURES=90"},
       {"F2I_SHIM_CAPABILITY", "70", "expected compute capability 7.5 (Turing) or newer, found 7.0 of host shim"},
   };
   for (const auto &[variable, value, words] : cases) {
@@ -58,6 +59,12 @@ TEST(what_is_missing_is_said) {
     setenv(variable, value, 1);
     f2i_device_info info = F2I_INIT(f2i_device_info);
     CHECK_EQUAL(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info), F2I_UNSUPPORTED);
+    CHECK_CONTAINS(f2i_last_error(nullptr), words);
+    f2i_context_desc desc = F2I_INIT(f2i_context_desc);
+    desc.abi_version = F2I_ABI_VERSION;
+    desc.device = F2I_DEVICE_CUDA;
+    f2i_context *context = nullptr;
+    CHECK_EQUAL(f2i_context_create(&desc, &context), F2I_UNSUPPORTED);
     CHECK_CONTAINS(f2i_last_error(nullptr), words);
     if (before != nullptr) setenv(variable, kept.c_str(), 1);
     else unsetenv(variable);
@@ -131,6 +138,34 @@ TEST(memory_and_files_of_the_caller_are_copied) {
   CHECK_EQUAL(f2i_buffer_write(engine, mapped, 0, "x", 1), F2I_INVALID_ARGUMENT);
   CHECK_EQUAL(double_it(engine, mapped, 2), F2I_INVALID_ARGUMENT);
   std::remove(path);
+}
+
+// Sums in one piece would need no room, and have other bits: the ceiling must not choose.
+TEST(a_product_without_room_for_its_ranges_fails) {
+  constexpr int64_t m = 48, n = 40, k = 8192;
+  const uint64_t operands = 4 * (m * k + k * n + m * n);
+  const auto multiply = [&](uint64_t limit, f2i_failure &failure) {
+    const Engine engine(F2I_ISA_AUTO, 1, limit);
+    const std::vector<float> ones(static_cast<size_t>(m * k), 1);
+    f2i_buffer *const a = engine.create(4 * m * k), *const b = engine.create(4 * k * n), *const y = engine.create(4 * m * n);
+    ok(f2i_buffer_write(engine, a, 0, ones.data(), 4 * m * k));
+    ok(f2i_buffer_write(engine, b, 0, ones.data(), 4 * k * n));
+    f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
+    args.alpha = 1;
+    args.a = matrix(a, m, k), args.b = matrix(b, k, n), args.y = matrix(y, m, n);
+    ok(f2i_gemm(engine, &args));
+    failure = engine.sync();
+    if (failure.status == F2I_OK) return read(engine, y, 1)[0];
+    ok(double_it(engine, a, 100)); // the context goes on
+    return read(engine, a, 1)[0];
+  };
+  f2i_failure failure;
+  CHECK_EQUAL(multiply(0, failure), static_cast<float>(k));
+  CHECK_EQUAL(failure.status, F2I_OK);
+  CHECK_EQUAL(multiply(operands + 4096, failure), 2.0f);
+  CHECK_EQUAL(failure.status, F2I_OUT_OF_MEMORY);
+  CHECK_CONTAINS(failure.op, "gemm");
+  CHECK_CONTAINS(failure.message, "no room for sums of ranges of terms");
 }
 
 TEST(out_of_memory_leaves_the_context_usable) {

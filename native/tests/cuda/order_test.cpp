@@ -365,6 +365,60 @@ TEST(memory_that_lacks_anywhere_leaves_the_context_usable) {
   CHECK_EQUAL(controls().memory_used(), before);
 }
 
+TEST(a_read_that_fails_is_told_to_who_waits_for_its_buffer) {
+  for (const size_t bytes : {size_t{400}, size_t{100000}}) { // a small slot, and a large one
+    const Engine engine;
+    f2i_buffer *const x = engine.create(bytes);
+    const auto values = ramp(bytes / 4, 1);
+    std::vector<float> found(bytes / 4, -1);
+    ok(f2i_buffer_write(engine, x, 0, values.data(), bytes));
+    ok(f2i_sync(engine, nullptr));
+    controls().fail_allocations(1, 1000);
+    Notice failed, later;
+    ok(f2i_context_set_tag(engine, 9));
+    ok(f2i_buffer_read(engine, x, 0, found.data(), bytes));
+    ok(f2i_notify(engine, x, Notice::call, &failed));
+    while (failed.calls == 0) std::this_thread::sleep_for(100us);
+    controls().fail_allocations(0, 0);
+    CHECK_EQUAL(failed.report.status, F2I_OUT_OF_MEMORY);
+    CHECK_EQUAL(failed.report.tag, 9u);
+    CHECK_CONTAINS(failed.report.message, "copy from the device");
+    CHECK_EQUAL(found[3], -1.0f);
+    // The buffer is what it was: what computes with it, and the next read, go well.
+    ok(add(engine, x, static_cast<int64_t>(bytes / 4), 1));
+    ok(f2i_buffer_read(engine, x, 0, found.data(), bytes));
+    ok(f2i_notify(engine, x, Notice::call, &later));
+    while (later.calls == 0) std::this_thread::sleep_for(100us);
+    CHECK_EQUAL(later.report.status, F2I_OK);
+    CHECK_EQUAL(found[3], values[3] + 1);
+    CHECK_EQUAL(engine.sync().status, F2I_OUT_OF_MEMORY); // the first failure since the last report
+  }
+}
+
+TEST(without_an_event_nobody_is_told_too_early) {
+  const InOrder in(Order::late);
+  const Engine engine;
+  const auto values = ramp(100000, 1);
+  std::vector<float> few(100, -1), many(100000, -1);
+  f2i_buffer *const x = engine.create(400000), *const y = engine.create(400);
+  ok(f2i_buffer_write(engine, x, 0, values.data(), 400000));
+  ok(f2i_buffer_write(engine, y, 0, values.data(), 400));
+  ok(add(engine, x, 100000, 1));
+  ok(f2i_buffer_read(engine, x, 0, many.data(), 400000));
+  ok(f2i_buffer_read(engine, y, 0, few.data(), 400));
+  enqueued(engine);
+  CHECK_EQUAL(many[5], -1.0f);
+  controls().fail_events(true);
+  Notice notice;
+  ok(f2i_notify(engine, nullptr, Notice::call, &notice));
+  while (notice.calls == 0) std::this_thread::sleep_for(100us);
+  controls().fail_events(false);
+  CHECK_EQUAL(notice.report.status, F2I_OK);
+  CHECK_EQUAL(many[99999], values[99999] + 1);
+  CHECK_EQUAL(few[5], values[5]);
+  CHECK_EQUAL(engine.sync().status, F2I_OK);
+}
+
 TEST(a_graph_is_one_piece_of_work) {
   const Engine engine;
   const Device<float> x(engine, Matrix<float>(1, 100).fill(0));

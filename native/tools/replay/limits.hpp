@@ -1,4 +1,4 @@
-// What the machine can do at most, measured in the same session: the roofline.
+// What the machine can do at most, measured in the same run: the roofline.
 #pragma once
 
 #include <string>

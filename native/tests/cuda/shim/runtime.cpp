@@ -1,7 +1,8 @@
 // The calls of the CUDA runtime that src/cuda makes, on a device that is this
 // processor (streams and memory: streams.cpp). F2I_SHIM_CAPABILITY (75, 80, 90) chooses what
 // it says of itself, F2I_SHIM_MEMORY how many bytes it has, F2I_SHIM_DEVICES how
-// many there are, F2I_SHIM_DRIVER the version of the driver (0: there is none).
+// many there are, F2I_SHIM_DRIVER the version of the driver (0: there is none),
+// F2I_SHIM_NO_IMAGE=1 that the library has no code for it.
 #include <cstdio>
 #include <cstdlib>
 
@@ -59,6 +60,10 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
   case cudaDevAttrMemoryPoolsSupported: *value = 1; break;
   }
   return cudaSuccess;
+}
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *) {
+  attributes->binaryVersion = number("F2I_SHIM_CAPABILITY", 90);
+  return number("F2I_SHIM_NO_IMAGE", 0) == 0 ? cudaSuccess : cudaErrorNoKernelImageForDevice;
 }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char *cudaGetErrorName(cudaError_t error) {

@@ -200,6 +200,7 @@ public:
   }
 
   int fail_in = 0, fail_times = 0, fail_kernel = 0;
+  bool fail_events = false;
   uint64_t allocations = 0, launches = 0, kernels_run = 0, graph_launches = 0, waits = 0;
   std::vector<std::string> log;
   std::string fault_text;
@@ -332,6 +333,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   return device().enqueue(device().resolve(stream), {nullptr, event->last, nullptr});
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned) {
+  const auto lock = device().lock();
+  if (device().fail_events) return cudaErrorMemoryAllocation;
   *event = new ShimEvent;
   return cudaSuccess;
 }
@@ -486,6 +489,10 @@ extern "C" __attribute__((visibility("default"))) const shim::Controls *f2i_shim
     table.fail_allocations = [](int call, int times) {
       const auto lock = device().lock();
       device().fail_in = call, device().fail_times = times;
+    };
+    table.fail_events = [](bool fail) {
+      const auto lock = device().lock();
+      device().fail_events = fail;
     };
     table.fail_kernel = [](int call) {
       const auto lock = device().lock();

@@ -25,6 +25,8 @@ struct Controls {
   /// Of the requests for memory of the device, pinned memory and graphs from now on, the call-th (1, ...) and `times` in
   /// all fail; 0: none.
   void (*fail_allocations)(int call, int times) = nullptr;
+  /// Events cannot be made while it is true.
+  void (*fail_events)(bool fail) = nullptr;
   /// The call-th kernel that runs from now on faults; 0: none.
   void (*fail_kernel)(int call) = nullptr;
   /// A fault is forgotten, as by a new process; what was enqueued is dropped.
