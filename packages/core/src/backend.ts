@@ -50,6 +50,7 @@ export interface Storage {
 /** A tensor in lent memory. */
 export interface Loan {
   readonly tensor: Tensor;
+  /** Settles once work no longer needs the memory. As long as the tensor lives, it alone does not keep a process running. */
   readonly returned: Promise<ArrayBuffer>;
 }
 

@@ -53,24 +53,30 @@ Napi::Value Context::create_buffer(const Napi::CallbackInfo &info) {
   return Napi::Number::New(Env(), buffers_.add(created));
 }
 
-/// adopt(array: ArrayBuffer, giveBack?: (array) => void): number. The caller must not touch the array again, or not before
-/// it is given back: when the buffer was destroyed and what used it has run.
+/// adopt(array: ArrayBuffer, bytes, tag, giveBack?: (array) => void): number. The buffer is the first `bytes` of the array,
+/// which the caller must not touch again, or not before it is given back: when the buffer was destroyed and what used it
+/// has run.
 Napi::Value Context::adopt(const Napi::CallbackInfo &info) {
   f2i_context *context = open();
   auto array = info[0].As<Napi::ArrayBuffer>();
-  const auto give_back = info[1].IsFunction() ? info[1].As<Napi::Function>() : Napi::Function();
+  const uint64_t bytes = bytes_of(info[1]);
+  if (bytes > array.ByteLength()) throw Napi::RangeError::New(Env(), "the array is shorter than the buffer");
+  const auto give_back = info[3].IsFunction() ? info[3].As<Napi::Function>() : Napi::Function();
   auto adoption = std::make_unique<Adoption>(channel_, array, give_back);
   f2i_buffer *created = nullptr;
-  check(f2i_buffer_adopt(context, array.Data(), array.ByteLength(), Adoption::release, adoption.get(), &created));
+  check(f2i_context_set_tag(context, bytes_of(info[2])));
+  check(f2i_buffer_adopt(context, array.Data(), bytes, Adoption::release, adoption.get(), &created));
   adoption.release();
   return Napi::Number::New(Env(), buffers_.add(created));
 }
 
-/// mapFile(path, offset, bytes): number
+/// mapFile(path, offset, bytes, tag): number
 Napi::Value Context::map_file(const Napi::CallbackInfo &info) {
   const std::string path = info[0].As<Napi::String>();
   f2i_buffer *created = nullptr;
-  check(f2i_buffer_map_file(open(), path.c_str(), bytes_of(info[1]), bytes_of(info[2]), &created));
+  f2i_context *context = open();
+  check(f2i_context_set_tag(context, bytes_of(info[3])));
+  check(f2i_buffer_map_file(context, path.c_str(), bytes_of(info[1]), bytes_of(info[2]), &created));
   return Napi::Number::New(Env(), buffers_.add(created));
 }
 

@@ -99,7 +99,7 @@ export abstract class NativeBackend extends Backend {
         library,
         PRECISIONS.indexOf(precision),
       );
-      this.#marker = this.#native.adopt(new ArrayBuffer(8));
+      this.#marker = this.#native.adopt(new ArrayBuffer(8), 8, 0);
       this.info = describe(this.#native.info());
     } catch (error) {
       throw translate(error, device);
@@ -144,7 +144,8 @@ export abstract class NativeBackend extends Backend {
       });
     }
     this.assertOpen();
-    const handle = this.#now(() => this.#native.mapFile(path, offset, byteLength));
+    const tag = this.#upload('map_file', this.mapFile);
+    const handle = this.#now(() => this.#native.mapFile(path, offset, byteLength, tag));
     return new Tensor(this, storage(handle, byteLength), { shape, dtype });
   }
 
@@ -157,28 +158,46 @@ export abstract class NativeBackend extends Backend {
   }
 
   protected write(target: Storage, data: HostArray): void {
-    const place: { stack?: string } = {};
-    Error.captureStackTrace(place, this.write);
-    const tag = this.#tag++;
-    this.#places.add({ tag, op: 'upload', place, signal: undefined });
+    const tag = this.#upload('upload', this.write);
     this.#now(() => this.#native.write((target as NativeStorage).handle, 0, data, tag));
   }
 
   protected override adoptStorage(buffer: ArrayBuffer, dtype: DType): Storage {
     // An empty array has no memory to adopt.
     const memory = buffer.byteLength > 0 ? buffer : new ArrayBuffer(bytesPerElement(dtype));
+    const tag = this.#upload('upload', this.adoptStorage);
     return storage(
-      this.#now(() => this.#native.adopt(memory)),
+      this.#now(() => this.#native.adopt(memory, memory.byteLength, tag)),
       memory.byteLength,
     );
   }
 
-  protected override lendStorage(buffer: ArrayBuffer): { storage: Storage; returned: Promise<ArrayBuffer> } {
+  protected override lendStorage(
+    buffer: ArrayBuffer,
+    bytes: number,
+  ): { storage: Storage; returned: Promise<ArrayBuffer> } {
+    const tag = this.#upload('upload', this.lendStorage);
     let handle = 0;
     const returned = new Promise<ArrayBuffer>((resolve) => {
-      handle = this.#now(() => this.#native.adopt(buffer, resolve));
+      handle = this.#now(() => this.#native.adopt(buffer, bytes, tag, resolve));
     });
-    return { storage: storage(handle, buffer.byteLength), returned };
+    this.#stayUntilHere();
+    const lent: NativeStorage = { ...storage(handle, bytes), lent: true };
+    return { storage: lent, returned };
+  }
+
+  /** The tag of a call that brings memory to the device, which may fail when its turn comes: as an op, it has a place. */
+  #upload(op: string, below: (...args: never[]) => unknown): number {
+    const place: { stack?: string } = {};
+    Error.captureStackTrace(place, below);
+    const tag = this.#tag++;
+    this.#places.add({ tag, op, place, signal: undefined });
+    return tag;
+  }
+
+  /** Keeps the process until the queue comes to this point, as a wait does: a promise of lent memory alone would not. */
+  #stayUntilHere(): void {
+    this.#native.wait(this.#marker).catch(() => {}); // what failed is told by the waits of users
   }
 
   protected enqueueChecked(call: OpCall): void {
@@ -236,6 +255,7 @@ export abstract class NativeBackend extends Backend {
     if (native.handle === 0 || this.disposed) return;
     this.#native.destroyBuffer(native.handle);
     native.handle = 0;
+    if (native.lent) this.#stayUntilHere();
   }
 
   protected async close(): Promise<void> {

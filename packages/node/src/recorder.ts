@@ -58,20 +58,20 @@ export class CpuRecorder extends CpuBackend {
   // Nothing writes to memory of the caller: its bytes now are those that ops will read.
   protected override adoptStorage(buffer: ArrayBuffer, dtype: DType): Storage {
     const made = super.adoptStorage(buffer, dtype);
-    this.#noteMemory(made, buffer);
+    this.#noteMemory(made, buffer, buffer.byteLength);
     return made;
   }
 
-  protected override lendStorage(buffer: ArrayBuffer) {
-    const made = super.lendStorage(buffer);
-    this.#noteMemory(made.storage, buffer);
+  protected override lendStorage(buffer: ArrayBuffer, bytes: number) {
+    const made = super.lendStorage(buffer, bytes);
+    this.#noteMemory(made.storage, buffer, bytes);
     return made;
   }
 
-  #noteMemory(made: Storage, buffer: ArrayBuffer): void {
+  #noteMemory(made: Storage, buffer: ArrayBuffer, bytes: number): void {
     const { handle } = made as NativeStorage;
-    this.script.buffer(handle, buffer.byteLength);
-    this.script.data(handle, new Uint8Array(buffer));
+    this.script.buffer(handle, bytes);
+    this.script.data(handle, new Uint8Array(buffer, 0, bytes));
   }
 
   protected override enqueueChecked(call: OpCall): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   add,
+  type Backend,
   CudaBackend,
   choleskyFactor,
   createBackend,
@@ -12,6 +13,7 @@ import {
   gemm,
   listGpus,
   softmax,
+  type Tensor,
 } from '../src/index.ts';
 import { errorOf } from './kept.ts';
 import { buildShim, withShim } from './shim.ts';
@@ -151,6 +153,38 @@ describe('memory', () => {
     large.dispose();
     await backend.sync().catch(() => {});
     expect([...(await add(backend.tensor([1, 2], [2]), 1).download())]).toEqual([2, 3]);
+    await backend.dispose();
+  });
+
+  it('that is lent is as much as the tensor has, and comes back whole', async () => {
+    const backend = await opened();
+    await backend.sync();
+    const { liveBytes } = backend.stats();
+    const buffer = new ArrayBuffer(8 * 2 ** 20);
+    new Float32Array(buffer).set([1, 2, 3], 0);
+    const { tensor, returned } = backend.lend(buffer, [16], 'f32');
+    expect((await tensor.download()).subarray(0, 4)).toEqual(Float32Array.of(1, 2, 3, 0));
+    expect(backend.stats().liveBytes - liveBytes).toBe(64);
+    expect((await returned).byteLength).toBe(8 * 2 ** 20); // the tensor has its values on the device
+    await backend.dispose();
+  });
+
+  it.each<[string, string, (backend: Backend) => Tensor]>([
+    ['adopt', 'upload', (backend) => backend.adopt(new ArrayBuffer(2 ** 21), [2 ** 19], 'f32')],
+    ['lend', 'upload', (backend) => backend.lend(new ArrayBuffer(2 ** 21), [2 ** 19], 'f32').tensor],
+    ['mapFile', 'map_file', (backend) => backend.mapFile!(join(folder, 'large.bin'), 0, [2 ** 19], 'f32')],
+  ])('%s that does not fit fails itself, not the op before it', async (_, op, upload) => {
+    writeFileSync(join(folder, 'large.bin'), new Uint8Array(2 ** 21));
+    const backend = await opened({ memoryLimit: 2 ** 20 });
+    const x = backend.tensor([1, 2, 3, 4], [2, 2]);
+    const y = gemm(x, x);
+    const large = (function whereItWasUploaded() {
+      return upload(backend);
+    })();
+    const error = await errorOf(large.download());
+    expect(error).toMatchObject({ code: 'OUT_OF_MEMORY', op, backend: 'cuda' });
+    expect(error.place).toMatch(/whereItWasUploaded/);
+    expect([...(await y.download())]).toEqual([7, 10, 15, 22]);
     await backend.dispose();
   });
 

@@ -27,6 +27,8 @@ describe('a process that ends in the middle of work', { timeout: 120_000 }, () =
     ['exit', 7, null, /^$/],
     ['throw', 1, null, /on purpose/],
     ['end without waiting', 0, null, /^$/],
+    ['end with a loan that comes back', 3, null, /^$/],
+    ['end with a loan that is not over', 0, null, /^$/],
     ['dispose', 0, null, /^$/],
     ['dispose and exit', 7, null, /^$/],
     ['signal', null, 'SIGTERM', /^$/],

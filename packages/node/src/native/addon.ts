@@ -66,11 +66,11 @@ export interface NativeContext extends NativeOps {
 
   createBuffer(bytes: number, tag: number): number;
   /**
-   * Uses the memory in place; the caller may not touch it again, or not before `giveBack` is called with it: once the buffer
-   * is destroyed and what used it has run.
+   * Uses the first `bytes` of the memory in place; the caller may not touch it again, or not before `giveBack` is called with
+   * it: once the buffer is destroyed and what used it has run.
    */
-  adopt(array: ArrayBuffer, giveBack?: (array: ArrayBuffer) => void): number;
-  mapFile(path: string, offset: number, bytes: number): number;
+  adopt(array: ArrayBuffer, bytes: number, tag: number, giveBack?: (array: ArrayBuffer) => void): number;
+  mapFile(path: string, offset: number, bytes: number, tag: number): number;
   write(buffer: number, offset: number, array: ArrayBufferView, tag: number): void;
   destroyBuffer(buffer: number): void;
 

@@ -4,6 +4,8 @@ import { bytesPerElement, type DType, type Operand, type Storage } from '@fmri2i
 export interface NativeStorage extends Storage {
   /** Number of the buffer; 0 once it is freed. */
   handle: number;
+  /** It lies in memory that somebody waits for. */
+  readonly lent?: true;
 }
 
 /** Element types by their number in `f2i.h`. */

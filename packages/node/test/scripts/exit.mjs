@@ -22,6 +22,19 @@ switch (how) {
     await download;
     gemm(y, x);
     break;
+  case 'end with a loan that comes back': {
+    // It keeps the process, although nothing else is awaited.
+    const { tensor, returned } = backend.lend(new ArrayBuffer(n * n * 4), [n, n], 'f32');
+    gemm(y, tensor);
+    tensor.dispose();
+    const back = await returned;
+    process.exitCode = back.byteLength === n * n * 4 ? 3 : 1;
+    break;
+  }
+  case 'end with a loan that is not over':
+    // Its tensor lives: it keeps nothing.
+    backend.lend(new ArrayBuffer(n * n * 4), [n, n], 'f32');
+    break;
   case 'dispose':
     await backend.dispose();
     break;
