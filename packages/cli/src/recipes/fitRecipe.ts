@@ -105,8 +105,7 @@ export async function fitRecipe(
     const resident = process.memoryUsage().rss + inMemoryBytes(recording);
     const device = checkMemory(planned.designs, options, resident);
     if (device !== undefined) {
-      // Of the ceiling, which is of the process, the device has its share.
-      limited = await createBackend({ ...backendOptions(flags), memoryLimit: Math.floor(device) });
+      limited = await createBackend({ ...backendOptions(flags), memoryLimit: shareOf(backend, device) });
     }
     const sizes = new Map([...targets].map(([name, { source }]) => [name, source.columns]));
     const identity = await identityOf(recipe, recording, files, watched, flags, context);
@@ -166,6 +165,11 @@ export async function fitRecipe(
     closeTargets(targets);
     recording.close();
   }
+}
+
+/** Of the ceiling, which is of the process, a device that computes in its memory has a share; a GPU has memory of its own. */
+export function shareOf({ name }: Pick<Backend, 'name'>, bytes: number): number | undefined {
+  return name === 'cuda' ? undefined : Math.floor(bytes);
 }
 
 /** Everything that the numbers depend on: a run that was killed goes on only with the same. */
