@@ -1,8 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { F2iError, type RejectedDevice } from '@fmri2image/core';
 import type { Precision } from './native/addon.ts';
 import { findCudaLibrary } from './native/cudaLibrary.ts';
 import { describeGpu } from './native/gpu.ts';
 import { NativeBackend } from './nativeBackend.ts';
+
+/** The device computes; these copy what is uploaded into pinned memory, for which one thread is slower than the bus. */
+const COPYING_THREADS = Math.min(4, availableParallelism());
 
 export interface CudaOptions {
   /** Which GPU, from 0, as CUDA counts them: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER hold. */
@@ -40,8 +44,7 @@ export class CudaBackend extends NativeBackend {
     }
     const library = findCudaLibrary(options.library);
     const gpu = describeGpu(index, library);
-    // The queue's thread alone: the device computes.
-    super({ device: 'cuda', threads: 1, memoryLimit, index, library, precision }, () => ({
+    super({ device: 'cuda', threads: COPYING_THREADS, memoryLimit, index, library, precision }, () => ({
       device: 'cuda',
       description: `${gpu.name}, CUDA, compute capability ${gpu.capability}, GPU ${index} of ${gpu.count}`,
       rejected,

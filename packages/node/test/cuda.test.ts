@@ -1,7 +1,7 @@
 // What the backend on a GPU does beside its ops, on the shim: how it is chosen and opened, what is missing, memory, failures.
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   add,
@@ -15,6 +15,7 @@ import {
   softmax,
   type Tensor,
 } from '../src/index.ts';
+import { findCudaLibrary } from '../src/native/cudaLibrary.ts';
 import { errorOf } from './kept.ts';
 import { buildShim, withShim } from './shim.ts';
 
@@ -128,6 +129,21 @@ describe('what is missing', () => {
       `${other} is no library of a device of fmri2image`,
     );
   });
+});
+
+it('the library may be named from the current folder', () => {
+  expect(findCudaLibrary('package.json')).toBe(resolve('package.json'));
+  vi.stubEnv('F2I_CUDA_LIBRARY', 'package.json');
+  expect(findCudaLibrary()).toBe(resolve('package.json'));
+});
+
+it.runIf(existsSync('/proc/self/task'))('a context has threads to copy uploads', async () => {
+  const threads = () => readdirSync('/proc/self/task').length;
+  const before = threads();
+  const backend = await opened();
+  // Beside those that copy, one of which is the queue's: the one that waits for the device.
+  expect(threads() - before).toBeGreaterThanOrEqual(Math.min(4, availableParallelism()) + 1);
+  await backend.dispose();
 });
 
 describe('ops', () => {

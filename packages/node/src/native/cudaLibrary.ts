@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { F2iError } from '@fmri2image/core';
 
 const require = createRequire(import.meta.url);
@@ -22,7 +22,8 @@ const PACKAGES: Readonly<Record<string, { addon: () => string; cuda: () => strin
 export function findCudaLibrary(named?: string | undefined): string {
   const wanted = named ?? process.env.F2I_CUDA_LIBRARY;
   if (wanted) {
-    if (existsSync(wanted)) return wanted;
+    // Whole, since the system looks for a name without a slash in its own folders.
+    if (existsSync(wanted)) return resolve(wanted);
     const who = named === undefined ? 'F2I_CUDA_LIBRARY names' : 'the option `library` names';
     throw missing(`${who} a file that does not exist: ${wanted}`);
   }
