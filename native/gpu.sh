@@ -9,7 +9,8 @@
 # BUILD/<step>.log. The cases come from files that a machine with Node writes: npm run replay -- .f2i/replay
 #
 #   F2I_REPLAY=FOLDER     those files (.f2i/replay)          F2I_GPU_BUILD=FOLDER   the build (native/build/gpu)
-#   F2I_RESULTS=FOLDER    (benchmarks/results)               F2I_GPU_INDEX=N        which GPU (0)
+#   F2I_RESULTS=FOLDER    (benchmarks/results)               F2I_GPU_INDEX=N        which GPU (0): as
+#                         nvidia-smi counts, or among those of CUDA_VISIBLE_DEVICES
 #   F2I_CUDA_ARCHITECTURES   to build for (what nvidia-smi says, 90a for 9.0)
 #   F2I_GPU_ONLY=REGEX    cases to measure                   F2I_GPU_SECONDS=S      for the samples of a kind (0.5)
 #   F2I_GPU_SHIM=1        no GPU: the kernels on the processor, to test this script
@@ -26,17 +27,31 @@ shim=${F2I_GPU_SHIM:-}
 replay=$build/tools/replay/f2i_replay
 library=$build/libf2i_cuda.so
 [[ -n $shim ]] && library=$build/tests/cuda/libf2i_cuda_shim.so
-cuda=(--device cuda --index "$index" --library "$library")
 
 fail() {
   echo "gpu.sh: $*" >&2
   exit 1
 }
 
+# One GPU is visible to all that runs here, which is its first one then. CUDA and nvidia-smi count alike only by the bus; where
+# the caller lets some be seen, it is the one of that number among those.
+export CUDA_DEVICE_ORDER=${CUDA_DEVICE_ORDER:-PCI_BUS_ID}
+gpu=$index
+if [[ -z $shim ]]; then
+  if [[ -n ${CUDA_VISIBLE_DEVICES+set} ]]; then
+    IFS=, read -ra visible <<<"$CUDA_VISIBLE_DEVICES"
+    gpu=${visible[index]:-}
+    [[ -n $gpu ]] || fail "F2I_GPU_INDEX: expected one of the ${#visible[@]} of CUDA_VISIBLE_DEVICES, from 0, found $index"
+  fi
+  export CUDA_VISIBLE_DEVICES=$gpu
+  index=0
+fi
+cuda=(--device cuda --index "$index" --library "$library")
+
 # What nvcc builds for: "9.0" is 90a, whose own instructions plain 90 lacks; the same holds for all later ones.
 architecture() {
   local capability
-  capability=$(nvidia-smi --id="$index" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null) ||
+  capability=$(nvidia-smi --id="$gpu" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null) ||
     fail "nvidia-smi does not say which GPU this is: set F2I_CUDA_ARCHITECTURES (such as 90a)"
   capability=${capability//[!0-9]/}
   ((capability >= 90)) && capability+=a
@@ -133,7 +148,7 @@ limits() {
   if [[ -n $shim ]]; then return 0; fi
   if [[ ! -s $file ]]; then
     "$(find_nvcc)" -std=c++17 -O3 -arch=native "$root/benchmarks/peers/limits.cu" -o "$build/limits" &&
-      CUDA_VISIBLE_DEVICES=$index "$build/limits" >"$file" || return 1
+      "$build/limits" >"$file" || return 1
   fi
   cat "$file" >&2
   echo "$file"
