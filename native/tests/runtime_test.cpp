@@ -6,6 +6,7 @@
 
 #include "abi/call.hpp"
 #include "engine.hpp"
+#include "notice.hpp"
 
 using namespace engine;
 using namespace std::chrono_literals;
@@ -85,17 +86,6 @@ void run(const Vector *x, const Vector &y, Step options = {}) {
   const f2i_matrix input = x != nullptr ? x->view() : f2i_matrix{};
   ok(enqueue(y.context, x != nullptr ? &input : nullptr, y.view(), options));
 }
-
-/// Counts calls and keeps the last report.
-struct Notice {
-  std::atomic<int> calls{0};
-  f2i_failure report{};
-  static void call(void *user, const f2i_failure *failure) {
-    auto *const notice = static_cast<Notice *>(user);
-    notice->report = *failure;
-    notice->calls.fetch_add(1);
-  }
-};
 
 } // namespace
 

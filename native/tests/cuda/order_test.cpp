@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine.hpp"
+#include "notice.hpp"
 #include "shim/streams.hpp"
 
 using namespace engine;
@@ -133,16 +134,6 @@ void turmoil(const Engine &engine, unsigned seed) {
   CHECK(reads.size() > 20);
   for (const Live &each : live) ok(f2i_buffer_destroy(engine, each.buffer));
 }
-
-struct Notice {
-  std::atomic<int> calls{0};
-  f2i_failure report{};
-  static void call(void *user, const f2i_failure *failure) {
-    auto *const notice = static_cast<Notice *>(user);
-    notice->report = *failure;
-    notice->calls.fetch_add(1);
-  }
-};
 
 } // namespace
 
