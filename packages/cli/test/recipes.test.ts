@@ -226,6 +226,16 @@ describe('fit --recipe', () => {
         const other = await run([...again, '--alphas', '5'], folder);
         expect(other.code).toBe(2);
         expect(other.stderr).toMatch(/text\.alpha: .*expected 100000, found 5/);
+        const state = join(at('.stopped.unfinished'), 'run.json');
+        const made = readFileSync(state, 'utf8');
+        const block = '"text.targetBlock":2048';
+        expect(made).toContain(block);
+        // What a version with narrower blocks has left.
+        writeFileSync(state, made.replace(block, '"text.targetBlock":512'));
+        const wide = await run(again, folder);
+        expect(wide.code).toBe(2);
+        expect(wide.stderr).toMatch(/text\.targetBlock: .*--restart.*expected 512, found 2048/);
+        writeFileSync(state, made);
         await ok(again);
       }
       expect(bytesOf('stopped')).toEqual(bytesOf('whole'));

@@ -16,7 +16,9 @@ import {
   type RunOutcome,
   rowsInWords,
   type Study,
+  targetBlock,
   VERSION,
+  VOXEL_BLOCK,
 } from '@fmri2image/core';
 import { createBackend } from '@fmri2image/node';
 import { gigabytes } from '../console.ts';
@@ -108,7 +110,7 @@ export async function fitRecipe(
       limited = await createBackend({ ...backendOptions(flags), memoryLimit: shareOf(backend, device) });
     }
     const sizes = new Map([...targets].map(([name, { source }]) => [name, source.columns]));
-    const identity = await identityOf(recipe, recording, files, watched, flags, context);
+    const identity = await identityOf(planned, recording, files, watched, flags, context);
     // Everything that can be refused has been, before anything is made.
     const work = await BlockFolder.open(flags.output, identity, sizes, { restart: flags.restart });
     try {
@@ -174,7 +176,7 @@ export function shareOf({ name }: Pick<Backend, 'name'>, bytes: number): number 
 
 /** Everything that the numbers depend on: a run that was killed goes on only with the same. */
 async function identityOf(
-  recipe: Recipe,
+  { recipe, designs }: Plan,
   recording: OpenedRecording,
   files: readonly TargetFile[],
   watched: WatchedFiles,
@@ -191,10 +193,15 @@ async function identityOf(
     testAverage: recipe.testAverage,
     precision: recipe.precision,
     device: deviceIdentity(backend),
+    voxelBlock: VOXEL_BLOCK,
     ...(await responsesIdentity(recording, watched, signal)),
   };
   for (const { name, what: _, shape: __, ...settings } of recipe.heads) {
     for (const [setting, value] of Object.entries(settings)) identity[`${name}.${setting}`] = value as Json;
+  }
+  // Products of other widths round differently, and their blocks begin elsewhere.
+  for (const { design, heads } of designs) {
+    for (const { head } of heads) identity[`${head.name}.targetBlock`] = targetBlock(design.train);
   }
   for (const { name, path, array } of files) {
     identity[`${name}.targets`] = await fileIdentity(path);
