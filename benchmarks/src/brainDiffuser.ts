@@ -274,11 +274,13 @@ export async function check(
   const count = targetsOf(problem);
   const columns = Array.from({ length: CHECKED }, (_, i) => Math.floor(((i + 0.7) * count) / CHECKED));
   const pick = (file: string) => readColumns(join(folder, file), columns);
+  const x = new Float32Array((train + test) * voxels);
+  x.set(await readAll(join(folder, FILES.train)));
+  x.set(await readAll(join(folder, FILES.test)), train * voxels);
   const data = {
     size: { train, test, voxels, tokens: 1, width: CHECKED },
     targets: CHECKED,
-    x: await readAll(join(folder, FILES.train)),
-    test: await readAll(join(folder, FILES.test)),
+    x,
     y: await pick(FILES.targets),
   };
   return checkRidge(data, {

@@ -102,6 +102,7 @@ interface Result {
 async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise<Result> {
   const { size, targets } = data;
   // Read where they lie, as the peers do.
+  const voxels = ownedMatrix({ data: data.x, shape: [size.train + size.test, size.voxels] }, 'voxels');
   const source = ownedMatrix({ data: data.y, shape: [size.train, targets] }, 'targets');
   const choice: AlphaChoice = {
     grid: GRID,
@@ -110,7 +111,7 @@ async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise
     perTarget: true,
   };
   const chosen = kind === 'cross-validated';
-  const ridge = await openStreamedRidge(designOf(data), {
+  const ridge = await openStreamedRidge(designOf(data, voxels), {
     backend,
     alpha: chosen ? choice : ALPHA,
     intercept: true,
@@ -132,6 +133,7 @@ async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise
     };
   } finally {
     ridge.dispose();
+    data.x = voxels.take() as Float32Array;
     data.y = source.take() as Float32Array;
   }
 }

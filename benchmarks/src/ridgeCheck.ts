@@ -1,5 +1,5 @@
 import type { Values } from '@fmri2image/core';
-import type { RidgeData } from './ridgeData.ts';
+import { type RidgeData, responsesOf } from './ridgeData.ts';
 
 /** Error of float32 sums that a solution may have: of the norm of its right-hand side, of the spread of predictions. */
 const TOLERANCE = 1e-4;
@@ -71,8 +71,9 @@ export interface Found {
  * weights by their residual (X Xᵀ + alpha I) c - y, the predictions by weights that conjugate gradients find.
  */
 export function checkRidge(data: RidgeData, found: Found): number {
-  const { x, y, test, size, targets } = data;
-  const design = new Centred(x, size.voxels);
+  const { y, size, targets } = data;
+  const { train, test } = responsesOf(data);
+  const design = new Centred(train, size.voxels);
   const errors = sampled(targets).map((t) => {
     const alpha = found.alphas[t]!;
     const raw = column(y, targets, t);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { createRandom, type Design, encodeNpy, matrixInMemory } from '@fmri2image/core';
+import { createRandom, type Design, encodeNpy, type MatrixSource, matrixDesign } from '@fmri2image/core';
 
 /** The sizes of a regression from voxels to tokens of features. */
 export interface RidgeSize {
@@ -18,12 +18,10 @@ export interface RidgeData {
   readonly size: RidgeSize;
   /** Values of a row of y. */
   readonly targets: number;
-  /** [train, voxels] */
-  readonly x: Float32Array;
+  /** [train + test, voxels]; given away while a ridge reads it */
+  x: Float32Array;
   /** [train, targets]; given away while a ridge reads it */
   y: Float32Array;
-  /** [test, voxels] */
-  readonly test: Float32Array;
 }
 
 /** Dimensions that responses and features share. */
@@ -35,10 +33,11 @@ export function simulateRidge(size: RidgeSize, seed: number): RidgeData {
   const { train, test, voxels } = size;
   const targets = size.tokens * size.width;
   const latent = Float32Array.from(random.normals((train + test) * SHARED));
-  const x = seen(latent.subarray(0, train * SHARED), train, voxels, seed + 1);
-  const held = seen(latent.subarray(train * SHARED), test, voxels, seed + 1, seed + 2);
+  const x = new Float32Array((train + test) * voxels);
+  x.set(seen(latent.subarray(0, train * SHARED), train, voxels, seed + 1));
+  x.set(seen(latent.subarray(train * SHARED), test, voxels, seed + 1, seed + 2), train * voxels);
   const y = seen(latent.subarray(0, train * SHARED), train, targets, seed + 3);
-  return { size, targets, x, y, test: held };
+  return { size, targets, x, y };
 }
 
 /** rows of noise + latent * loadings + mean; the loadings are the same for the same seed. */
@@ -67,38 +66,29 @@ function seen(
   return values;
 }
 
-/** The voxels as a design that is in memory. */
-export function designOf({ size: { train, test, voxels }, x, test: held }: RidgeData): Design {
-  const [trained, tested] = [
-    matrixInMemory({ data: x, shape: [train, voxels] }, 'voxels'),
-    matrixInMemory({ data: held, shape: [test, voxels] }, 'test voxels'),
-  ];
-  const rows = (count: number) => Int32Array.from({ length: count }, (_, i) => i);
-  const [all, some] = [rows(train), rows(test)];
-  return {
-    train,
-    test,
-    voxels,
-    ledger: [],
-    async read(from, to, signal, into) {
-      return {
-        train: (await trained.read(all, from, to, signal, into?.train)) as Float32Array,
-        test: (await tested.read(some, from, to, signal, into?.test)) as Float32Array,
-      };
-    },
-  };
+/** Responses of the training rows [train, voxels], and of the test rows [test, voxels]. */
+export function responsesOf({ size: { train, voxels }, x }: RidgeData): {
+  train: Float32Array;
+  test: Float32Array;
+} {
+  return { train: x.subarray(0, train * voxels), test: x.subarray(train * voxels) };
+}
+
+/** The voxels as a design: the first rows of a source are trained on. */
+export function designOf({ size: { train, test } }: RidgeData, source: MatrixSource): Design {
+  const rows = Int32Array.from({ length: train + test }, (_, i) => i);
+  return matrixDesign(source, { train: rows.subarray(0, train), test: rows.subarray(train) });
 }
 
 /** Writes the data where a peer can load them, for as long as `use` takes. */
-export async function withFiles<T>(
-  { size, targets, x, y, test }: RidgeData,
-  use: (folder: string) => Promise<T>,
-): Promise<T> {
+export async function withFiles<T>(data: RidgeData, use: (folder: string) => Promise<T>): Promise<T> {
+  const { size, targets, y } = data;
+  const { train, test } = responsesOf(data);
   const folder = mkdtempSync(join(os.tmpdir(), 'f2i-ridge-'));
   try {
     const write = (name: string, data: Float32Array, shape: number[]) =>
       writeFileSync(join(folder, `${name}.npy`), encodeNpy({ dtype: 'f32', shape, data }));
-    write('x', x, [size.train, size.voxels]);
+    write('x', train, [size.train, size.voxels]);
     write('y', y, [size.train, targets]);
     write('test', test, [size.test, size.voxels]);
     return await use(folder);

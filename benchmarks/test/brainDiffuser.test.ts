@@ -6,7 +6,7 @@ import { check } from '../src/brainDiffuser.ts';
 import { readColumns, targetsOf, writeInputs } from '../src/brainDiffuserData.ts';
 import { checkpointOf, runToDisk } from '../src/brainDiffuserRun.ts';
 import { checkRidge } from '../src/ridgeCheck.ts';
-import { simulateRidge } from '../src/ridgeData.ts';
+import { responsesOf, simulateRidge } from '../src/ridgeData.ts';
 
 const folder = mkdtempSync(join(os.tmpdir(), 'f2i-bench-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -41,7 +41,9 @@ it('the check of a ridge finds an error of a thousandth', () => {
 });
 
 /** Primal ridge by Gaussian elimination, float64. */
-function exactPredictions({ size, targets, x, y, test }: ReturnType<typeof simulateRidge>, alpha: number) {
+function exactPredictions(data: ReturnType<typeof simulateRidge>, alpha: number) {
+  const { size, targets, y } = data;
+  const { train: x, test } = responsesOf(data);
   const { train: n, voxels: p } = size;
   const mean = (values: Float32Array, columns: number, j: number) => {
     let sum = 0;

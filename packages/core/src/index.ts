@@ -8,6 +8,7 @@ export * from './dtype.ts';
 export * from './error.ts';
 export * from './float64.ts';
 export * from './generators/index.ts';
+export { Graph, type GraphBody, type LaunchCall, type RecordedOps } from './graph.ts';
 export { resizePicture } from './image/resize.ts';
 export { type BytePicture, type PillowFilter, resizePillow } from './image/resizePillow.ts';
 export * from './interpret/index.ts';

@@ -123,6 +123,37 @@ describe('a streamed ridge on files', () => {
     expect(same(owned.take(), data)).toBe(true);
   });
 
+  it('reads voxels that it was given where they lie: the same bits, of neighbouring rows and of others', async () => {
+    const count = train + test;
+    const all = Int32Array.from({ length: count }, (_, i) => i);
+    const data = (await x.read(all, 0, voxels)) as Float32Array;
+    const ends = [data.slice(), Float64Array.from(data, (value) => value + value * 1e-12)];
+    const mixed = all.map((i) => (i * 7) % count);
+    for (const [order, values] of [all, mixed].flatMap((order) => ends.map((end) => [order, end] as const))) {
+      const owned = ownedMatrix({ data: values.slice(), shape: [count, voxels] });
+      const forbidden: MatrixSource = { ...owned, read: () => Promise.reject(new Error('not in place')) };
+      const predicted = async (source: MatrixSource, form: 'dual' | 'primal') => {
+        const parts = { train: order.subarray(0, train), test: order.subarray(train) };
+        const ridge = await openStreamedRidge(matrixDesign(source, parts), {
+          backend: backends[1]!,
+          alpha: 300,
+          intercept: true,
+          form,
+          precision: form === 'dual' ? 'f64' : 'f32',
+        });
+        const sink = memorySink(test, columns);
+        await ridge.predict({ source: y, train: rows }, sink, { alphas: 300 });
+        ridge.dispose();
+        return sink.values;
+      };
+      for (const form of ['dual', 'primal'] as const) {
+        expect(same(await predicted(forbidden, form), await predicted(x, form))).toBe(true);
+      }
+      expect(backends[1]!.stats().liveTensors).toBe(0);
+      expect(same(owned.take(), values)).toBe(true);
+    }
+  });
+
   it('gives the same bytes with one thread and with two, and where it goes on', async () => {
     const [one, two] = [await run(backends[0]!, 'one'), await run(backends[1]!, 'two')];
     const part = await run(backends[1]!, 'resumed', { blocks: 2 });

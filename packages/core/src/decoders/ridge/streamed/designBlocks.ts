@@ -3,6 +3,7 @@ import { F2iError, throwIfAborted } from '../../../error.ts';
 import { columnStats, sub } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
 import type { Context } from './context.ts';
+import { designReader } from './designReader.ts';
 import { VOXEL_BLOCK } from './plan.ts';
 import { quiet } from './tally.ts';
 import type { Design } from './types.ts';
@@ -30,33 +31,26 @@ export async function forEachBlock<T>(
   context: Context,
   pass: { test: boolean; progress: boolean; use(block: DesignBlock): T; keep(result: T): Promise<unknown> },
 ): Promise<void> {
-  const { backend, host, intercept, signal, tally, options, report } = context;
-  const { train: n, voxels } = design;
-  const m = pass.test ? design.test : 0;
+  const { backend, intercept, signal, tally, options, report } = context;
+  const { voxels } = design;
+  const withTest = pass.test && design.test > 0;
+  const reader = designReader(design, withTest, context);
   let settled: Promise<void> | undefined;
   try {
     for (let from = 0; from < voxels; from += VOXEL_BLOCK) {
       throwIfAborted(signal, 'reading voxels');
       const to = Math.min(voxels, from + VOXEL_BLOCK);
-      const offered = host.take(m > 0 ? 2 : 1);
-      const [ofTrain, ofTest] = offered.map((buffer) => asFloats(buffer));
-      const into = { train: ofTrain, test: ofTest };
-      const rows = await tally.files(() => design.read(from, to, signal, into));
-      for (const buffer of offered) {
-        if (rows.train.buffer !== buffer && rows.test.buffer !== buffer) host.keep(buffer);
-      }
-      checkSize(rows.train, design.train, to - from, 'training');
-      checkSize(rows.test, design.test, to - from, 'test');
+      const block = await reader.read(from, to);
       await settled;
       const { result, means } = backend.scope(() => {
-        const x = host.upload(rows.train, 'f32', [n, to - from], dtype);
+        const x = block.train(dtype);
         const { mean } = columnStats(x, options);
         const train = intercept ? sub(x, mean, options) : x;
         if (train !== x) x.dispose();
         const found = [quiet(mean.download())];
         let test: Tensor | undefined;
-        if (m > 0) {
-          const held = host.upload(rows.test, 'f32', [m, to - from], dtype);
+        if (withTest) {
+          const held = block.test(dtype);
           found.push(quiet(columnStats(held, options).mean.download()));
           test = intercept ? sub(held, mean, options) : held;
         }
@@ -75,24 +69,14 @@ export async function forEachBlock<T>(
     await settled;
   } finally {
     await settled?.catch(() => undefined);
+    reader.dispose();
   }
 }
-
-const asFloats = (buffer: ArrayBuffer) => new Float32Array(buffer, 0, Math.floor(buffer.byteLength / 4));
 
 /** Settles when a tensor has been computed; only its first row is downloaded. */
 export function whenDone(tensor: Tensor): Promise<unknown> {
   const [row] = tensor.backend.scope(() => [tensor.rows(0, 1).download()]);
   return row!;
-}
-
-function checkSize(values: Float32Array, rows: number, width: number, which: string): void {
-  if (values.length === rows * width) return;
-  throw new F2iError('INVALID_ARGUMENT', `a block of ${which} rows has another size`, {
-    field: 'design',
-    expected: `${rows} x ${width} values`,
-    found: `${values.length}`,
-  });
 }
 
 function checkFinite(means: ArrayLike<number>, from: number, which: string): void {

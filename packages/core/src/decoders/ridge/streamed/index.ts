@@ -5,6 +5,7 @@ export type {
   AlphaChoice,
   BlockStatistics,
   Design,
+  DesignMatrix,
   DesignTargets,
   DualOptions,
   Streamed,

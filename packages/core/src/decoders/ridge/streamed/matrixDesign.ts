@@ -14,20 +14,18 @@ export function matrixDesign(
   rows: { readonly train: ArrayLike<number>; readonly test: ArrayLike<number> },
   ledger: readonly FittedStep[] = [],
 ): Design {
-  const part = async (
-    some: ArrayLike<number>,
-    [from, to]: [number, number],
-    signal?: AbortSignal,
-    into?: Values,
-  ) => asFloat32(await source.read(some, from, to, signal, into));
+  const matrix = { source, train: Int32Array.from(rows.train), test: Int32Array.from(rows.test) };
+  const part = async (some: Int32Array, [from, to]: [number, number], signal?: AbortSignal, into?: Values) =>
+    asFloat32(await source.read(some, from, to, signal, into));
   return {
-    train: rows.train.length,
-    test: rows.test.length,
+    train: matrix.train.length,
+    test: matrix.test.length,
     voxels: source.columns,
+    matrix,
     async read(from, to, signal, into) {
       return {
-        train: await part(rows.train, [from, to], signal, into?.train),
-        test: await part(rows.test, [from, to], signal, into?.test),
+        train: await part(matrix.train, [from, to], signal, into?.train),
+        test: await part(matrix.test, [from, to], signal, into?.test),
       };
     },
     ledger,

@@ -23,12 +23,17 @@ export interface BlockReader<Block = unknown> {
 
 /** Where the device reads the source's memory itself, nothing is read here. */
 export function blockReader(source: MatrixSource, atOnce: number, context: Context): BlockReader {
+  return inPlace(source, context) ?? new Staging(source, atOnce, context);
+}
+
+/** A reader where the device reads the source's memory itself. */
+export function inPlace(source: MatrixSource, context: Context): InPlace | undefined {
   const whole = source.inPlace?.(context.backend);
-  return whole ? new InPlace(whole, context) : new Staging(source, atOnce, context);
+  return whole && new InPlace(whole, context);
 }
 
 /** Blocks are cut out of a tensor of the whole matrix. */
-class InPlace implements BlockReader<{ rows: Int32Array; from: number }> {
+export class InPlace implements BlockReader<{ rows: Int32Array; from: number }> {
   readonly #whole: Tensor;
   readonly #options: OpOptions;
 
@@ -46,10 +51,13 @@ class InPlace implements BlockReader<{ rows: Int32Array; from: number }> {
     [, width]: readonly [number, number],
     dtype: DType,
   ): Tensor {
-    const [count] = this.#whole.shape;
-    const columns = slice(this.#whole, 1, from, from + width, this.#options);
-    const all = rows.length === count && rows.every((row, i) => row === i);
-    return asType(all ? columns : gather(columns, { ...this.#options, rows }), dtype, this.#options);
+    const columns = (x: Tensor) => slice(x, 1, from, from + width, this.#options);
+    const first = rows[0] ?? 0;
+    const neighbours = rows.every((row, i) => row === first + i);
+    const values = neighbours
+      ? columns(this.#whole.rows(first, first + rows.length))
+      : gather(columns(this.#whole), { ...this.#options, rows });
+    return asType(values, dtype, this.#options);
   }
 
   dispose(): void {

@@ -39,7 +39,8 @@ export async function readSystem(
       train: design.train,
       test: design.test,
       voxels: Math.min(design.voxels, PROBED_VOXELS),
-      read: (from, to, signal) => design.read(from, to, signal),
+      read: (from, to, signal, into) => design.read(from, to, signal, into),
+      matrix: design.matrix,
       ledger: design.ledger,
     };
     let block: Tensor | undefined;

@@ -26,9 +26,18 @@ export interface Design {
     signal?: AbortSignal,
     into?: { readonly train?: Float32Array | undefined; readonly test?: Float32Array | undefined },
   ): Promise<{ readonly train: Float32Array; readonly test: Float32Array }>;
+  /** The rows of a matrix that `read` gives, where they are its values as they stand: a device may read those in place. */
+  readonly matrix?: DesignMatrix | undefined;
   /** What was subtracted from and divided each voxel by last, on training rows: what a single trial needs. */
   statistics?(from: number, to: number): { readonly mean: Float32Array; readonly std: Float32Array };
   readonly ledger: readonly FittedStep[];
+}
+
+/** A matrix of responses [rows, voxels], and its rows in a design. */
+export interface DesignMatrix {
+  readonly source: MatrixSource;
+  readonly train: Int32Array;
+  readonly test: Int32Array;
 }
 
 /** What is regressed on a design: rows of a feature file, by the picture of each row of the design. */
