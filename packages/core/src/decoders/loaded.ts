@@ -83,7 +83,7 @@ export interface LoadOptions {
   worker?: WorkerLike | undefined;
   /**
    * Milliseconds that a worker may say nothing at all before the loading ends with WORKER_LOST: 30 000 unless given. A
-   * worker that has said anything has no limit.
+   * worker that has begun to load has no limit.
    */
   workerTimeout?: number | undefined;
 }

@@ -8,31 +8,32 @@ const PAUSE = 1000;
 
 /** What is known of the worker at the other end. */
 export interface Listener {
-  /** It has said something, at any time: it serves decoders. */
-  readonly heard: boolean;
-  /** How often its thread has begun to run. */
-  readonly starts: number;
+  /** It serves decoders, and its end will be noticed as far as it ever is: nobody needs to ask any more. */
+  readonly watched: boolean;
+  /** How often it has shown that it lives: its thread began to run, where that is told, or it said something. */
+  readonly signs: number;
   /** Asks for a sign of life. */
   greet(): void;
 }
 
 /**
- * Asks a worker again and again until it says anything; calls `silent` when it has not for `limit` milliseconds. A
- * worker whose script does not serve decoders never will, and nothing else would tell.
+ * Asks a worker again and again until its end would be noticed; calls `silent` when it has given no sign of life for
+ * `limit` milliseconds. A worker whose script does not serve decoders never will, nor one that has gone so early, and
+ * nothing else would tell.
  *
- * Time is counted in pauses of this thread's own timer, since the worker's thread began to run where that is known: a
- * thread that was held up, here or there, is not taken for silence.
+ * Time is counted in pauses of this thread's own timer, since the last sign: a thread that was held up, here or there,
+ * is not taken for silence.
  *
  * @returns ends it
  */
 export function expectAnswer(worker: Listener, limit: number, silent: () => void): () => void {
   const pause = Math.min(PAUSE, limit / 4);
-  let { starts } = worker;
+  let { signs } = worker;
   let waited = 0;
   const ask = () => {
-    if (worker.heard) return;
-    if (worker.starts !== starts) {
-      starts = worker.starts;
+    if (worker.watched) return;
+    if (worker.signs !== signs) {
+      signs = worker.signs;
       waited = 0;
     }
     if (waited >= limit) return silent();
@@ -56,7 +57,13 @@ export function answerLimit(milliseconds: number | undefined): number {
   });
 }
 
-/** @param entry the module that serves decoders, for the package that asks */
-export function noAnswer(entry: string): F2iError {
-  return new F2iError('WORKER_LOST', `the worker does not answer: does it import '${entry}'?`);
+/**
+ * @param heard whether the worker has ever answered
+ * @param entry the module that serves decoders, for the package that asks
+ */
+export function noAnswer(heard: boolean, entry: string): F2iError {
+  const why = heard
+    ? 'the worker was lost: it no longer answers'
+    : `the worker does not answer: does it import '${entry}'?`;
+  return new F2iError('WORKER_LOST', why);
 }

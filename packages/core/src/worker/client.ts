@@ -50,7 +50,7 @@ export async function loadInWorker(source: unknown, options: WorkerLoadOptions):
   try {
     const loaded = (await ask(
       connection,
-      { type: 'load', source: message, settings },
+      { type: 'load', source: message, settings, lock: connection.lock },
       {
         decoder,
         signal: link.signal,
@@ -63,7 +63,7 @@ export async function loadInWorker(source: unknown, options: WorkerLoadOptions):
   } catch (error) {
     // An answer may be on its way: what it names is not wanted any more.
     if (link.signal.aborted) void discard(connection, decoder);
-    throw silence.signal.aborted && !signal?.aborted ? noAnswer(entry) : error;
+    throw silence.signal.aborted && !signal?.aborted ? noAnswer(connection.heard, entry) : error;
   } finally {
     stop();
     link.release();

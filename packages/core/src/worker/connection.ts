@@ -44,10 +44,15 @@ export class Connection {
   readonly #stop: () => void;
   /** Tells this connection's names from those of another copy of this module. */
   readonly #session = Math.random().toString(36).slice(2);
+  /** For the worker to hold, where its end is to be learnt from a lock. */
+  readonly lock: string | undefined;
+  /** Ends the wait for the lock. */
+  readonly #watch = new AbortController();
   #last = 0;
-  #held = false;
   #heard = false;
-  #starts = 0;
+  #signs = 0;
+  /** The worker has said what became of the lock. */
+  #locked = false;
   #lost: F2iError | undefined;
 
   static to(worker: WorkerLike): Connection {
@@ -60,8 +65,11 @@ export class Connection {
 
   private constructor(port: Port, forget: () => void) {
     this.#port = port;
+    this.lock = !port.tellsEnd && hasLocks() ? `fmri2image-worker-${this.#session}` : undefined;
     const end = (why: string) => {
+      if (this.#lost) return;
       this.#stop();
+      this.#watch.abort();
       forget();
       this.#end(why);
     };
@@ -69,18 +77,9 @@ export class Connection {
       message: (data) => this.#receive(data, end),
       end,
       started: () => {
-        this.#starts++;
+        this.#signs++;
       },
     });
-    this.#hold();
-  }
-
-  get #lock(): string {
-    return `fmri2image-worker-${this.#session}`;
-  }
-
-  #hold(): void {
-    if (hasLocks()) this.post({ type: 'hold', lock: this.#lock });
   }
 
   get lost(): F2iError | undefined {
@@ -92,9 +91,14 @@ export class Connection {
     return this.#heard;
   }
 
-  /** How often the worker's thread has begun to run, where that is told. */
-  get starts(): number {
-    return this.#starts;
+  /** The worker serves decoders, and its end will be noticed as far as it ever is. */
+  get watched(): boolean {
+    return this.lock ? this.#locked : this.#heard;
+  }
+
+  /** How often the worker has shown that it lives. */
+  get signs(): number {
+    return this.#signs;
   }
 
   greet(): void {
@@ -151,15 +155,18 @@ export class Connection {
     if (content?.version !== PROTOCOL) return;
     const { message } = content;
     this.#heard = true;
+    this.#signs++;
     if (message.type === 'here') return;
     if (message.type === 'ready') {
-      if (!this.#held) this.#hold();
       for (const unanswered of this.#unanswered.values()) this.post(unanswered);
       return;
     }
-    if (message.type === 'held') {
-      this.#held = true;
-      awaitLock(this.#lock, () => end('it was closed'));
+    if (message.type === 'lock') {
+      // The locks of others who use this worker are none of ours.
+      if (message.lock !== this.lock) return;
+      if (message.held && !this.#locked)
+        awaitLock(message.lock, () => end('it was closed'), this.#watch.signal);
+      this.#locked = true;
       return;
     }
     if (message.type === 'lost') {
@@ -199,7 +206,6 @@ export class Connection {
   }
 
   #end(why: string): void {
-    if (this.#lost) return;
     const error = new F2iError('WORKER_LOST', `the worker was lost: ${why}`);
     // A worker that only failed may go on: it is not to keep what nobody can reach.
     for (const decoder of this.#decoders.keys())

@@ -1,7 +1,7 @@
-/**
- * Browsers say nothing when a worker is terminated or closes itself. A lock does: the worker holds it, and whoever
- * waits for it gets it when the worker has gone.
- */
+// Browsers say nothing when a worker is terminated or closes itself. A lock does: the worker holds it, and whoever
+// waits for it gets it when the worker has gone. Whoever asks for it before the worker has it would get it at once: it
+// is waited for only when the worker has said that it holds it.
+
 interface LockManagerLike {
   request(
     name: string,
@@ -11,12 +11,7 @@ interface LockManagerLike {
 }
 
 function lockManager(): LockManagerLike | undefined {
-  // Workers of Node report their end themselves, and a lock that is waited for would keep a process running.
-  const { navigator, process } = globalThis as unknown as {
-    navigator?: { locks?: LockManagerLike };
-    process?: { versions?: { node?: string } };
-  };
-  return process?.versions?.node ? undefined : navigator?.locks;
+  return (globalThis as { navigator?: { locks?: LockManagerLike } }).navigator?.locks;
 }
 
 /** Whether this page or worker has locks: they are given to secure contexts only. */
@@ -24,23 +19,34 @@ export function hasLocks(): boolean {
   return lockManager() !== undefined;
 }
 
-/** Holds a lock for ever; calls `held` as soon as it has it. */
-export function holdLock(name: string, held: () => void): void {
-  const forever = () => {
-    held();
-    return new Promise<void>(() => {});
-  };
-  void lockManager()
-    ?.request(name, {}, forever)
-    .catch(() => {});
+/**
+ * Holds a lock for as long as this page or worker lives.
+ *
+ * @returns true as soon as it is held; false where it cannot be had
+ */
+export function holdLock(name: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const forever = () => {
+      resolve(true);
+      return new Promise<void>(() => {});
+    };
+    request(name, {}, forever).catch(() => resolve(false));
+  });
 }
 
-/** Calls `freed` when the holder of a lock has gone. */
-export function awaitLock(name: string, freed: () => void): void {
-  void lockManager()
-    ?.request(name, {}, () => {
-      freed();
-      return undefined;
-    })
-    .catch(() => {});
+/** Calls `freed` when the holder of a lock has gone, unless `signal` aborts before. */
+export function awaitLock(name: string, freed: () => void, signal: AbortSignal): void {
+  const once = () => {
+    freed();
+    return undefined;
+  };
+  // Where it is refused, nothing tells of the end.
+  request(name, { signal }, once).catch(() => {});
+}
+
+/** Rejects whatever is wrong: a context without locks, or one that may not use them. */
+async function request(...what: Parameters<LockManagerLike['request']>): Promise<unknown> {
+  const locks = lockManager();
+  if (!locks) throw new Error('no locks');
+  return locks.request(...what);
 }

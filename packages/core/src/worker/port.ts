@@ -23,6 +23,8 @@ export type WorkerLike = EventTargetPort | EmitterPort;
 
 /** The two ends of a conversation, whatever they are made of. */
 export interface Port {
+  /** Whether the end of the other side is heard of; browsers say nothing of a worker that was closed. */
+  readonly tellsEnd: boolean;
   post(message: unknown, transfer?: ArrayBuffer[]): void;
   /** Listens until the returned function is called. */
   listen(on: {
@@ -53,6 +55,7 @@ export function portOf(worker: WorkerLike): Port {
     });
   }
   return {
+    tellsEnd: isEmitter,
     post: (message, transfer = []) => worker.postMessage(message, transfer),
     // Node's MessagePort has both; its emitter also tells when the other end has gone.
     listen: isEmitter

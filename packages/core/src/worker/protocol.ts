@@ -28,8 +28,6 @@ export interface BetasMessage {
 }
 
 export type ToWorker =
-  /** A lock to hold as long as the worker lives: in browsers nothing else tells that it was closed. */
-  | { readonly type: 'hold'; readonly lock: string }
   /** Asks for a sign of life. */
   | { readonly type: 'hello' }
   | {
@@ -38,6 +36,11 @@ export type ToWorker =
       readonly decoder: Id;
       readonly source: SourceMessage;
       readonly settings: object;
+      /**
+       * A lock to hold, before anything else, for as long as the worker lives: in browsers nothing else tells that it
+       * was closed. None where the application has no locks, or is told.
+       */
+      readonly lock: string | undefined;
     }
   | { readonly type: 'predict'; readonly request: Id; readonly decoder: Id; readonly betas: BetasMessage }
   | ({
@@ -58,7 +61,8 @@ export type ToWorker =
 export type FromWorker =
   /** From now on the worker listens: what was sent before may have been dropped, and is sent again. */
   | { readonly type: 'ready' }
-  | { readonly type: 'held' }
+  /** The lock of a load is held, or cannot be had here; comes before all that is said of the load. */
+  | { readonly type: 'lock'; readonly lock: string; readonly held: boolean }
   /** The answer to `hello`. */
   | { readonly type: 'here' }
   | { readonly type: 'progress'; readonly request: Id; readonly progress: LoadProgress }

@@ -1,7 +1,7 @@
 import type { Folder } from '../data/source.ts';
 import type { Features, Reconstruction } from '../decoders/decoder.ts';
 import type { LoadedDecoder, LoadProgress } from '../decoders/loaded.ts';
-import { F2iError } from '../error.ts';
+import { F2iError, throwIfAborted } from '../error.ts';
 import { errorFromMessage, errorToMessage } from './errors.ts';
 import { remoteFolder } from './folder.ts';
 import { holdLock } from './liveness.ts';
@@ -56,6 +56,8 @@ class Server {
   readonly #running = new Map<Id, Running>();
   /** Loads that have arrived: they may come twice. */
   readonly #loads = new Set<Id>();
+  /** Locks that this worker holds while it lives, or has asked for; each settles when that is known and told. */
+  readonly #locks = new Map<string, Promise<void>>();
   /** What the application was asked. */
   readonly #calls = new Map<Id, { resolve(value: unknown): void; reject(error: unknown): void }>();
   readonly #stop: () => void;
@@ -90,9 +92,6 @@ class Server {
 
   #handle(message: ToWorker): void {
     switch (message.type) {
-      case 'hold':
-        holdLock(message.lock, () => this.#post({ type: 'held' }));
-        break;
       case 'hello':
         this.#post({ type: 'here' });
         break;
@@ -161,7 +160,10 @@ class Server {
 
   async #loadDecoder(message: Message<'load'>, { controller }: Running): Promise<DecoderMessage> {
     const { signal } = controller;
-    const { request, decoder: id, settings } = message;
+    const { request, decoder: id, settings, lock } = message;
+    // First of all: from here on the application learns of this worker's end, whenever that comes.
+    if (lock !== undefined) await this.#hold(lock);
+    throwIfAborted(signal, 'loading');
     const decoder = await this.#load(this.#sourceOf(message.source, request, signal), {
       ...settings,
       signal,
@@ -185,6 +187,14 @@ class Server {
       output,
       warnings: [...warnings],
     };
+  }
+
+  #hold(lock: string): Promise<void> {
+    const known = this.#locks.get(lock);
+    if (known) return known;
+    const told = holdLock(lock).then((held) => this.#post({ type: 'lock', lock, held }));
+    this.#locks.set(lock, told);
+    return told;
   }
 
   #sourceOf(source: SourceMessage, request: Id, signal: AbortSignal): unknown | Folder {

@@ -2,8 +2,16 @@ import { loadLocally, serveDecoders, type WorkerLike } from '@fmri2image/core';
 import { keptBundle } from '@fmri2image/core/conformance';
 import { createBackend } from '../../src/index.ts';
 
-// A worker that loses its device, fails or closes itself when it is told to; it begins to listen late.
-const { navigator } = globalThis as unknown as { navigator: { gpu: GPU } };
+// A worker that loses its device, fails or closes itself when it is told to; it begins to listen late, and in a browser
+// that takes its time over locks: the kept bundle would be loaded long before.
+const { navigator } = globalThis as unknown as {
+  navigator: { gpu: GPU; locks: { request(...what: unknown[]): Promise<unknown> } };
+};
+const request = navigator.locks.request.bind(navigator.locks);
+navigator.locks.request = async (...what) => {
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  return request(...what);
+};
 const adapter = await navigator.gpu.requestAdapter();
 const scope = globalThis as unknown as WorkerLike & {
   addEventListener(type: string, listener: (event: { data: unknown }) => void): void;
