@@ -15,7 +15,7 @@ import { type Console, createConsole, gigabytes, table } from '../console.ts';
 import { interruptible } from '../context.ts';
 import { usage } from '../options.ts';
 import { sawTestInWords } from '../pipeline/ledger.ts';
-import { readResults } from '../pipeline/results.ts';
+import { readResults } from '../pipeline/readResults.ts';
 import { rowInWords } from '../pipeline/rowWidth.ts';
 import { readUnfinished } from '../pipeline/workFolder.ts';
 import { describeHeads } from '../recipes/describeHeads.ts';

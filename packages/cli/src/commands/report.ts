@@ -67,7 +67,8 @@ async function run(path: string, options: ReportFlags, context: Context): Promis
   const results = head?.results ?? (await obtainResults(study, options, context));
   if (results.kind === 'labels') return reportLabels(study, results, { ...options, maps }, context, output);
   console.progress('evaluate');
-  const evaluation = await evaluateResults(study, results, { ...options, keepNull: true }, context);
+  const settings = { ...options, keepNull: true };
+  const evaluation = await evaluateResults(study, results, settings, context).finally(() => head?.close());
   const notes = [
     ...study.warnings,
     ...results.provenance.warnings,

@@ -20,8 +20,9 @@ import { backendOptions, type DeviceOptions, usage, withDevice } from '../option
 import { prepareOutput } from '../output.ts';
 import { chanceInWords, decimal, three } from '../pipeline/evaluate.ts';
 import { produce } from '../pipeline/produce.ts';
+import { readIndex } from '../pipeline/readResults.ts';
 import { openResponses } from '../pipeline/responses.ts';
-import { RETRIEVAL_HEAD, type ResultItem, readIndex } from '../pipeline/results.ts';
+import { RETRIEVAL_HEAD, type ResultItem } from '../pipeline/results.ts';
 import {
   type Comparison,
   type Count,

@@ -66,21 +66,23 @@ export async function evaluateResults(
     }
     return stimulus;
   });
-  const truth = takeRows(stimuli.values, shown);
-  if (truth.shape.slice(1).join() !== results.values.shape.slice(1).join()) {
+  const { filed } = results;
+  const shape = stimuli.values.shape.slice(1);
+  if (shape.join() !== results.values.shape.slice(1).join()) {
     throw new F2iError('FORMAT', 'reconstructions and stimuli differ in shape', {
       file: `${results.array ?? 'reconstructions'}.npy`,
-      expected: `[${truth.shape.slice(1)}] a stimulus (${study.name})`,
+      expected: `[${shape}] a stimulus (${study.name})`,
       found: `[${results.values.shape.slice(1)}]`,
     });
   }
   const counted = new Set(study.scored);
   const scored = results.items.flatMap((item, i) => (counted.has(item.trials[0]!) ? [i] : []));
-  const controls = await trainingControls(study, results, { backend, signal });
+  // Looking up training pictures takes all of them in memory.
+  const controls = filed ? undefined : await trainingControls(study, results, { backend, signal });
   const evaluation = await evaluate(
     {
-      truth,
-      reconstructions: results.values,
+      truth: filed?.truth ?? takeRows(stimuli.values, shown),
+      reconstructions: filed?.reconstructions ?? results.values,
       embeddings: results.embeddings,
       runs: results.items.map((item) => item.run),
       stimuli: shown,

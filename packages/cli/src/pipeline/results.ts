@@ -2,38 +2,33 @@ import { arch, release, type } from 'node:os';
 import {
   type BackendInfo,
   encodeNpy,
-  F2iError,
-  type Folder,
   type Json,
+  type MatrixRows,
   type NdArray,
   Picture,
-  parseJson,
   type Rows,
-  readArray,
-  readText,
   type Study,
-  schemaError,
-  toFloat32,
   VERSION,
   type WriteFile,
 } from '@fmri2image/core';
-import { z } from 'zod';
 import { redactHome } from '../redact.ts';
 import type { Terms } from '../terms.ts';
-import { type FoldJson, type FoldRecord, foldSchema, foldToJson } from './folds.ts';
+import { type FoldRecord, foldToJson } from './folds.ts';
 import { labelsTable } from './labelsTable.ts';
-import { FIELDS_FILE, fieldsTable, readFieldsTable } from './receptiveFields.ts';
+import { FIELDS_FILE, fieldsTable } from './receptiveFields.ts';
 import type { RecordingRows } from './recordingRows.ts';
 import { sheetOf } from './sheet.ts';
-import { SEEN, type Seen } from './training.ts';
+import type { Seen } from './training.ts';
 import type { OutputFile } from './workFolder.ts';
 
 /** What a folder of reconstructions holds in memory. */
 export interface Results {
   /** Trials of the study that were reconstructed, in order; several where repeats were averaged. */
   readonly items: readonly ResultItem[];
-  /** [items, ...shape] */
+  /** [items, ...shape]; no data where `filed` says where they lie. */
   readonly values: Rows & { readonly data: Float32Array };
+  /** Arrays that are too large to be held: scored out of their files. */
+  readonly filed?: FiledRows | undefined;
   /** [1, ...shape] or [items, ...shape]: what a decoder that never saw the brain would say, where it is known. */
   readonly meanPicture?: (Rows & { readonly data: Float32Array }) | undefined;
   readonly kind: 'picture' | 'features' | 'labels';
@@ -54,6 +49,13 @@ export interface Results {
   readonly run?: Readonly<Record<string, Json>> | undefined;
   /** Where items are rows of a recording, of one trial or of several, rather than trials of a study. */
   readonly rows?: RecordingRows | undefined;
+}
+
+/** Rows of items that stay in their files. */
+export interface FiledRows {
+  readonly reconstructions: MatrixRows;
+  /** What is true of each item. */
+  readonly truth: MatrixRows;
 }
 
 export interface ResultItem {
@@ -87,63 +89,10 @@ export interface Provenance {
   readonly rejected?: { readonly device: string; readonly reason: string }[] | undefined;
 }
 
-const FORMAT = 'fmri2image-reconstructions';
+export const FORMAT = 'fmri2image-reconstructions';
 
 /** What the output of a retrieval head is called: the one that MindEye's published retrieval is of. */
 export const RETRIEVAL_HEAD = 'retrieval';
-
-const schema = z.strictObject({
-  format: z.literal(FORMAT),
-  version: z.literal(1),
-  kind: z.enum(['picture', 'features', 'labels']),
-  labels: z.array(z.string()).optional(),
-  provenance: z.strictObject({
-    version: z.string(),
-    runId: z.string(),
-    study: z.string(),
-    decoder: z.string(),
-    bundle: z.string(),
-    device: z.string(),
-    commandLine: z.string(),
-    warnings: z.array(z.string()),
-    created: z.iso.datetime().optional(),
-    platform: z.string().optional(),
-    rejected: z.array(z.strictObject({ device: z.string(), reason: z.string() })).optional(),
-  }),
-  terms: z
-    .strictObject({
-      dataTerms: z.string().optional(),
-      consentReference: z.string().optional(),
-      pseudonym: z.string().optional(),
-    })
-    .optional(),
-  folds: z.array(foldSchema).optional(),
-  outputs: z
-    .array(
-      z.strictObject({
-        name: z.string(),
-        file: z.string(),
-        shape: z.array(z.int().positive()),
-        mean: z.string().optional(),
-      }),
-    )
-    .min(1)
-    .optional(),
-  run: z.record(z.string(), z.json()).optional(),
-  /** Whether mean-training-picture.npy is there. */
-  meanPicture: z.boolean().default(true),
-  items: z.array(
-    z.strictObject({
-      file: z.string().optional(),
-      trials: z.array(z.int().nonnegative()).min(1),
-      stimulus: z.int().nonnegative().optional(),
-      stimulusName: z.string().optional(),
-      run: z.string(),
-      seen: z.enum(SEEN),
-      heldOut: z.string().optional(),
-    }),
-  ),
-});
 
 /** Pictures smaller than this are enlarged by whole factors, so that they can be looked at. */
 const SMALLEST_SIDE = 128;
@@ -199,7 +148,7 @@ export async function writeIndex(
 }
 
 /** What a decoder without a brain would answer. */
-const meanFile = (kind: Results['kind']) =>
+export const meanFile = (kind: Results['kind']) =>
   kind === 'labels' ? 'label-frequencies.npy' : 'mean-training-picture.npy';
 
 const array = ({ data, shape }: Rows & { readonly data: Float32Array }): NdArray => ({
@@ -233,102 +182,6 @@ export function enlarged(
   }
   const shape = [height * factor, width * factor, channels];
   return new Picture(data, shape, picture.range);
-}
-
-/** What such a folder says of itself, without its arrays. */
-export async function readIndex(folder: Folder, signal: AbortSignal): Promise<z.infer<typeof schema>> {
-  const source = await folder.open('reconstructions.json');
-  const json = parseJson(await readText(source, signal), source.name);
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  throw schemaError(json, parsed.error.issues, schema, source.name);
-}
-
-/** Where a folder without several outputs keeps its values. */
-const ONLY_ARRAY = 'reconstructions';
-
-/**
- * Reads such a folder back, for evaluation: the main output, and beside it what a retrieval head made.
- *
- * @param array name of the one output that is wanted instead of these
- * @throws USAGE for an array that the folder does not have
- */
-export async function readResults(folder: Folder, signal: AbortSignal, array?: string): Promise<Results> {
-  const index = await readIndex(folder, signal);
-  const { items, kind, labels, provenance, terms, outputs, run } = index;
-  const read = async (name: string) => {
-    const file = await folder.open(name);
-    const values = await readArray(file, { signal });
-    return { data: toFloat32(values, { file: file.name }), shape: values.shape, name: file.name };
-  };
-  const readItems = async (name: string) => {
-    const values = await read(name);
-    if (values.shape[0] === items.length) return values;
-    throw new F2iError('FORMAT', 'one row for each item of reconstructions.json', {
-      file: values.name,
-      expected: `${items.length}`,
-      found: `${values.shape[0]}`,
-    });
-  };
-  const arrays: readonly Pick<OutputFile, 'name' | 'file' | 'mean'>[] = outputs ?? [
-    { name: ONLY_ARRAY, file: `${ONLY_ARRAY}.npy` },
-  ];
-  const chosen = arrays.find(({ name }) => name === (array ?? arrays[0]!.name));
-  if (!chosen) {
-    throw new F2iError('USAGE', 'the reconstructions have no such array', {
-      file: 'reconstructions.json',
-      field: 'array',
-      expected: arrays.map(({ name }) => name).join(', '),
-      found: array!,
-    });
-  }
-  const head = array === undefined ? retrievalHead(outputs) : undefined;
-  const readMean = async (ofMain: boolean, { mean }: Pick<OutputFile, 'mean'>) => {
-    if (mean !== undefined) return read(mean);
-    return ofMain ? read(meanFile(kind)) : undefined;
-  };
-  return {
-    items,
-    values: await readItems(chosen.file),
-    array: chosen.name,
-    embeddings: head && { ...(await readItems(head.file)), array: head.name },
-    // It is of what the decoder was trained to give.
-    meanPicture: await readMean(index.meanPicture && chosen === arrays[0], chosen),
-    kind,
-    labels,
-    provenance,
-    terms,
-    outputs,
-    run,
-    folds: await readFolds(folder, index.folds, signal),
-  };
-}
-
-/** The output that a model was trained to be retrieved by, where it fits the same true features as the main one. */
-function retrievalHead(outputs: readonly OutputFile[] | undefined): OutputFile | undefined {
-  const head = outputs?.find(({ name }) => name === RETRIEVAL_HEAD);
-  if (!outputs || !head || head === outputs[0]) return undefined;
-  return head.shape.join() === outputs[0]!.shape.join() ? head : undefined;
-}
-
-async function readFolds(
-  folder: Folder,
-  folds: readonly FoldJson[] | undefined,
-  signal: AbortSignal,
-): Promise<FoldRecord[] | undefined> {
-  if (!folds?.some(({ maps }) => maps)) return folds?.map((fold) => ({ ...fold, maps: undefined }));
-  const source = await folder.open(FIELDS_FILE);
-  const fields = readFieldsTable(await readText(source, signal), source.name, folds);
-  return folds.map((fold, f) => ({
-    ...fold,
-    maps: fold.maps && {
-      fields: fields[f]!,
-      hrf: {
-        times: Float32Array.from(fold.maps.hrf.times),
-        values: Float32Array.from(fold.maps.hrf.values),
-      },
-    },
-  }));
 }
 
 export function provenanceOf(

@@ -18,22 +18,25 @@ import {
   printEvaluation,
   type ScoredResults,
 } from '../pipeline/evaluate.ts';
+import { openResults, readIndex } from '../pipeline/readResults.ts';
 import { areSingle, recordingRows } from '../pipeline/recordingRows.ts';
-import { type Results, readIndex, readResults } from '../pipeline/results.ts';
+import type { Results } from '../pipeline/results.ts';
 import { scoresTable } from '../pipeline/scores.ts';
 import { readChoices } from './choices.ts';
 import { openTargetFile, type TargetFile } from './plan.ts';
 import { openAt } from './recording.ts';
 import { targetFiles } from './targetFiles.ts';
 
-/** One head of a folder of predictions, beside what it should have predicted. */
+/** One head of a folder of predictions, beside what it should have predicted. Both stay in their files. */
 export interface HeadResults {
   readonly head: string;
-  /** Test rows as a study of single trials, whose stimuli are the true features. */
+  /** Test rows as a study of single trials, whose stimuli are the true features: their shape, without data. */
   readonly study: Study;
   readonly results: Results;
   /** What the rows of the file were taken for, in words. */
   readonly order: string;
+  /** Closes the files. */
+  close(): void;
 }
 
 interface Options extends EvaluateSettings {
@@ -43,7 +46,8 @@ interface Options extends EvaluateSettings {
 }
 
 /**
- * Reads the predictions of one head after the other, and the features that are true of their pictures.
+ * Opens the predictions of one head after the other, and the features that are true of their pictures. Who takes a head
+ * closes it.
  *
  * @param path of the recording, which is held against what the predictions say of themselves
  * @throws USAGE and FORMAT naming file, expected and found
@@ -79,13 +83,21 @@ export async function* headResults(
   for (const target of files) {
     const { name } = target;
     console.progress(`read ${name}`);
-    const results = await readResults(folder, signal, name);
-    const source = await openTargetFile(target, signal);
+    const { results, source: predictions } = await openResults(folder, signal, name);
+    let truth: MatrixSource | undefined;
+    const close = () => {
+      predictions.close?.();
+      truth?.close?.();
+    };
+    let head: Omit<HeadResults, 'head' | 'close'>;
     try {
-      yield { head: name, ...(await asStudy(results, name, source, recording, signal)) };
-    } finally {
-      source.close?.();
+      truth = await openTargetFile(target, signal);
+      head = asStudy(results, name, { truth, predictions }, recording);
+    } catch (error) {
+      close();
+      throw error;
     }
+    yield { head: name, ...head, close };
   }
 }
 
@@ -127,21 +139,19 @@ function checkItems({ name, trials }: Recording, items: Results['items'], of: st
 }
 
 /** Each test row is a trial of its own, and the true features of its picture are what was shown. */
-async function asStudy(
+function asStudy(
   results: Results,
   head: string,
-  source: MatrixSource,
+  { truth: source, predictions }: { readonly truth: MatrixSource; readonly predictions: MatrixSource },
   recording: Recording,
-  signal: AbortSignal,
-): Promise<Omit<HeadResults, 'head'>> {
+): Omit<HeadResults, 'head' | 'close'> {
   const { items, values, folds } = results;
   const voxels = folds?.[0]?.voxels ?? 1;
   const pictures = items.map(({ stimulus }) => stimulus!);
   const test = picturesOf(pictures.map((stimulus) => ({ stimulus, trials: new Int32Array(0) })));
   const train = trainedPictures(results, recording);
   const rows = targetRows(source, test, 'test', { train, test });
-  const size = values.data.length / items.length;
-  if (source.columns !== size) {
+  if (source.columns !== predictions.columns) {
     throw new F2iError('FORMAT', 'targets and predictions differ in shape', {
       file: source.name,
       field: head,
@@ -149,7 +159,6 @@ async function asStudy(
       found: `[${[`pictures`, ...source.shape].join(', ')}]`,
     });
   }
-  const truth = Float32Array.from(await source.read(rows, 0, size, signal));
   const placeOf = new Map(Array.from(test, (picture, place) => [picture, place]));
   const names = Array.from(test, (picture) => recording.stimulusName?.(picture) ?? `picture ${picture}`);
   // Averages of several runs may be exchanged with all others.
@@ -173,7 +182,7 @@ async function asStudy(
     stimuli: {
       kind: 'features',
       names,
-      values: { data: truth, shape: [test.length, ...values.shape.slice(1)] },
+      values: { data: new Float32Array(0), shape: [test.length, ...values.shape.slice(1)] },
       name: head,
     },
     scored: Int32Array.from(items.keys()),
@@ -185,7 +194,11 @@ async function asStudy(
   const of = `all trials of ${recording.name}`;
   const own = folds?.map((fold) => ({ ...fold, training: { ...(fold.training as object), study: of } }));
   const order = rowsInWords(source, 'test', { train, test }, recording);
-  return { study, results: { ...results, folds: own, items: placed, rows: rowsOf }, order };
+  const filed = {
+    truth: { source, rows: placed.map(({ stimulus }) => rows[stimulus]!) },
+    reconstructions: { source: predictions, rows: [...placed.keys()] },
+  };
+  return { study, results: { ...results, filed, folds: own, items: placed, rows: rowsOf }, order };
 }
 
 /** Pictures of the training rows, as the folder records them. */
@@ -205,9 +218,10 @@ export async function evaluateHeads(
   const { console, signal } = context;
   const all: Record<string, ScoredResults> = {};
   const started = performance.now();
-  for await (const { head, study, results, order } of headResults(path, files, options, context)) {
+  for await (const one of headResults(path, files, options, context)) {
+    const { head, study, results, order } = one;
     console.progress(`evaluate ${head}`);
-    const evaluation = await evaluateResults(study, results, options, context);
+    const evaluation = await evaluateResults(study, results, options, context).finally(() => one.close());
     all[head] = evaluation;
     const scores = scoresTable(study, results, evaluation).tsv;
     const file = join(options.reconstructions, `scores-${head}.tsv`);

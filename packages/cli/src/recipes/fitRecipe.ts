@@ -9,7 +9,6 @@ import {
   headsConfigOf,
   type Json,
   type PackedRecording,
-  type Recipe,
   type RecipeHead,
   type Recording,
   type RidgeForm,

@@ -1,5 +1,6 @@
 import {
   F2iError,
+  pickRows,
   preparationOf,
   prepareStudy,
   type RepeatAgreement,
@@ -75,14 +76,17 @@ export async function reportData(
   return {
     ...input,
     folds,
-    ceiling: responseCeiling(
-      study,
-      folds,
-      items.flatMap(({ trials }) => trials),
-    ),
+    // The responses behind predictions that lie in files were not read.
+    ceiling: results.filed
+      ? undefined
+      : responseCeiling(
+          study,
+          folds,
+          items.flatMap(({ trials }) => trials),
+        ),
     agreement: items.every(({ trials }) => trials.length === 1)
       ? await repeatAgreement(
-          takeRows(results.values, evaluation.scored),
+          pickRows(results.filed?.reconstructions ?? results.values, evaluation.scored),
           items.map(({ stimulus }) => stimulus!),
           context,
         )

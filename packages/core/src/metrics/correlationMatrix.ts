@@ -1,5 +1,5 @@
-import type { Rows } from '../rows.ts';
 import { type ProductOptions, rowProducts } from './rowProducts.ts';
+import { type ComparedRows, comparedExtents } from './rowValues.ts';
 
 export type CorrelationOptions = ProductOptions;
 
@@ -18,10 +18,14 @@ export interface CorrelationMatrix {
  * @throws INVALID_ARGUMENT for NaN, naming the side and the first row
  */
 export async function correlationMatrix(
-  truth: Rows,
-  reconstructions: Rows,
+  truth: ComparedRows,
+  reconstructions: ComparedRows,
   options: CorrelationOptions = {},
 ): Promise<CorrelationMatrix> {
   const values = await rowProducts(truth, reconstructions, 'pearson', ['truth', 'reconstructions'], options);
-  return { values, truths: truth.shape[0]!, reconstructions: reconstructions.shape[0]! };
+  return {
+    values,
+    truths: comparedExtents(truth, 'truth')[0],
+    reconstructions: comparedExtents(reconstructions, 'reconstructions')[0],
+  };
 }

@@ -1,5 +1,4 @@
 import { F2iError } from '../error.ts';
-import { type Rows, rowExtents } from '../rows.ts';
 import { bootstrapInterval, quantile } from './bootstrap.ts';
 import { type CorrelationMatrix, type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
 import type { CosineSimilarities } from './cosineSimilarity.ts';
@@ -17,18 +16,19 @@ import { pixelCorrelation } from './pixelCorrelation.ts';
 import { overDraws, retrievalPlan } from './retrieval.ts';
 import { type RetrievalDirection, retrievalTable } from './retrievalTable.ts';
 import { rowProducts, type Similarity } from './rowProducts.ts';
+import { type ComparedRows, comparedExtents, pickRows } from './rowValues.ts';
 import { twoWayIdentification } from './twoWayIdentification.ts';
 
 export interface EvaluateInput {
   /** True pictures or features [n, ...], one for each reconstruction. */
-  truth: Rows;
+  truth: ComparedRows;
   /** [n, ...]; for a continuous stimulus all frames of the scored runs in order, scored or not. */
-  reconstructions: Rows;
+  reconstructions: ComparedRows;
   /**
    * Embeddings [n, ...] that retrieval compares with the true ones, where a model has a head of its own for it; the
    * reconstructions when absent.
    */
-  embeddings?: Rows | undefined;
+  embeddings?: ComparedRows | undefined;
   /** Run (or sweep) of each. */
   runs?: ArrayLike<string | number> | undefined;
   /**
@@ -39,11 +39,11 @@ export interface EvaluateInput {
   /** Trials that count, as indices; all when absent. */
   scored?: ArrayLike<number> | undefined;
   /** Mean training picture [1, ...], or one for each trial [n, ...] where folds had different training sets. */
-  meanPicture?: Rows | undefined;
+  meanPicture?: ComparedRows | undefined;
   /** The training picture nearest to each reconstruction, [n, ...]: see `nearestPictures`. */
-  nearestTraining?: Rows | undefined;
+  nearestTraining?: ComparedRows | undefined;
   /** The training picture nearest to each true picture, [n, ...]. */
-  bestTraining?: Rows | undefined;
+  bestTraining?: ComparedRows | undefined;
   /** Category of each, for identification within and across categories; not scored when absent. */
   categories?: ArrayLike<string> | undefined;
 }
@@ -82,8 +82,8 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
   const { truth, reconstructions, runs } = input;
   const { exchangeability, permutations, seed = 0, crossFitted = false, signal } = options;
   const { block = exchangeability === 'continuous' ? CONTINUOUS_BLOCK : 1 } = options;
-  const [n] = rowExtents(reconstructions, 'reconstructions');
-  const [m] = rowExtents(truth, 'truth');
+  const [n] = comparedExtents(reconstructions, 'reconstructions');
+  const [m] = comparedExtents(truth, 'truth');
   if (n !== m) {
     throw new F2iError('INVALID_ARGUMENT', 'each reconstruction needs its true picture', {
       field: 'truth',
@@ -100,7 +100,7 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
   }
   const own = scoredTrials(input.scored, n);
   const stimuli = input.stimuli && Array.from(own, (trial) => input.stimuli![trial]!);
-  const scoredTruth = takeRows(truth, own);
+  const scoredTruth = pickRows(truth, own);
   const correlations = await correlationMatrix(scoredTruth, reconstructions, options);
   const categories = input.categories && Array.from(own, (trial) => input.categories![trial]!);
   const pearson: Compared = {
@@ -166,7 +166,7 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     const started = performance.now();
     const { embeddings = reconstructions } = input;
     const sides = ['truth', input.embeddings ? 'embeddings' : 'reconstructions'] as const;
-    const [count] = rowExtents(embeddings, sides[1]);
+    const [count] = comparedExtents(embeddings, sides[1]);
     if (count !== n) {
       throw new F2iError('INVALID_ARGUMENT', 'one embedding for each reconstruction', {
         field: 'embeddings',
@@ -260,7 +260,7 @@ const cosinesOf = ({ correlations: { values, truths, reconstructions } }: Answer
 /** What stands in place of every reconstruction. */
 async function controlAnswers(
   similarity: Similarity,
-  scoredTruth: Rows,
+  scoredTruth: ComparedRows,
   input: EvaluateInput,
   own: Int32Array,
   trials: number,
@@ -270,7 +270,7 @@ async function controlAnswers(
   for (const name of CONTROLS) {
     const pictures = input[name];
     if (!pictures) continue;
-    const [count] = rowExtents(pictures, name);
+    const [count] = comparedExtents(pictures, name);
     if (count !== trials && !(count === 1 && name === 'meanPicture')) {
       throw new F2iError('INVALID_ARGUMENT', 'pictures of a control do not fit the trials', {
         field: name,
@@ -305,13 +305,4 @@ function meansOfRuns(
   return Array.from(own, (column, row) =>
     mean(columnsOfRun[column]!.map((c) => values[row * reconstructions + c]!)),
   );
-}
-
-function takeRows({ data, shape }: Rows, rows: Int32Array): Rows {
-  const length = data.length / shape[0]!;
-  const taken = new Float64Array(rows.length * length);
-  rows.forEach((row, i) => {
-    taken.set(data.subarray(row * length, (row + 1) * length), i * length);
-  });
-  return { data: taken, shape: [rows.length, ...shape.slice(1)] };
 }

@@ -57,5 +57,6 @@ export {
 } from './retrieval.ts';
 export { type PoolOptions, type RetrievalDirection, retrievalTable } from './retrievalTable.ts';
 export type { ProductOptions, Similarity } from './rowProducts.ts';
+export { type ComparedRows, type MatrixRows, pickRows } from './rowValues.ts';
 export { type Plane, type Ssim, type SsimOptions, ssim } from './ssim.ts';
 export { type IdentificationOrientation, twoWayIdentification } from './twoWayIdentification.ts';

@@ -1,5 +1,5 @@
-import type { Rows } from '../rows.ts';
 import { type CorrelationOptions, correlationMatrix } from './correlationMatrix.ts';
+import type { ComparedRows } from './rowValues.ts';
 
 export interface RepeatAgreement {
   /** Mean correlation between reconstructions of different presentations of the same stimulus. */
@@ -20,12 +20,11 @@ export interface RepeatAgreement {
  * @returns undefined where no stimulus repeats, or all trials show the same
  */
 export async function repeatAgreement(
-  reconstructions: Rows,
+  reconstructions: ComparedRows,
   stimuli: ArrayLike<number | string>,
   options: CorrelationOptions = {},
 ): Promise<RepeatAgreement | undefined> {
-  const n = reconstructions.shape[0]!;
-  const { values } = await correlationMatrix(reconstructions, reconstructions, options);
+  const { values, truths: n } = await correlationMatrix(reconstructions, reconstructions, options);
   const sums = { same: 0, different: 0 };
   const counts = { same: 0, different: 0 };
   for (let i = 0; i < n; i++) {

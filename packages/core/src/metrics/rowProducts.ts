@@ -3,11 +3,11 @@ import { pacer } from '../data/pause.ts';
 import { F2iError } from '../error.ts';
 import { hasFloat64 } from '../float64.ts';
 import { gemm } from '../ops/index.ts';
-import { type Rows, rowExtents } from '../rows.ts';
 import type { Tensor } from '../tensor.ts';
+import { type RowScales, rowScales, type Similarity } from './rowScales.ts';
+import { type ComparedRows, type RowValues, rowValues, type Window } from './rowValues.ts';
 
-/** What a row is brought to before products are taken: `pearson` centres it, too. Both divide by its norm. */
-export type Similarity = 'pearson' | 'cosine';
+export type { Similarity } from './rowScales.ts';
 
 export interface ProductOptions {
   /** Computes large products on this device, in float64 where it can; JavaScript does small ones. */
@@ -20,148 +20,154 @@ export interface ProductOptions {
 const DEVICE_WORK = 2e7;
 /** Values of one uploaded block. */
 const BLOCK_VALUES = 2 ** 21;
+/** Blocks that are read from a file at once: its rows lie far apart. */
+const BLOCKS_OF_WINDOW = 8;
 
 /**
- * Similarity of every row of `a` with every row of `b`, over all their values.
+ * Similarity of every row of `a` with every row of `b`, over all their values. Rows that lie in files are read in windows
+ * of columns, 64 MiB each: what is held does not grow with the length of the rows, and the result is that of rows in memory
+ * to the bit.
  *
  * @param a [m, ...], called `names[0]` in errors
  * @param b [n, ...], of the same trailing extents
  * @returns [m, n] row-major, within [-1, 1]; 0 where either row has no length (for `pearson`: no variance)
- * @throws INVALID_ARGUMENT for other extents, or NaN, naming the side and the first row
+ * @throws INVALID_ARGUMENT for other extents, or NaN, naming the side and the first row; of files what reading them throws
  */
 export async function rowProducts(
-  a: Rows,
-  b: Rows,
+  a: ComparedRows,
+  b: ComparedRows,
   similarity: Similarity,
   names: readonly [string, string],
   options: ProductOptions = {},
 ): Promise<Float64Array> {
   const { backend, signal, deviceWork = DEVICE_WORK } = options;
-  const [m, d] = rowExtents(a, names[0]);
-  const [n, dOther] = rowExtents(b, names[1]);
-  if (d !== dOther) {
+  const [left, right] = [rowValues(a, names[0]), rowValues(b, names[1])];
+  const [m, n, d] = [left.rows, right.rows, left.length];
+  if (d !== right.length) {
     throw new F2iError('INVALID_ARGUMENT', `${names[0]} and ${names[1]} differ in size`, {
       field: names[1],
       expected: `${d} values`,
-      found: `${dOther}`,
+      found: `${right.length}`,
     });
   }
-  const breathe = pacer(signal, 'scoring');
-  const left = await unitRows(a, similarity, names[0], breathe);
-  const right = await unitRows(b, similarity, names[1], breathe);
-  const values =
-    backend && m * n * d > deviceWork
-      ? await onDevice(backend, left, right, signal)
-      : await inJavaScript(left, right, breathe);
-  // Rounding may leave the interval by a unit in the last place.
-  for (let i = 0; i < values.length; i++) values[i] = Math.max(-1, Math.min(1, values[i]!));
-  return values;
-}
-
-export interface UnitRows {
-  readonly rows: number;
-  readonly length: number;
-  /** Value j of a row (centred for `pearson`), divided by the norm of all its values; 0 where that is 0. */
-  at(row: number, j: number): number;
-}
-
-async function unitRows(
-  { data, shape }: Rows,
-  similarity: Similarity,
-  field: string,
-  breathe: () => Promise<void> | undefined,
-): Promise<UnitRows> {
-  const rows = shape[0]!;
-  const length = data.length / rows;
-  const means = new Float64Array(rows);
-  const scales = new Float64Array(rows);
-  for (let row = 0; row < rows; row++) {
-    const values = data.subarray(row * length, (row + 1) * length);
-    let sum = 0;
-    let constant = true;
-    for (let j = 0; j < length; j++) {
-      sum += values[j]!;
-      constant &&= values[j] === values[0];
-    }
-    if (!Number.isFinite(sum)) {
-      throw new F2iError('INVALID_ARGUMENT', 'values are NaN or infinite', { field, found: `row ${row}` });
-    }
-    const mean = similarity === 'pearson' ? sum / length : 0;
-    let squares = 0;
-    for (let j = 0; j < length; j++) squares += (values[j]! - mean) ** 2;
-    means[row] = mean;
-    const without = squares === 0 || (similarity === 'pearson' && constant);
-    scales[row] = without ? 0 : 1 / Math.sqrt(squares);
-    await breathe();
-  }
-  return { rows, length, at: (row, j) => (data[row * length + j]! - means[row]!) * scales[row]! };
-}
-
-async function inJavaScript(
-  a: UnitRows,
-  b: UnitRows,
-  breathe: () => Promise<void> | undefined,
-): Promise<Float64Array> {
-  const { length } = a;
-  const values = new Float64Array(a.rows * b.rows);
-  const right = new Float64Array(b.rows * length);
-  for (let k = 0; k < b.rows; k++) {
-    for (let j = 0; j < length; j++) right[k * length + j] = b.at(k, j);
-    await breathe();
-  }
-  const left = new Float64Array(length);
-  for (let i = 0; i < a.rows; i++) {
-    for (let j = 0; j < length; j++) left[j] = a.at(i, j);
-    for (let k = 0; k < b.rows; k++) {
-      const start = k * length;
-      let sum = 0;
-      for (let j = 0; j < length; j++) sum += left[j]! * right[start + j]!;
-      values[i * b.rows + k] = sum;
-      if (k % 64 === 63) await breathe();
-    }
-    await breathe();
-  }
-  return values;
-}
-
-/** The same product on a device, summed over blocks of columns so that no large copy of the pictures is made. */
-async function onDevice(
-  backend: Backend,
-  a: UnitRows,
-  b: UnitRows,
-  signal: AbortSignal | undefined,
-): Promise<Float64Array> {
-  const dtype = hasFloat64(backend) ? 'f64' : 'f32';
-  const width = Math.max(1, Math.floor(BLOCK_VALUES / Math.max(a.rows, b.rows)));
-  const breathe = pacer(signal, 'scoring');
-  const block = async (side: UnitRows, from: number, to: number) => {
-    const values =
-      dtype === 'f64' ? new Float64Array(side.rows * (to - from)) : new Float32Array(side.rows * (to - from));
-    for (let row = 0, at = 0; row < side.rows; row++) {
-      for (let j = from; j < to; j++) values[at++] = side.at(row, j);
-      await breathe();
-    }
-    return values;
+  const width = Math.max(1, Math.floor(BLOCK_VALUES / Math.max(m, n)));
+  const window = width * BLOCKS_OF_WINDOW;
+  const sides = {
+    left: { ...left, scales: await rowScales(a, left, similarity, names[0], window, signal) },
+    right: { ...right, scales: await rowScales(b, right, similarity, names[1], window, signal) },
   };
-  let sum: Tensor | undefined;
+  const breathe = pacer(signal, 'scoring');
+  const onDevice = backend && m * n * d > deviceWork;
+  const sum = onDevice ? new DeviceSum(backend, m, n, signal) : new PlainSum(m, n, breathe);
   try {
-    for (let from = 0; from < a.length; from += width) {
-      const to = Math.min(a.length, from + width);
-      const left = await block(a, from, to);
-      const right = await block(b, from, to);
-      await backend.ready(left.byteLength + right.byteLength);
-      const previous = sum;
-      sum = backend.scope(() =>
-        gemm(
-          backend.tensor(left, [a.rows, to - from], dtype),
-          backend.tensor(right, [b.rows, to - from], dtype),
-          { transB: true, c: previous, signal },
-        ),
-      );
-      previous?.dispose();
+    for (let start = 0; start < d; start += window) {
+      const end = Math.min(d, start + window);
+      const windows = await Promise.all([left.window(start, end, signal), right.window(start, end, signal)]);
+      for (let from = start; from < end; from += width) {
+        const to = Math.min(end, from + width);
+        await sum.add(
+          await unitBlock(sides.left, windows[0], [from, to], sum.type, breathe),
+          await unitBlock(sides.right, windows[1], [from, to], sum.type, breathe),
+          to - from,
+        );
+      }
     }
-    return Float64Array.from((await sum!.download()) as Float64Array);
+    const values = await sum.values();
+    // Rounding may leave the interval by a unit in the last place.
+    for (let i = 0; i < values.length; i++) values[i] = Math.max(-1, Math.min(1, values[i]!));
+    return values;
   } finally {
-    sum?.dispose();
+    sum.dispose();
+  }
+}
+
+type Block = Float32Array | Float64Array;
+type BlockType = Float32ArrayConstructor | Float64ArrayConstructor;
+
+/** Columns of rows of length 1, [rows, to - from]. */
+async function unitBlock(
+  { rows, scales: { means, scales } }: RowValues & { readonly scales: RowScales },
+  { values, stride, first }: Window,
+  [from, to]: readonly [number, number],
+  Type: BlockType,
+  breathe: () => Promise<void> | undefined,
+): Promise<Block> {
+  const block = new Type(rows * (to - from));
+  for (let row = 0, at = 0; row < rows; row++) {
+    const start = row * stride - first;
+    for (let j = from; j < to; j++) block[at++] = (values[start + j]! - means[row]!) * scales[row]!;
+    await breathe();
+  }
+  return block;
+}
+
+/** Adds the products of blocks of columns in JavaScript. */
+class PlainSum {
+  readonly type = Float64Array;
+  readonly #sums: Float64Array;
+  readonly #rows: readonly [number, number];
+  readonly #breathe: () => Promise<void> | undefined;
+
+  constructor(m: number, n: number, breathe: () => Promise<void> | undefined) {
+    this.#rows = [m, n];
+    this.#sums = new Float64Array(m * n);
+    this.#breathe = breathe;
+  }
+
+  async add(left: Block, right: Block, width: number): Promise<void> {
+    const [m, n] = this.#rows;
+    const sums = this.#sums;
+    for (let i = 0; i < m; i++) {
+      for (let k = 0; k < n; k++) {
+        let sum = sums[i * n + k]!;
+        for (let j = 0; j < width; j++) sum += left[i * width + j]! * right[k * width + j]!;
+        sums[i * n + k] = sum;
+        if (k % 64 === 63) await this.#breathe();
+      }
+      await this.#breathe();
+    }
+  }
+
+  values = async () => this.#sums;
+  dispose(): void {}
+}
+
+/** The same on a device: no copy of whole rows is made there either. */
+class DeviceSum {
+  readonly type: BlockType;
+  readonly #backend: Backend;
+  readonly #rows: readonly [number, number];
+  readonly #signal: AbortSignal | undefined;
+  #sum: Tensor | undefined;
+
+  constructor(backend: Backend, m: number, n: number, signal: AbortSignal | undefined) {
+    this.type = hasFloat64(backend) ? Float64Array : Float32Array;
+    this.#backend = backend;
+    this.#rows = [m, n];
+    this.#signal = signal;
+  }
+
+  async add(left: Block, right: Block, width: number): Promise<void> {
+    const [m, n] = this.#rows;
+    const dtype = this.type === Float64Array ? 'f64' : 'f32';
+    const backend = this.#backend;
+    await backend.ready(left.byteLength + right.byteLength);
+    const previous = this.#sum;
+    this.#sum = backend.scope(() =>
+      gemm(backend.tensor(left, [m, width], dtype), backend.tensor(right, [n, width], dtype), {
+        transB: true,
+        c: previous,
+        signal: this.#signal,
+      }),
+    );
+    previous?.dispose();
+  }
+
+  async values(): Promise<Float64Array> {
+    return Float64Array.from((await this.#sum!.download()) as Float64Array);
+  }
+
+  dispose(): void {
+    this.#sum?.dispose();
   }
 }
