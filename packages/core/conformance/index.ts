@@ -37,6 +37,7 @@ export {
   type ConformanceOptions,
   type ConformanceReport,
   formatReport,
+  KnownCases,
   runConformance,
 } from './runner.ts';
 export { priorSample, voxelsToTokens, type Workload } from './workloads.ts';

@@ -1,4 +1,5 @@
-import { type Attributes, ReferenceBackend } from '../src/index.ts';
+import { type KnownCases, runConformance } from '../conformance/index.ts';
+import { type Attributes, type Backend, ReferenceBackend } from '../src/index.ts';
 import { referenceKernels } from '../src/reference/index.ts';
 import type { ReferenceKernel, View } from '../src/reference/kernel.ts';
 
@@ -38,4 +39,21 @@ export function after(
 
 export function mapped(view: View | undefined, change: (value: number, index: number) => number): View {
   return { ...view!, data: view!.data.map(change) };
+}
+
+/** The types in which a backend fails a case; one that did is not looked at again. */
+export async function failedTypes(
+  backend: Backend,
+  filter: RegExp,
+  known: KnownCases,
+): Promise<ReadonlySet<string>> {
+  const failed = new Set<string>();
+  const typeOf = (id: string) => id.split('/')[1]!;
+  await runConformance(backend, {
+    known,
+    filter: { test: (id) => !failed.has(typeOf(id)) && filter.test(id) },
+    onResult: ({ id, status }) => void (status === 'failed' && failed.add(typeOf(id))),
+  });
+  await backend.dispose();
+  return failed;
 }

@@ -7,6 +7,7 @@ import {
   EVERYWHERE,
   formatGolden,
   formatReport,
+  KnownCases,
   runConformance,
   runGoldens,
 } from '@fmri2image/core/conformance';
@@ -16,6 +17,7 @@ import { unsupported } from './expectations.ts';
 import { buildShim, withShim } from './shim.ts';
 
 let library: string;
+const known = new KnownCases();
 beforeAll(() => {
   library = buildShim();
 }, 600_000);
@@ -38,7 +40,7 @@ it.each([
     await withShim({ CAPABILITY: capability }, async () => {
       const backend = new CudaBackend({ library });
       expect(backend.info.description).toContain(`compute capability ${capability[0]}.${capability[1]}`);
-      const report = await runConformance(backend, { unsupported, filter: { test: takes } });
+      const report = await runConformance(backend, { unsupported, known, filter: { test: takes } });
       await backend.dispose();
       if (report.failed > 0) expect.fail(formatReport(report));
       expect(report.passed).toBeGreaterThan(least);

@@ -1,4 +1,4 @@
-import { formatReport, runConformance } from '@fmri2image/core/conformance';
+import { formatReport, KnownCases, runConformance } from '@fmri2image/core/conformance';
 import { expect } from 'vitest';
 import { createWebBackend, type KernelLimits } from '../src/index.ts';
 import { unsupported } from './expectations.ts';
@@ -12,9 +12,16 @@ export interface Run {
   least: number;
 }
 
+/** Of the runs of one file. */
+const known = new KnownCases();
+
 export async function conforms({ limits = {}, filter, gaps = {}, least }: Run): Promise<void> {
   const backend = await createWebBackend({ limits });
-  const report = await runConformance(backend, { filter, unsupported: { ...unsupported, ...gaps } });
+  const report = await runConformance(backend, {
+    filter,
+    known,
+    unsupported: { ...unsupported, ...gaps },
+  });
   await backend.dispose();
   expect(report.failed, formatReport(report)).toBe(0);
   expect(report.passed).toBeGreaterThanOrEqual(least);
