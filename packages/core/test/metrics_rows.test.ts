@@ -107,6 +107,29 @@ describe('rows that stay in their files', () => {
     expect(Math.abs(values[18]!)).toBeLessThan(0.1);
   });
 
+  it('wait in the queue of a device for one block, and no more', async () => {
+    const backend = createReferenceBackend();
+    let [waiting, most, uploads] = [0, 0, 0];
+    const { tensor, sync } = backend;
+    Object.assign(backend, {
+      tensor: (...given: Parameters<typeof tensor>) => {
+        uploads++;
+        most = Math.max(most, ++waiting);
+        return tensor.apply(backend, given);
+      },
+      sync: () => {
+        waiting = 0;
+        return sync.apply(backend);
+      },
+    });
+    const wide = normal(64, 100_000, 5);
+    const { values } = await correlationMatrix(picked(wide, [3]), wide, { backend, deviceWork: 0 });
+    expect(values[3]).toBeCloseTo(1, 12);
+    // Four blocks of both sides.
+    expect([uploads, most]).toEqual([8, 2]);
+    await backend.dispose();
+  });
+
   it('name file and row of a value that is not finite, and widths that differ', async () => {
     const data = features.data.slice();
     data[5 * 30 + 7] = Number.NaN;

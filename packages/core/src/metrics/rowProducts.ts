@@ -151,7 +151,8 @@ class DeviceSum {
     const [m, n] = this.#rows;
     const dtype = this.type === Float64Array ? 'f64' : 'f32';
     const backend = this.#backend;
-    await backend.ready(left.byteLength + right.byteLength);
+    // The blocks before, which were computed while these were made: no more of them are held.
+    await backend.sync();
     const previous = this.#sum;
     this.#sum = backend.scope(() =>
       gemm(backend.tensor(left, [m, width], dtype), backend.tensor(right, [n, width], dtype), {
