@@ -17,6 +17,7 @@ import {
 import { createRandom } from '../src/random.ts';
 import { sizeOf, type Tensor } from '../src/tensor.ts';
 import { assert, assertEqual, assertError, mustReject, mustThrow } from './assert.ts';
+import { graphBehaviours } from './graphs.ts';
 
 /** Rejects where the backend misbehaves. The runner disposes the tensors that it leaves. */
 export type Behaviour = (backend: Backend) => Promise<void>;
@@ -303,6 +304,8 @@ export const behaviours: Readonly<Record<string, Behaviour>> = {
     const second = await Promise.all(once().map((tensor) => tensor.download()));
     for (const [i, found] of first.entries()) assertEqual(second[i]!, found, `result ${i}`);
   },
+
+  ...graphBehaviours,
 };
 
 function random(backend: Backend, shape: number[], seed: number, scale = 1): Tensor {

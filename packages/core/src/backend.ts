@@ -10,7 +10,9 @@ import {
   hostArray,
 } from './dtype.ts';
 import { F2iError } from './error.ts';
-import type { Attributes, OpSpec } from './ops/op.ts';
+import { Graph, type GraphBody, type GraphHost, type LaunchCall, type RecordedOps } from './graph.ts';
+import type { Attributes, OpOptions, OpSpec } from './ops/op.ts';
+import { sliceSpec } from './ops/slice.ts';
 import { checkShape, describe, type Shape, sizeOf, Tensor, type TensorSpec } from './tensor.ts';
 
 export type DeviceName = 'cpu' | 'cuda' | 'webgpu' | 'reference';
@@ -84,6 +86,8 @@ export abstract class Backend {
 
   readonly #live = new Set<Tensor>();
   readonly #scopes: Set<Tensor>[] = [];
+  /** Bodies of graphs that run now, one inside the other. */
+  #bodies = 0;
   #closed = false;
 
   /** True, or the reason why this backend cannot run the op on such inputs. */
@@ -103,6 +107,8 @@ export abstract class Backend {
   /** Backends whose queue or memory can be full override this; see `ready`. */
   protected async waitForRoom(_bytes: number): Promise<void> {}
   protected abstract close(): Promise<void>;
+  /** Records the ops that `enqueue` enqueues, none of which runs; where it throws, nothing is recorded. See `graph`. */
+  protected record?: (enqueue: () => void) => RecordedOps;
   /** Called by tensors when their last handle goes. Freed in queue order. */
   abstract release(storage: Storage): void;
   protected abstract memory(): { liveBytes: number; peakBytes: number };
@@ -114,7 +120,7 @@ export abstract class Backend {
    * @throws F2iError INVALID_ARGUMENT if shape, type and data do not fit each other
    */
   tensor(data: HostArray | readonly number[], shape: Shape, dtype?: DType): Tensor {
-    this.assertOpen();
+    this.assertNoBody('tensor');
     const plain = Array.isArray(data);
     const type = dtype ?? (plain ? 'f32' : dtypeOf(data as HostArray));
     checkDType(type);
@@ -133,7 +139,7 @@ export abstract class Backend {
    * @throws F2iError INVALID_ARGUMENT if shape, type and buffer do not fit each other
    */
   adopt(buffer: ArrayBuffer, shape: Shape, dtype: DType): Tensor {
-    this.assertOpen();
+    this.assertNoBody('adopt');
     checkDType(dtype);
     checkLength(buffer.byteLength / bytesPerElement(dtype), { shape, dtype });
     const owned = structuredClone(buffer, { transfer: [buffer] });
@@ -151,7 +157,7 @@ export abstract class Backend {
    * @throws F2iError INVALID_ARGUMENT if the buffer is too small for the shape
    */
   lend(buffer: ArrayBuffer, shape: Shape, dtype: DType): Loan {
-    this.assertOpen();
+    this.assertNoBody('lend');
     checkDType(dtype);
     checkShape(shape);
     const bytes = sizeOf(shape) * bytesPerElement(dtype);
@@ -224,10 +230,7 @@ export abstract class Backend {
       throw new F2iError('UNSUPPORTED', reason, { op: op.name, backend: this.name });
     }
     const operands = inputs.map((t) => t && operandOf(t));
-    const tensors = outputs.map((spec) => {
-      const bytes = Math.max(1, sizeOf(spec.shape)) * bytesPerElement(spec.dtype);
-      return new Tensor(this, this.allocate(bytes, spec.dtype), spec);
-    });
+    const tensors = outputs.map((spec) => this.#blank(spec));
     try {
       this.enqueueChecked({
         op: op as unknown as OpSpec,
@@ -246,7 +249,7 @@ export abstract class Backend {
 
   /** As `Tensor.download`. */
   async download(tensor: Tensor, reuse?: HostArray | undefined): Promise<HostArray> {
-    this.assertOpen();
+    this.assertNoBody('download');
     const whole = reuse && reuse.byteLength === reuse.buffer.byteLength;
     const memory = whole && reuse.buffer instanceof ArrayBuffer ? reuse.buffer : undefined;
     return this.#untilDisposed(this.read(operandOf(tensor), memory));
@@ -254,7 +257,7 @@ export abstract class Backend {
 
   /** Waits until all enqueued work is done; rejects with the first failure since the last `sync()`. */
   async sync(): Promise<void> {
-    this.assertOpen();
+    this.assertNoBody('sync');
     await this.#untilDisposed(this.waitAll());
   }
 
@@ -263,7 +266,7 @@ export abstract class Backend {
 
   /** Waits for room for `bytes` more under the memory ceiling. */
   async ready(bytes = 0): Promise<void> {
-    this.assertOpen();
+    this.assertNoBody('ready');
     await this.#untilDisposed(this.waitForRoom(bytes));
   }
 
@@ -303,6 +306,58 @@ export abstract class Backend {
     return (await Promise.all(downloads)) as { [K in keyof T]: HostArray };
   }
 
+  /**
+   * Work that repeats itself on operands of the same shapes, such as the evaluations of a sampler. Where it pays, the ops of
+   * `body` are recorded at the first launch and enqueued as one from then on: on a GPU, a CUDA graph. Elsewhere each launch
+   * runs the body. The results are the same to the bit.
+   *
+   * A graph may hold memory for itself (what its body needs at once, its inputs and results), counted against the ceiling
+   * until it is disposed. A signal then cancels a launch before it runs, or between its ops.
+   *
+   * @example
+   * using evaluation = backend.graph(([x], options) => [linear(x!, weight, options)]);
+   * for (const x of inputs) results.push(...evaluation.launch([x]));
+   */
+  graph(body: GraphBody): Graph {
+    this.assertOpen();
+    return new Graph(() => this.#graphHost(), body);
+  }
+
+  #graphHost(): GraphHost {
+    this.assertOpen();
+    return {
+      backend: this,
+      blank: (spec) => this.#blank(spec),
+      copy: (from, to, call) => this.#copy(from, to, call),
+      run: (body, inputs, options) => this.#runBody(body, inputs, options),
+      // Inside another body, its ops are ops of that one.
+      record: this.#bodies === 0 ? this.record : undefined,
+    };
+  }
+
+  #runBody(body: GraphBody, inputs: readonly Tensor[], options: OpOptions): Tensor[] {
+    this.#bodies++;
+    try {
+      // Handles of their own, so that a body may dispose what it is given, and give it back.
+      const own = (tensor: Tensor) => tensor.reshape(...tensor.shape);
+      return this.scope(() => body(inputs.map(own), options).map(own));
+    } finally {
+      this.#bodies--;
+    }
+  }
+
+  #blank({ shape, dtype }: TensorSpec): Tensor {
+    const bytes = Math.max(1, sizeOf(shape)) * bytesPerElement(dtype);
+    return new Tensor(this, this.allocate(bytes, dtype), { shape, dtype });
+  }
+
+  #copy(from: Tensor, to: Tensor, call: LaunchCall): void {
+    const [x, y] = [from, to].map((tensor) => ({ ...operandOf(tensor), shape: [tensor.size] }));
+    const attributes = { axis: 0, start: 0, end: from.size };
+    const op = sliceSpec as unknown as OpSpec;
+    this.enqueueChecked({ op, inputs: [x], outputs: [y!], attributes, ...call });
+  }
+
   stats(): MemoryStats {
     return { liveTensors: this.#live.size, ...this.memory() };
   }
@@ -338,6 +393,16 @@ export abstract class Backend {
   /** Throws DISPOSED after `dispose()`. */
   protected assertOpen(): void {
     if (this.#closed) throw new F2iError('DISPOSED', `the ${this.name} backend was used after dispose()`);
+  }
+
+  /** Throws INVALID_ARGUMENT while the body of a graph runs: only ops belong into it. */
+  protected assertNoBody(call: string): void {
+    this.assertOpen();
+    if (this.#bodies === 0) return;
+    throw new F2iError('INVALID_ARGUMENT', 'the body of a graph runs ops alone', {
+      expected: 'data as inputs, and results that are downloaded outside',
+      found: `${call}()`,
+    });
   }
 
   /** A device cancels the waits that `dispose()` finds pending; they reject with DISPOSED, whatever the device. */

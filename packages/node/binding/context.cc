@@ -18,6 +18,11 @@ Napi::Function Context::define(Napi::Env env) {
                          InstanceMethod<&Context::map_file>("mapFile"),
                          InstanceMethod<&Context::write>("write"),
                          InstanceMethod<&Context::destroy_buffer>("destroyBuffer"),
+                         InstanceMethod<&Context::begin_graph>("beginGraph"),
+                         InstanceMethod<&Context::end_graph>("endGraph"),
+                         InstanceMethod<&Context::drop_graph>("dropGraph"),
+                         InstanceMethod<&Context::launch_graph>("launchGraph"),
+                         InstanceMethod<&Context::destroy_graph>("destroyGraph"),
                          InstanceMethod<&Context::read>("read"),
                          InstanceMethod<&Context::wait>("wait"),
                          InstanceMethod<&Context::sync>("sync"),
@@ -181,6 +186,12 @@ Napi::Value Context::create_token(const Napi::CallbackInfo &) {
 void Context::cancel_token(const Napi::CallbackInfo &info) {
   open();
   if (f2i_token *token = tokens_.find(info[0].As<Napi::Number>())) check(f2i_token_cancel(token));
+}
+
+void Context::listen_to(double token) {
+  if (token == token_) return;
+  check(f2i_context_set_token(context_, tokens_.find(token)));
+  token_ = token;
 }
 
 void Context::destroy_token(const Napi::CallbackInfo &info) {

@@ -40,6 +40,13 @@ public:
   void write(const Napi::CallbackInfo &info);
   void destroy_buffer(const Napi::CallbackInfo &info);
 
+  // ---- graphs.cc -----------------------------------------------------------
+  void begin_graph(const Napi::CallbackInfo &info);
+  Napi::Value end_graph(const Napi::CallbackInfo &info);
+  void drop_graph(const Napi::CallbackInfo &info);
+  void launch_graph(const Napi::CallbackInfo &info);
+  void destroy_graph(const Napi::CallbackInfo &info);
+
   // ---- waits.cc ------------------------------------------------------------
   Napi::Value read(const Napi::CallbackInfo &info);
   Napi::Value wait(const Napi::CallbackInfo &info);
@@ -90,6 +97,8 @@ private:
   void check(f2i_status status);
   /// Throws when the handle is stale.
   f2i_buffer *buffer(const Napi::Value &handle);
+  /// What is enqueued from now on listens to the token of this handle; 0 for none.
+  void listen_to(double token);
   Arguments arguments() const { return {arguments_, buffers_}; }
   template <class Args>
   void enqueue(f2i_status (*op)(f2i_context *, const Args *), const Args &args, const Arguments &from);
@@ -110,6 +119,7 @@ private:
   double token_ = 0; // the token that ops listen to now
   Handles<f2i_buffer> buffers_;
   Handles<f2i_token> tokens_;
+  Handles<f2i_graph> graphs_;
   Napi::Reference<Napi::Float64Array> arguments_owner_;
   const double *arguments_ = nullptr;
 };

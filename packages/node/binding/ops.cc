@@ -12,10 +12,7 @@ void Context::enqueue(f2i_status (*op)(f2i_context *, const Args *), const Args 
     const std::string text = "operand " + std::to_string(from.stale_operand()) + " has been freed";
     throw error_of(Env(), F2I_INVALID_ARGUMENT, text.c_str());
   }
-  if (from.token() != token_) {
-    check(f2i_context_set_token(context, tokens_.find(from.token())));
-    token_ = from.token();
-  }
+  listen_to(from.token());
   check(f2i_context_set_tag(context, from.tag()));
   check(op(context, &args));
 }

@@ -20,6 +20,11 @@ export interface CpuOptions {
    * the weights of a published model against it as well, before it loads them.
    */
   memoryLimit?: number | undefined;
+  /**
+   * Whether work that repeats itself, such as the evaluations of a sampler, is recorded and enqueued as one
+   * (`Backend.graph`). False by default: on the processor it gains nothing, and holds memory.
+   */
+  graphs?: boolean | undefined;
   /** What `device: 'auto'` tried before. */
   rejected?: readonly RejectedDevice[] | undefined;
 }
@@ -39,8 +44,8 @@ export class CpuBackend extends NativeBackend {
   declare readonly name: 'cpu';
 
   constructor(options: CpuOptions = {}) {
-    const { threads, isa, memoryLimit, rejected = [] } = options;
-    super({ device: 'cpu', threads, isa, memoryLimit }, (opened) => {
+    const { threads, isa, memoryLimit, graphs = false, rejected = [] } = options;
+    super({ device: 'cpu', threads, isa, memoryLimit, graphs }, (opened) => {
       const chosen = ISAS[opened.isa] ?? 'auto';
       return {
         device: 'cpu',
@@ -53,7 +58,7 @@ export class CpuBackend extends NativeBackend {
   }
 
   override share(buffer: ArrayBuffer, shape: Shape, dtype: DType): Tensor {
-    this.assertOpen();
+    this.assertNoBody('share');
     checkDType(dtype);
     checkLength(buffer.byteLength / bytesPerElement(dtype), { shape, dtype });
     return new Tensor(this, this.adoptStorage(buffer, dtype), { shape, dtype });

@@ -20,6 +20,11 @@ export interface CudaOptions {
    * keeps the accuracy of f32. Statistics, factorisations, solves and all of f64 always keep theirs.
    */
   productPrecision?: Precision | undefined;
+  /**
+   * Whether work that repeats itself, such as the evaluations of a sampler, is recorded as a CUDA graph and enqueued as one
+   * (`Backend.graph`). True by default.
+   */
+  graphs?: boolean | undefined;
   /** What `device: 'auto'` tried before. */
   rejected?: readonly RejectedDevice[] | undefined;
 }
@@ -34,7 +39,7 @@ export class CudaBackend extends NativeBackend {
   declare readonly name: 'cuda';
 
   constructor(options: CudaOptions = {}) {
-    const { index = 0, memoryLimit, productPrecision: precision, rejected = [] } = options;
+    const { index = 0, memoryLimit, productPrecision: precision, graphs = true, rejected = [] } = options;
     if (!Number.isInteger(index) || index < 0) {
       throw new F2iError('INVALID_ARGUMENT', 'not a usable option', {
         field: 'index',
@@ -44,10 +49,13 @@ export class CudaBackend extends NativeBackend {
     }
     const library = findCudaLibrary(options.library);
     const gpu = describeGpu(index, library);
-    super({ device: 'cuda', threads: COPYING_THREADS, memoryLimit, index, library, precision }, () => ({
-      device: 'cuda',
-      description: `${gpu.name}, CUDA, compute capability ${gpu.capability}, GPU ${index} of ${gpu.count}`,
-      rejected,
-    }));
+    super(
+      { device: 'cuda', threads: COPYING_THREADS, memoryLimit, index, library, precision, graphs },
+      () => ({
+        device: 'cuda',
+        description: `${gpu.name}, CUDA, compute capability ${gpu.capability}, GPU ${index} of ${gpu.count}`,
+        rejected,
+      }),
+    );
   }
 }

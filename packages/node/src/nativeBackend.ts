@@ -10,9 +10,11 @@ import {
   F2iError,
   type HostArray,
   hostArray,
+  type LaunchCall,
   type OpCall,
   type Operand,
   type OpSpec,
+  type RecordedOps,
   type Shape,
   type Storage,
   sizeOf,
@@ -32,7 +34,7 @@ import { Arguments, MOST_OPERANDS, type NativeStorage } from './native/arguments
 import { encoders } from './native/encode.ts';
 import { isNativeError, translate } from './native/failure.ts';
 import { loadAddon } from './native/load.ts';
-import { type Enqueued, Places } from './native/places.ts';
+import { type Enqueued, GraphPlaces, Places } from './native/places.ts';
 import { Tokens } from './native/tokens.ts';
 
 /** Queued ops at which `ready()` waits: more would only hold memory. */
@@ -48,6 +50,8 @@ export interface Opening {
   readonly index?: number | undefined;
   readonly library?: string | undefined;
   readonly precision?: Precision | undefined;
+  /** Whether work that repeats itself is recorded: `Backend.graph`. */
+  readonly graphs?: boolean | undefined;
 }
 
 /** A context of the native core as a backend, on whichever device it was opened. */
@@ -62,6 +66,8 @@ export abstract class NativeBackend extends Backend {
   readonly #tokens: Tokens;
   /** Ops that the device has, as far as they have been asked for. */
   readonly #supported = new Map<string, true | string>();
+  /** Of the ops that are recorded now. */
+  #recorded: GraphPlaces | undefined;
   /** Tag of the next op; those below it have been enqueued. */
   #tag = 1;
   /** Failures that a wait has reported; while there are none, what has run needs no place any more. */
@@ -81,6 +87,7 @@ export abstract class NativeBackend extends Backend {
       index = 0,
       library,
       precision = 'f32',
+      graphs = false,
     } = opening;
     checkOptions(threads, isa, memoryLimit, precision);
     this.name = device;
@@ -105,6 +112,7 @@ export abstract class NativeBackend extends Backend {
       throw translate(error, device);
     }
     this.#tokens = new Tokens(this.#native);
+    if (graphs) this.record = (enqueue) => this.#record(enqueue);
   }
 
   supports(op: OpSpec, inputs: readonly (TensorSpec | undefined)[], _attributes: Attributes): true | string {
@@ -143,7 +151,7 @@ export abstract class NativeBackend extends Backend {
         found: `${describe({ shape, dtype })} at ${offset}`,
       });
     }
-    this.assertOpen();
+    this.assertNoBody('mapFile');
     const tag = this.#upload('map_file', this.mapFile);
     const handle = this.#now(() => this.#native.mapFile(path, offset, byteLength, tag));
     return new Tensor(this, storage(handle, byteLength), { shape, dtype });
@@ -210,7 +218,36 @@ export abstract class NativeBackend extends Backend {
     } catch (error) {
       throw this.#translated(error, entry);
     }
-    this.#places.add(entry);
+    (this.#recorded ?? this.#places).add(entry);
+  }
+
+  #record(enqueue: () => void): RecordedOps {
+    const places = new GraphPlaces();
+    this.#now(() => this.#native.beginGraph());
+    this.#recorded = places;
+    try {
+      enqueue();
+    } catch (error) {
+      if (!this.disposed) this.#now(() => this.#native.dropGraph());
+      throw error;
+    } finally {
+      this.#recorded = undefined;
+    }
+    const graph = this.#now(() => this.#native.endGraph());
+    this.#places.keep(places);
+    return {
+      launch: (call) => this.#launch(graph, places, call),
+      dispose: () => {
+        this.#places.letGo(places);
+        if (!this.disposed) this.#native.destroyGraph(graph);
+      },
+    };
+  }
+
+  #launch(graph: number, places: GraphPlaces, { signal }: LaunchCall): void {
+    const tag = this.#tag++; // of no op: the signal is listened to until it has run
+    this.#now(() => this.#native.launchGraph(graph, this.#tokens.of(signal, tag)));
+    places.signal = signal;
   }
 
   protected async read(

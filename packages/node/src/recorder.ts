@@ -19,7 +19,7 @@ import {
   Tensor,
   toNumbers,
 } from '@fmri2image/core';
-import { CpuBackend } from './cpu.ts';
+import { CpuBackend, type CpuOptions } from './cpu.ts';
 import type { NativeStorage } from './native/arguments.ts';
 import { encoders } from './native/encode.ts';
 import { type Draw, Script } from './native/script.ts';
@@ -43,6 +43,11 @@ export class CpuRecorder extends CpuBackend {
   readonly script = new Script();
   /** Since the last `forget()`. */
   readonly downloads: Download[] = [];
+
+  /** Without graphs: a script has each op where it runs. */
+  constructor(options: Omit<CpuOptions, 'graphs'> = {}) {
+    super({ ...options, graphs: false });
+  }
 
   protected override allocate(byteLength: number): Storage {
     const made = super.allocate(byteLength);

@@ -85,18 +85,22 @@ export async function* samplePrior(
         { signal },
       ),
     );
+    const nobody = without && hold(prior.nullImage(batch));
+    // All but a handful of a step's ops, and what changes from step to step are operands: those of the step itself have its
+    // coefficients, and draw its noise.
+    const evaluation = hold(
+      backend.graph(([noisy, time], options) => {
+        const said = prior.predict(condition, noisy, time, options);
+        if (!without || !nobody) return [said];
+        const unsaid = prior.predict(without, nobody, time, options);
+        return [add(mul(said, guidance, options), mul(unsaid, 1 - guidance, options), options)];
+      }),
+    );
     let drawn = 0;
     let x = hold(draws(drawn++));
     for (const [i, step] of steps.entries()) {
-      const estimate = hold(
-        backend.scope(() => {
-          const time = times.rows(i, i + 1);
-          const said = prior.predict(condition, x, time, { signal });
-          if (!without) return said;
-          const unsaid = prior.predict(without, prior.nullImage(batch), time, { signal });
-          return add(mul(said, guidance, { signal }), mul(unsaid, 1 - guidance, { signal }), { signal });
-        }),
-      );
+      const [estimate] = backend.scope(() => evaluation.launch([x, times.rows(i, i + 1)], { signal }));
+      hold(estimate);
       const noise = step.fromNoise === 0 ? undefined : hold(draws(drawn++));
       const next = hold(backend.scope(() => advance(step, x, estimate, noise, { signal })));
       if (noise) free(noise);

@@ -82,7 +82,7 @@ function checkAndEnqueue<A extends Attributes>(
 const HAS_CAPTURE = 'captureStackTrace' in Error;
 
 /** Remembers the call stack; formatting it is left to whoever reads `.stack`. */
-function capturePlace(below: unknown): OpCall['place'] {
+export function capturePlace(below: unknown): OpCall['place'] {
   const place: { stack?: string } = {};
   if (HAS_CAPTURE)
     (Error as { captureStackTrace(target: object, below: unknown): void }).captureStackTrace(place, below);

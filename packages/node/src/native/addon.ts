@@ -74,6 +74,15 @@ export interface NativeContext extends NativeOps {
   write(buffer: number, offset: number, array: ArrayBufferView, tag: number): void;
   destroyBuffer(buffer: number): void;
 
+  /** From here on, ops and buffers that come and go are recorded, until `endGraph` or `dropGraph`. */
+  beginGraph(): void;
+  endGraph(): number;
+  dropGraph(): void;
+  /** @param token that all of its ops listen to, instead of those that they were recorded with */
+  launchGraph(graph: number, token: number): void;
+  /** Launches that are enqueued still run. */
+  destroyGraph(graph: number): void;
+
   /** Reads into `array`, which must be of this size, or a new one. */
   read(buffer: number, offset: number, bytes: number, array?: ArrayBuffer): Promise<ArrayBuffer>;
   /** Resolves when everything enqueued so far has run; rejects if the buffer is poisoned. */

@@ -12,6 +12,7 @@ export interface Enqueued {
  */
 export class Places {
   readonly #slots: (Enqueued | undefined)[];
+  readonly #graphs = new Set<GraphPlaces>();
 
   constructor(capacity = 8192) {
     this.#slots = new Array(capacity).fill(undefined);
@@ -24,7 +25,27 @@ export class Places {
   find(tag: number | undefined): Enqueued | undefined {
     if (tag === undefined) return undefined;
     const entry = this.#slots[tag % this.#slots.length];
-    return entry?.tag === tag ? entry : undefined;
+    if (entry?.tag === tag) return entry;
+    for (const graph of this.#graphs) {
+      const recorded = graph.find(tag);
+      if (recorded) return recorded;
+    }
+    return undefined;
+  }
+
+  /** Where else to look, as long as a graph may be launched. */
+  keep(graph: GraphPlaces): void {
+    this.#graphs.add(graph);
+  }
+
+  /** Its ops are ops like others from now on: what has been launched may yet fail. */
+  letGo(graph: GraphPlaces): void {
+    this.#graphs.delete(graph);
+    const { length } = this.#slots;
+    for (const entry of graph.entries()) {
+      const newer = (this.#slots[entry.tag % length]?.tag ?? 0) > entry.tag;
+      if (!newer) this.add(entry);
+    }
   }
 
   /** Forgets everything up to this tag. */
@@ -32,5 +53,25 @@ export class Places {
     const { length } = this.#slots;
     for (let i = 0; i < length; i++)
       if (this.#slots[i] && this.#slots[i]!.tag <= upTo) this.#slots[i] = undefined;
+  }
+}
+
+/** The ops of a graph, which may fail at every launch. */
+export class GraphPlaces {
+  readonly #entries = new Map<number, Enqueued>();
+  /** Of the last launch: its ops have none of their own. */
+  signal: AbortSignal | undefined;
+
+  add(entry: Enqueued): void {
+    this.#entries.set(entry.tag, entry);
+  }
+
+  find(tag: number): Enqueued | undefined {
+    const entry = this.#entries.get(tag);
+    return entry && { ...entry, signal: this.signal };
+  }
+
+  entries(): Enqueued[] {
+    return [...this.#entries.values()].map((entry) => ({ ...entry, signal: this.signal }));
   }
 }

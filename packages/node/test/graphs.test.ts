@@ -1,0 +1,214 @@
+// Work that is recorded once and launched often, on the processor and on the shim of the CUDA kernels; beside what holds on
+// every backend (conformance/graphs.ts).
+import {
+  drawPrior,
+  loadNetwork,
+  matchWeights,
+  mindeyePrior,
+  Prior,
+  type SamplePriorOptions,
+  type SamplingStep,
+} from '@fmri2image/core';
+import { formatReport, randomModel, runConformance } from '@fmri2image/core/conformance';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  add,
+  type Backend,
+  CpuBackend,
+  CudaBackend,
+  createRandom,
+  F2iError,
+  gemm,
+  type Tensor,
+} from '../src/index.ts';
+import { CpuRecorder, DryRecorder } from '../src/recorder.ts';
+import { errorOf } from './kept.ts';
+import { buildShim } from './shim.ts';
+
+vi.setConfig({ testTimeout: 60_000 }); // the shim takes its time
+
+let library: string;
+beforeAll(() => {
+  library = buildShim();
+}, 600_000);
+
+const devices = {
+  cpu: (options: { graphs?: boolean; memoryLimit?: number } = {}) =>
+    new CpuBackend({ threads: 2, graphs: true, ...options }),
+  cuda: (options: { graphs?: boolean; memoryLimit?: number } = {}) =>
+    new CudaBackend({ library, graphs: true, ...options }),
+};
+
+/** A prior of two layers with random weights. */
+const SIZES = {
+  extents: new Map(
+    Object.entries({
+      ...{ tokens: 3, clip: 12, heads: 2, headDim: 6, rotary: 2, inner: 20, timeInner: 14, buckets: 8 },
+    }),
+  ),
+  counts: new Map([['layer', 2]]),
+  groups: new Set<string>(),
+};
+
+async function smallPrior(backend: Backend): Promise<{ prior: Prior; brain: Tensor; dispose: () => void }> {
+  const source = randomModel(mindeyePrior, SIZES);
+  const network = await loadNetwork(source, matchWeights(source, mindeyePrior), backend, {});
+  const prior = await Prior.open(network);
+  const brain = backend.tensor(Float32Array.from(createRandom(5).normals(2 * 36)), [2, 3, 12]);
+  const dispose = () => {
+    for (const each of [brain, prior, network]) each.dispose();
+  };
+  return { prior, brain, dispose };
+}
+
+describe.each(['cpu', 'cuda'] as const)('graphs on %s', (device) => {
+  it('keep the contract', async () => {
+    const backend = devices[device]();
+    const report = await runConformance(backend, { filter: /graph/ });
+    await backend.dispose();
+    if (report.failed > 0) expect.fail(formatReport(report));
+    expect(report.passed).toBeGreaterThan(9);
+  });
+
+  it('run their body once, and without graphs at every launch', async () => {
+    for (const [graphs, expected] of [
+      [true, 1],
+      [false, 4],
+    ] as const) {
+      const backend = devices[device]({ graphs });
+      let calls = 0;
+      const graph = backend.graph(([x], options) => {
+        calls++;
+        return [add(x!, 1, options)];
+      });
+      const found = [1, 2, 3, 4].map((x) => graph.launch([backend.tensor([x], [1])])[0]!.download());
+      expect((await Promise.all(found)).map(([y]) => y)).toEqual([2, 3, 4, 5]);
+      expect(calls).toBe(expected);
+      await backend.dispose();
+    }
+  });
+
+  it('end with their backend, in whatever order', async () => {
+    const backend = devices[device]();
+    const x = backend.tensor(new Float32Array(64 * 64).fill(1 / 64), [64, 64]);
+    const graph = backend.graph(([a]) => [gemm(a!, a!)]);
+    let y = x;
+    for (let i = 0; i < 50; i++) [y] = graph.launch([y]) as [Tensor];
+    const lost = errorOf(y.download());
+    await backend.dispose();
+    expect((await lost).code).toBe('DISPOSED');
+    graph.dispose();
+    expect(() => graph.launch([x])).toThrow(/after dispose/);
+    // A context that is closed while a body runs.
+    const another = devices[device]();
+    let closed: Promise<void> | undefined;
+    const broken = another.graph(([a]) => {
+      const b = add(a!, 1);
+      closed = another.dispose();
+      return [b];
+    });
+    expect(() => broken.launch([another.tensor([1], [1])])).toThrow(F2iError);
+    await closed;
+  });
+});
+
+describe.each(['cpu', 'cuda'] as const)('the sampler of the prior on %s', (device) => {
+  let plain: Backend;
+  let recorded: Backend;
+  let models: Awaited<ReturnType<typeof smallPrior>>[];
+  let empty: ReturnType<Backend['stats']>;
+  let held: ReturnType<Backend['stats']>;
+  beforeAll(async () => {
+    [plain, recorded] = [devices[device]({ graphs: false }), devices[device]()];
+    await recorded.sync();
+    empty = recorded.stats();
+    models = [await smallPrior(plain), await smallPrior(recorded)];
+    await recorded.sync();
+    held = recorded.stats();
+  });
+  afterAll(async () => {
+    for (const { dispose } of models) dispose();
+    await recorded.sync();
+    expect(recorded.stats()).toMatchObject({ liveTensors: 0, liveBytes: empty.liveBytes });
+    await plain.dispose();
+    await recorded.dispose();
+  });
+
+  async function sample(
+    { prior, brain }: (typeof models)[number],
+    options: SamplePriorOptions & { onStep?: (step: SamplingStep) => void } = {},
+  ): Promise<Float32Array> {
+    const drawn = await drawPrior(prior, brain, { timesteps: 5, seed: 42, ...options });
+    const values = (await drawn.download()) as Float32Array;
+    drawn.dispose();
+    return values;
+  }
+
+  async function expectNothingLeft(): Promise<void> {
+    await recorded.sync().catch(() => {});
+    expect(recorded.stats()).toMatchObject({ liveTensors: held.liveTensors, liveBytes: held.liveBytes });
+  }
+
+  it.each<[string, SamplePriorOptions]>([
+    ['DDIM', { timesteps: 20 }],
+    ['several samples of each item, other items', { samples: 2, items: [3, 8] }],
+    ['guidance, whose second evaluation is part of the graph', { guidance: 1.7 }],
+    ['one evaluation', { timesteps: 2 }],
+  ])('gives the same bytes with a graph: %s', async (_, options) => {
+    const wanted = await sample(models[0]!, options);
+    const found = await sample(models[1]!, options);
+    expect(found.every(Number.isFinite)).toBe(true);
+    expect(new Set(found).size).toBeGreaterThan(found.length / 2);
+    expect(new Uint8Array(found.buffer)).toEqual(new Uint8Array(wanted.buffer));
+    await expectNothingLeft();
+  });
+
+  it('ends with CANCELLED on an abort, and what follows is as if nothing had been', async () => {
+    const wanted = await sample(models[0]!);
+    for (const at of [1, 3]) {
+      const controller = new AbortController();
+      const onStep = ({ done }: SamplingStep) => done === at && controller.abort(new Error('enough'));
+      const aborted = sample(models[1]!, { signal: controller.signal, onStep });
+      expect(await errorOf(aborted)).toMatchObject({ code: 'CANCELLED' });
+      await expectNothingLeft();
+    }
+    const controller = new AbortController();
+    const aborted = sample(models[1]!, { signal: controller.signal });
+    queueMicrotask(() => controller.abort(new Error('at once')));
+    expect(await errorOf(aborted)).toMatchObject({ code: 'CANCELLED' });
+    await expectNothingLeft();
+    expect(await sample(models[1]!)).toEqual(wanted);
+  });
+
+  it('frees everything where a step is not taken well', async () => {
+    const onStep = ({ done }: SamplingStep) => {
+      if (done === 2) throw new Error('enough');
+    };
+    await expect(sample(models[1]!, { onStep })).rejects.toThrow('enough');
+    await expectNothingLeft();
+  });
+});
+
+it.each([
+  ['a recorder that computes', () => new CpuRecorder({ graphs: true } as object)],
+  ['one that does not', () => new DryRecorder()],
+])('%s notes the ops of every launch', async (_, open) => {
+  const work = async (byGraph: boolean) => {
+    const recorder = open();
+    const body = (x: Tensor) => [add(gemm(x, x), 1)];
+    const graph = recorder.graph(([x]) => body(x!));
+    recorder.script.begin('op/graph');
+    for (const turn of [1, 2, 3]) {
+      const x = recorder.tensor([turn, 0, 0, turn], [2, 2]);
+      const [y] = byGraph ? graph.launch([x]) : recorder.scope(() => body(x));
+      await y!.download();
+    }
+    recorder.script.end();
+    await recorder.dispose();
+    return recorder.script.text();
+  };
+  const script = await work(true);
+  expect(script.match(/^call gemm /gm)).toHaveLength(3);
+  expect(script.match(/^call elementwise /gm)).toHaveLength(3);
+  expect(script).toBe(await work(false));
+});
