@@ -1,4 +1,4 @@
 import { defineConfig } from 'vitest/config';
-import { shared } from '../vitest.shared.ts';
+import { patience, shared } from '../vitest.shared.ts';
 
-export default defineConfig({ ...shared, test: { include: ['test/**/*.test.ts'] } });
+export default defineConfig({ ...shared, test: { include: ['test/**/*.test.ts'], ...patience } });

@@ -23,22 +23,18 @@ const goldens = process.env.F2I_GOLDENS ?? fileURLToPath(new URL('../../../share
 const required = (process.env.F2I_REQUIRE ?? '').split(',').includes('goldens');
 const absent = existsSync(goldens) || required ? '' : ' (no goldens here)';
 
-it.skipIf(absent !== '')(
-  `goldens are calls with the original's numbers in between${absent}`,
-  { timeout: 120_000 },
-  async () => {
-    const only = /^(kernel_softmax|kernel_attn_d64|mindeye2_prior_a|metrics_pairs)$/;
-    const { script, cases, leftOut } = await goldensScript(await nodeFolder(goldens), 1e9, only);
-    expect(leftOut).toEqual(['metrics_pairs (its results are computed after the download)']);
-    expect(cases).toBe(3);
-    const [, attention = '', softmax = '', prior = ''] = script.text().split(/^case /m);
-    expect(attention).toMatch(/^kernel_attn_d64\n.*\ncall attention .*\nentries .*\nentries .*\nend\n$/s);
-    expect(softmax).toMatch(/\ncall softmax .*\nentries /s);
-    // What a result is compared with lies before the buffer goes.
-    const buffer = / (\d+) /.exec(/\nentries.*/.exec(prior)![0])![1];
-    expect(prior.indexOf('\nentries')).toBeLessThan(prior.indexOf(`\nfree ${buffer}\n`));
-  },
-);
+it.skipIf(absent !== '')(`goldens are calls with the original's numbers in between${absent}`, async () => {
+  const only = /^(kernel_softmax|kernel_attn_d64|mindeye2_prior_a|metrics_pairs)$/;
+  const { script, cases, leftOut } = await goldensScript(await nodeFolder(goldens), 1e9, only);
+  expect(leftOut).toEqual(['metrics_pairs (its results are computed after the download)']);
+  expect(cases).toBe(3);
+  const [, attention = '', softmax = '', prior = ''] = script.text().split(/^case /m);
+  expect(attention).toMatch(/^kernel_attn_d64\n.*\ncall attention .*\nentries .*\nentries .*\nend\n$/s);
+  expect(softmax).toMatch(/\ncall softmax .*\nentries /s);
+  // What a result is compared with lies before the buffer goes.
+  const buffer = / (\d+) /.exec(/\nentries.*/.exec(prior)![0])![1];
+  expect(prior.indexOf('\nentries')).toBeLessThan(prior.indexOf(`\nfree ${buffer}\n`));
+});
 
 it('every shape of the benchmarks is timed by one call, whose result is held against float64', async () => {
   const shapes = readShapes(fileURLToPath(new URL('../shapes', import.meta.url)), []);

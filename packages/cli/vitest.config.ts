@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
-import { everyCore, shared, withoutGpu } from '../../vitest.shared.ts';
+import { everyCore, patience, shared, withoutGpu } from '../../vitest.shared.ts';
 
 export default defineConfig({
   ...shared,
-  test: { include: ['test/**/*.test.ts'], ...everyCore, ...withoutGpu, testTimeout: 120_000 },
+  test: { include: ['test/**/*.test.ts'], ...everyCore, ...withoutGpu, ...patience },
 });

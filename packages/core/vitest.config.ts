@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { everyCore, shared } from '../../vitest.shared.ts';
+import { everyCore, patience, shared } from '../../vitest.shared.ts';
 
 export default defineConfig({
   ...shared,
@@ -8,6 +8,6 @@ export default defineConfig({
     ...everyCore,
     // The sources are loaded once, not once for each of the many files: they keep nothing between tests.
     isolate: false,
-    testTimeout: 60_000,
+    ...patience,
   },
 });

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
-import { shared, withoutGpu } from '../../vitest.shared.ts';
+import { patience, shared, withoutGpu } from '../../vitest.shared.ts';
 
 export default defineConfig({
   ...shared,
-  test: { include: ['test/**/*.test.ts'], fileParallelism: false, ...withoutGpu },
+  test: { include: ['test/**/*.test.ts'], fileParallelism: false, ...withoutGpu, ...patience },
 });

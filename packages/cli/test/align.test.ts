@@ -16,12 +16,11 @@ import {
   writeWeights,
 } from '@fmri2image/core';
 import { CpuBackend, fileSource, loadDecoder, writeFolderAtomic } from '@fmri2image/node';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { run, temporaryFolder } from './run.ts';
 
 const folder = temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 const VOXELS = 90;
 const [TOKENS, LATENTS] = [4, 24];

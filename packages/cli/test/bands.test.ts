@@ -1,10 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { writeLabelledStudy } from './labelledStudy.ts';
 import { run, temporaryFolder } from './run.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const folder = temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 

@@ -50,7 +50,7 @@ beforeAll(async () => {
   writeStudy('study', { dataTerms: 'internal', consentReference: 'protocol 12', pseudonym: 'sub-07' });
   expect(await fit('study', 'dual', '--storage', 'dual')).toMatchObject({ code: 0 });
   expect(await fit('study', 'primal', '--storage', 'primal')).toMatchObject({ code: 0 });
-}, 60_000);
+});
 
 describe('terms', () => {
   it('of the study reach the bundle, what inspect says, and reconstructions', async () => {

@@ -27,7 +27,7 @@ beforeAll(async () => {
   expect(await run(['fit', at('study'), '-o', at('bundle'), '--alpha-for', 'all'])).toMatchObject({
     code: 0,
   });
-}, 60_000);
+});
 
 describe('from a study to scores', () => {
   it('reconstructs unseen pictures far above chance, and says so beside its controls', async () => {
@@ -261,7 +261,7 @@ describe('interruption', () => {
     expect(outcome).toMatchObject({ code: 130, signal: null });
     expect(outcome.stderr).toMatch(/interrupted/);
     expect(leftovers('interrupted')).toEqual([]);
-  }, 60_000);
+  });
 
   it('what SIGKILL leaves in mid-write is not taken for a result, and the next write removes it', async () => {
     const { child, done } = start(['simulate', '-o', at('killed'), ...SMALL]);
@@ -278,7 +278,7 @@ describe('interruption', () => {
     const again = await run(['simulate', '-o', at('killed'), '--force', ...SMALL]);
     expect(again).toMatchObject({ code: 0 });
     expect(leftovers('killed')).toEqual(['killed']);
-  }, 60_000);
+  });
 });
 
 describe('doctor and bench', () => {

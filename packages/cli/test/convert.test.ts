@@ -33,7 +33,7 @@ const python = ['python3', '/usr/bin/python3'].find(
 );
 const convert = (...args: string[]) => run(['convert', ...args, '--model', 'clip-converter']);
 
-describe('convert', { timeout: 120_000 }, () => {
+describe('convert', () => {
   it('writes a bundle that inspect verifies and describes', async () => {
     const made = await convert(at('converter.safetensors'), '-o', at('out'), '--dtype', 'f16', '--json');
     expect(made.stderr).toBe('');
@@ -216,7 +216,7 @@ describe('convert', { timeout: 120_000 }, () => {
   });
 });
 
-describe('models', { timeout: 60_000 }, () => {
+describe('models', () => {
   it('lists repository, file, size, licence, terms and command of each', async () => {
     const { stdout } = await run(['models', '--json']);
     expect(JSON.parse(stdout).models).toEqual(PUBLISHED_MODELS.map((row) => ({ ...row })));

@@ -32,7 +32,7 @@ beforeAll(async () => {
   expect(await run(['simulate', '-o', at('study'), '--seed', '3', ...SMALL])).toMatchObject({ code: 0 });
   const fit = ['fit', at('study'), '-o', at('bundle'), '--alpha-for', 'all'];
   expect(await run(fit)).toMatchObject({ code: 0 });
-}, 60_000);
+});
 
 describe('notes of evaluate', () => {
   it('are silent where test pictures are new, and repeats do not compete', async () => {

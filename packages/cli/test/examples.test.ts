@@ -29,7 +29,7 @@ describe('the demo', () => {
     );
     // A second run may replace it, but nothing of somebody else's.
     expect((await run(['demo', '-o', folder])).code).toBe(2);
-  }, 240_000);
+  });
 });
 
 describe('the example of moving bars', () => {
@@ -70,5 +70,5 @@ describe.skipIf(!isThere)('v1-bars (skipped where ../shared/data is absent)', ()
     }
     expect(readdirSync(join(output, 'ridge', 'pictures'))).toHaveLength(150);
     expect(readdirSync(join(output, 'retinotopic', 'pictures'))).toHaveLength(150);
-  }, 240_000);
+  });
 });

@@ -2,13 +2,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom, encodeNpy, type RetrievalEvaluation, readArray, toFloat64 } from '@fmri2image/core';
 import { fileSource } from '@fmri2image/node';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { run, temporaryFolder } from './run.ts';
 
 const folder = temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
-const SECONDS = 120_000;
-vi.setConfig({ testTimeout: SECONDS });
 
 const TRAIN = 120;
 const TEST = 30;
@@ -87,7 +85,7 @@ beforeAll(async () => {
   writeStudy();
   await ok(['fit', 'study', '-o', 'bundle', '--alpha-for', 'all']);
   await ok(['reconstruct', 'bundle', 'study', '-o', 'decoded']);
-}, SECONDS);
+});
 
 describe('features', () => {
   it('are scored by retrieval in both directions, beside chance and controls', async () => {

@@ -1,11 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { LABELS, writeLabelledStudy } from './labelledStudy.ts';
 import { root, run, temporaryFolder } from './run.ts';
 
-vi.setConfig({ testTimeout: 120_000 });
 const folder = temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
 const data = process.env.F2I_TEST_DATA ?? join(root, '..', 'shared', 'data');

@@ -190,7 +190,7 @@ describe('fmri2image maps', () => {
     write('study.json', JSON.stringify(manifest));
     const bundle = join(folder, 'bundle');
     expect((await run(['fit', study, '-o', bundle, '--alphas', '100', '--folds', '2'])).code).toBe(0);
-  }, 60_000);
+  });
 
   const regions = [
     ...['--atlas', join(study, 'atlas.nii'), '--atlas-labels', join(study, 'atlas.tsv')],
@@ -257,7 +257,7 @@ describe('fmri2image maps', () => {
     expect(page).toContain('not activation');
     expect(page.match(/<svg[^>]*role="img" aria-label="[^"]{40,}"/g)!.length).toBe(2 * names.length);
     expect(page).not.toMatch(/<script|https?:\/\/(?!doi\.org|www\.w3\.org)/);
-  }, 60_000);
+  });
 
   it('tests decoders that were held out in turn by refitting them: evaluate --refit-permutations', async () => {
     const labels = ['evaluate', study, '--targets', 'labels', '--leave-one-out', 'run', '--alphas', '100'];
@@ -276,7 +276,7 @@ describe('fmri2image maps', () => {
       code: 2,
       stderr: expect.stringMatching(/--refit-permutations belongs to/),
     });
-  }, 60_000);
+  });
 
   it('says what it cannot do, naming option and file', async () => {
     const failure = async (...args: string[]) => {
@@ -292,5 +292,5 @@ describe('fmri2image maps', () => {
     const grid = await failure('--noise-ceiling', '--region', `a=${other}`);
     expect(grid).toMatch(/^1 .*other\.nii.*8 x 6 x 9.*2 x 2 x 2/s);
     expect(await failure('--bundle', join(folder, 'bundle'), '--target', '3')).toMatch(/^1 .*0 to 2.*3/s);
-  }, 60_000);
+  });
 });

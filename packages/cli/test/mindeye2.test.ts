@@ -18,9 +18,9 @@ beforeAll(async () => {
   const sizes = ['--voxels', '12', '--train-pictures', '20', '--test-pictures', '6', '--size', '16'];
   const made = await run(['simulate', '--layout', 'mindeye', '-o', at('nsd'), ...sizes]);
   expect(made.stderr).toBe('');
-}, 120_000);
+});
 
-describe('reconstruct with a published model', { timeout: 120_000 }, () => {
+describe('reconstruct with a published model', () => {
   it('writes each output of a stage, of repeats as published', async () => {
     const { code, stdout, stderr } = await reconstruct(
       'tokens',

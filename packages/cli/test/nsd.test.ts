@@ -33,7 +33,7 @@ async function write(place: string, change: (trials: LaidOutTrial[]) => LaidOutT
   );
 }
 
-describe('betas and trials as MindEye2 published them', { timeout: 60_000 }, () => {
+describe('betas and trials as MindEye2 published them', () => {
   it('are found, and read by the rows of the test trials', async () => {
     await write('nsd');
     expect(await findNsdSubject(at('nsd'))).toEqual({ folder: at('nsd'), subject: 2 });

@@ -92,9 +92,9 @@ beforeAll(async () => {
     experiment.sessionTrials,
   );
   backend.dispose();
-}, 60_000);
+});
 
-describe('NSD in its own files', { timeout: 60_000 }, () => {
+describe('NSD in its own files', () => {
   it('is read as it was written: trials, voxels at their places, percent signal change', async () => {
     const recording = await openRecording(folderOf('hdf5'), { subject: 'subj01' });
     const { trials, sessionTrials } = simulated.experiment;
@@ -288,7 +288,7 @@ describe('NSD in its own files', { timeout: 60_000 }, () => {
   });
 });
 
-describe('NSD as MindEye2 published it', { timeout: 60_000 }, () => {
+describe('NSD as MindEye2 published it', () => {
   it('is a recording of all trials that tars describe', async () => {
     expect(await layoutOf(folderOf('mindeye'))).toBe('mindeye');
     const recording = await openRecording(folderOf('mindeye'));
@@ -323,7 +323,7 @@ describe('NSD as MindEye2 published it', { timeout: 60_000 }, () => {
   });
 });
 
-describe('damaged files', { timeout: 60_000 }, () => {
+describe('damaged files', () => {
   it('end in an error that names a file, or in responses', async () => {
     const random = createRandom(11);
     let refused = 0;

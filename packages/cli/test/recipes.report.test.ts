@@ -37,7 +37,7 @@ beforeAll(async () => {
     .replace(/<[^>]+>/g, ' ')
     .replaceAll('&quot;', '"')
     .replace(/\s+/g, ' ');
-}, 120_000);
+});
 
 describe('report of predictions of a recipe', () => {
   it('states the trials, sessions and rows of the recording, and the published counts beside', () => {

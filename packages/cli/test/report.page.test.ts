@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeLabelledStudy } from './labelledStudy.ts';
 import { root, run, temporaryFolder } from './run.ts';
 
@@ -16,9 +16,6 @@ const data = join(process.env.F2I_TEST_DATA ?? join(root, '..', 'shared', 'data'
 const dataRequired = (process.env.F2I_REQUIRE ?? '').split(',').includes('data');
 const withoutData = !existsSync(data) && !dataRequired;
 if (withoutData) console.warn(`the page of real moving bars: skipped, no data at ${data}`);
-
-const SECONDS = 300_000;
-vi.setConfig({ testTimeout: SECONDS });
 
 const folder = temporaryFolder();
 let browser: Browser;
@@ -88,7 +85,7 @@ describeInChromium('the page of a report', () => {
     const study = join(folder, 'study');
     expect((await run(['simulate', '-o', study, ...small.split(' ')])).code).toBe(0);
     simulated = await reported('simulated', [study, '--leave-one-out', 'run', '--alpha-for', 'all']);
-  }, SECONDS);
+  });
   afterAll(() => browser?.close());
 
   it.each([

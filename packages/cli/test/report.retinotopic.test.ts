@@ -1,15 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { root, run, temporaryFolder } from './run.ts';
 
 const data = join(process.env.F2I_TEST_DATA ?? join(root, '..', 'shared', 'data'), 'v1-bars');
 const required = (process.env.F2I_REQUIRE ?? '').split(',').includes('data');
 const missing = !existsSync(data) && !required;
 if (missing) console.warn(`reports of a retinotopic decoder: skipped, no data at ${data}`);
-
-const SECONDS = 300_000;
-vi.setConfig({ testTimeout: SECONDS });
 
 const folder = temporaryFolder();
 const study = join(root, 'examples', 'v1-bars');
@@ -25,7 +22,7 @@ describe.skipIf(missing)('the report of a bundle with receptive fields', () => {
     await ok(['fit', study, '--decoder', 'retinotopic', '--leave-out', 'sweep-1', '-o', 'bundle']);
     await ok(['reconstruct', 'bundle', study, '--runs', 'sweep-1', '-o', 'pictures']);
     await ok(['report', study, '--reconstructions', 'pictures', '-o', 'report']);
-  }, SECONDS);
+  });
 
   it('draws them, and keeps them as a table', () => {
     for (const name of ['receptive-fields', 'size-eccentricity', 'fit', 'hrf', 'timeline']) {

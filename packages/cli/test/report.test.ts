@@ -12,7 +12,7 @@ import {
 import { join, relative } from 'node:path';
 import { Picture, readArray, toFloat32, VERSION } from '@fmri2image/core';
 import { fileSource } from '@fmri2image/node';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { enlarged } from '../src/pipeline/results.ts';
 import { run, start, temporaryFolder } from './run.ts';
 
@@ -22,8 +22,6 @@ const read = (...names: string[]) => readFileSync(at(...names), 'utf8');
 const json = (...names: string[]) => JSON.parse(read(...names));
 
 const SMALL = '--voxels 80 --train-pictures 150 --test-pictures 10 --repeats 2 --size 8'.split(' ');
-const SECONDS = 180_000;
-vi.setConfig({ testTimeout: SECONDS });
 
 async function ok(args: readonly string[], env?: Record<string, string>) {
   const outcome = await run(args, folder, env);
@@ -44,7 +42,7 @@ beforeAll(async () => {
   await ok(['fit', 'study', '-o', 'bundle', '--alpha-for', 'all']);
   await ok(['reconstruct', 'bundle', 'study', '-o', 'pictures']);
   await ok(['report', 'study', '--reconstructions', 'pictures', '-o', 'report', '--seed', '5']);
-}, SECONDS);
+});
 
 describe('a report', () => {
   it('is a folder of a page, tables, pictures and plots: a BIDS derivative', () => {

@@ -78,7 +78,7 @@ it('fits a bundle, in degrees, that knows its repetition time and its runs', asy
   const png = (path: string) => readFileSync(at(path));
   const [name] = readdirSync(at('few/pictures')).sort();
   expect(png(`few/pictures/${name}`)).toEqual(png(`pictures/pictures/${name}`));
-}, 120_000);
+});
 
 it('is evaluated by leaving one run out', async () => {
   const evaluate = ['evaluate', at('study'), '--leave-one-out', 'run', '--decoder', 'retinotopic'];
@@ -88,7 +88,7 @@ it('is evaluated by leaving one run out', async () => {
   expect(decoder).toBe('retinotopic');
   expect(twoWay).toBeGreaterThan(0.85);
   expect(frameCorrelation).toBeGreaterThan(0.5);
-}, 120_000);
+});
 
 it.each([
   [['--decoder', 'retinotopic', '--alphas', '1'], /--alphas belongs to --decoder ridge/],

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await writeSmallModel(at('bundle'));
   const sizes = ['--voxels', '12', '--train-pictures', '20', '--test-pictures', '8', '--size', '16'];
   expect((await run(['simulate', '--layout', 'mindeye', '-o', at('nsd'), ...sizes])).code).toBe(0);
-}, 120_000);
+});
 
 /** The embeddings that verify wrote, each row replaced by the one `shift` rows on. */
 async function embeddings(shift: number): Promise<NdArray> {
@@ -27,7 +27,7 @@ async function embeddings(shift: number): Promise<NdArray> {
   return { dtype: 'f32', shape, data: rotated };
 }
 
-describe('verify', { timeout: 120_000 }, () => {
+describe('verify', () => {
   it('prints counts beside those published, and says what is missing', async () => {
     const { code, stdout, stderr } = await verify('--bundle', at('bundle'), '-o', at('features'));
     expect(stderr).toBe('');

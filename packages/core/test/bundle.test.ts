@@ -268,7 +268,7 @@ describe('damaged bundles', () => {
         expect(error.message).toContain('my.bundle');
       }
     }
-  }, 30_000);
+  });
 
   it('name what is no bundle, and no version', async () => {
     const files = await bundle();
@@ -387,5 +387,5 @@ describe('damaged bundles', () => {
         outcome.dispose();
       } else expect(outcome).toBeInstanceOf(F2iError);
     }
-  }, 60_000);
+  });
 });

@@ -134,7 +134,7 @@ describe.skipIf(!interpreter)('the Python of docs/bundle.md (skipped where no py
     expect(worst(found.values, expected)).toBeLessThan(2e-6);
     expect(worst(await decoder.predict(unseen), expected)).toBeGreaterThan(0.01);
     decoder.dispose();
-  }, 120_000);
+  });
 
   it('gives the same of an exported bundle', async () => {
     const bundle = keptBundle('ridge_dual_v1');
@@ -144,7 +144,7 @@ describe.skipIf(!interpreter)('the Python of docs/bundle.md (skipped where no py
     const { betas, pictures } = keptPictures('ridge_dual_v1');
     const found = await apply(await saved({ toBundle: () => contents }), betas);
     expect(worst(found.values, pictures)).toBeLessThan(2e-6);
-  }, 120_000);
+  });
 
   it.each(['f16', 'bf16'] as const)(
     'reads weights in several files, as %s',
@@ -214,5 +214,5 @@ describe.skipIf(!interpreter)('the Python of docs/bundle.md (skipped where no py
       await expect(apply(folder, betas), what).rejects.toThrow(/AssertionError/);
       await expect(openBundle(folder, { backend }), what).rejects.toThrow();
     }
-  }, 120_000);
+  });
 });

@@ -301,7 +301,7 @@ describe('a bundle to share', () => {
       const outcome = await refused(one, { ...SHARE, dataTerms: 'CC0' });
       if (outcome !== 'exported') expect(outcome).toMatchObject({ field: 'report.text' });
     }
-  }, 120_000);
+  });
 
   it('may name licences, versions, units and the stated pseudonym', async () => {
     const folder = await changed(ledger('s/run, 1/2 of 20 sets, and/or sub-07, v1.2, 1e-5, 12345678 voxels'));

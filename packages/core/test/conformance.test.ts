@@ -13,7 +13,7 @@ describe('the conformance runner', () => {
     expect(report.results.length).toBeGreaterThan(700);
     expect(new Set(report.results.map(({ id }) => id)).size).toBe(report.results.length);
     await backend.dispose();
-  }, 240_000);
+  });
 
   it('accepts a declared refusal, and neither a silent nor an unnecessary one', async () => {
     const backend = withoutKernel('eigh');

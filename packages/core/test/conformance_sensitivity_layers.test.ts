@@ -27,7 +27,7 @@ describe('a correct float32 implementation passes', () => {
     ['resize2d', float32.resize2d],
     ['rotary', float32.rotary],
     ['softmax', float32.softmax],
-  ])('%s', { timeout: 120_000 }, async (op, kernel) => {
+  ])('%s', async (op, kernel) => {
     for (const seed of [0, 1]) {
       expect(await failuresOf(withKernel(op, kernel), new RegExp(`^${op}/f32/`), seed)).toEqual([]);
     }

@@ -10,7 +10,7 @@ import {
   serveDecoders,
 } from '../src/index.ts';
 
-it('the kept model gives the outputs that it gave when it was written', { timeout: 60_000 }, async () => {
+it('the kept model gives the outputs that it gave when it was written', async () => {
   const backend = createReferenceBackend();
   const checks = await checkKeptModel(backend);
   expect(checks.map(({ bundle }) => bundle)).toEqual([
@@ -38,7 +38,7 @@ it('the kept model is the one that was kept', async () => {
   await complete();
 });
 
-it('options and all outputs travel to a worker and back', { timeout: 60_000 }, async () => {
+it('options and all outputs travel to a worker and back', async () => {
   const folder = await keptModel();
   const { port1, port2 } = new MessageChannel();
   serveDecoders(port2, (source, options) =>

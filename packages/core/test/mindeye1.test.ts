@@ -89,9 +89,7 @@ describe('MindEye1', () => {
     decoder.dispose();
   });
 
-  it('samples the prior in units of its first token, the same for a trial in any company', {
-    timeout: 60_000,
-  }, async () => {
+  it('samples the prior in units of its first token, the same for a trial in any company', async () => {
     const decoder = await openBundle(await whole, { backend, stage: 'prior' });
     const betas = betasOf(3, VOXELS);
     const [first, third] = await all(decoder.reconstruct(betas, { trials: [0, 2], seed: 5 }));

@@ -164,7 +164,7 @@ describe('MindEye2', () => {
     expect(backend.stats().liveTensors).toBe(0);
   });
 
-  it('gives the latent of a blurry picture, by itself and beside a sample', { timeout: 60_000 }, async () => {
+  it('gives the latent of a blurry picture, by itself and beside a sample', async () => {
     const betas = betasOf(1, 7);
     const [alone, beside] = await Promise.all(
       ['blurry', 'prior'].map(async (stage) => {

@@ -98,7 +98,7 @@ describe('permutationTest on predictions of a brain that saw nothing', () => {
     // The contrast that makes shuffling invalid here.
     expect(trials.twoWay).toBeGreaterThan(0.15);
     expect(trials.frame).toBeGreaterThan(0.15);
-  }, 120_000);
+  });
 });
 
 describe('permutationTest', () => {

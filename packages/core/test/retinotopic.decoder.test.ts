@@ -324,7 +324,7 @@ describe('borders', () => {
       hashes.push(await saveBundle(decoder, async () => {}));
     }
     expect(hashes[1]).toBe(hashes[0]);
-  }, 240_000);
+  });
 
   it('a block is decoded from its own volumes alone, whole, whichever of its trials are asked for', async () => {
     using decoder = await fit();
@@ -405,7 +405,7 @@ describe('choices', () => {
     using one = await fit(options);
     expect(one.model.config.blockDrift).toBe(-1);
     expect(one.model.report.crossValidation).toBeUndefined();
-  }, 120_000);
+  });
 
   it('says when nothing can be read from the voxels', async () => {
     const scores: number[] = [];
@@ -424,7 +424,7 @@ describe('choices', () => {
     expect(scores.filter((value) => value < 0.05).length).toBeGreaterThanOrEqual(2);
     using seeing = await fit(options);
     expect(seeing.warnings).toEqual([]);
-  }, 120_000);
+  });
 
   it('the score of lucky folds is not that of all frames', () => {
     const scores = { table: [Float64Array.of(0.3, 0.1), Float64Array.of(-0.1, 0.05)], frames: [10, 30] };
@@ -442,7 +442,7 @@ describe('choices', () => {
     const { times, values } = decoder.hrf;
     expect(times).toHaveLength(values.length);
     expect(Math.abs(times[values.indexOf(Math.max(...values))]! - hrf.peak)).toBeLessThan(0.11);
-  }, 120_000);
+  });
 });
 
 describe('receptive fields', () => {

@@ -65,5 +65,5 @@ describe.skipIf(!interpreter)('the Python of docs/bundle.md (skipped where no py
     const found = JSON.parse(stdout) as number[];
     expect(found.length).toBe(pictures.length);
     for (const [i, value] of found.entries()) expect(Math.abs(value - pictures[i]!)).toBeLessThan(1e-5);
-  }, 120_000);
+  });
 });

@@ -168,7 +168,7 @@ describe('retrieval', () => {
     }
     expect(covered.ours).toBeGreaterThanOrEqual(34);
     expect(covered.published).toBeLessThanOrEqual(24);
-  }, 60_000);
+  });
 
   it('says so where there are fewer stimuli than the pool asks for', async () => {
     const image = randomRows(25, [8], 8);

@@ -10,16 +10,12 @@ const best = loadAddon().bestIsa;
 const known = new KnownCases();
 
 describe.each(['portable', 'avx2', 'avx512'] as const)('conformance on %s', (isa) => {
-  it.skipIf(ISAS.indexOf(isa) > best).each([1, 2])(
-    'with %d threads',
-    { timeout: 300_000 },
-    async (threads) => {
-      const backend = new CpuBackend({ isa, threads });
-      expect(backend.info).toMatchObject({ device: 'cpu', isa, threads });
-      const report = await runConformance(backend, { unsupported, known });
-      await backend.dispose();
-      if (report.failed > 0) expect.fail(formatReport(report));
-      expect(report.passed).toBeGreaterThan(400);
-    },
-  );
+  it.skipIf(ISAS.indexOf(isa) > best).each([1, 2])('with %d threads', async (threads) => {
+    const backend = new CpuBackend({ isa, threads });
+    expect(backend.info).toMatchObject({ device: 'cpu', isa, threads });
+    const report = await runConformance(backend, { unsupported, known });
+    await backend.dispose();
+    if (report.failed > 0) expect.fail(formatReport(report));
+    expect(report.passed).toBeGreaterThan(400);
+  });
 });

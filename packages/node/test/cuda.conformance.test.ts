@@ -33,20 +33,16 @@ const SEVERAL_BLOCKS = /several blocks|long sums|a head of 512/;
 it.each([
   ['9.0, as Hopper', '90', (id: string) => !LARGE.test(id), 1700],
   ['7.5, as Turing', '75', (id: string) => PRODUCTS.test(id) && !SEVERAL_BLOCKS.test(id), 250],
-] as const)(
-  'conformance at compute capability %s',
-  { timeout: 300_000 },
-  async (_, capability, takes, least) => {
-    await withShim({ CAPABILITY: capability }, async () => {
-      const backend = new CudaBackend({ library });
-      expect(backend.info.description).toContain(`compute capability ${capability[0]}.${capability[1]}`);
-      const report = await runConformance(backend, { unsupported, known, filter: { test: takes } });
-      await backend.dispose();
-      if (report.failed > 0) expect.fail(formatReport(report));
-      expect(report.passed).toBeGreaterThan(least);
-    });
-  },
-);
+] as const)('conformance at compute capability %s', async (_, capability, takes, least) => {
+  await withShim({ CAPABILITY: capability }, async () => {
+    const backend = new CudaBackend({ library });
+    expect(backend.info.description).toContain(`compute capability ${capability[0]}.${capability[1]}`);
+    const report = await runConformance(backend, { unsupported, known, filter: { test: takes } });
+    await backend.dispose();
+    if (report.failed > 0) expect.fail(formatReport(report));
+    expect(report.passed).toBeGreaterThan(least);
+  });
+});
 
 const goldens =
   process.env.F2I_GOLDENS ?? fileURLToPath(new URL('../../../../shared/goldens', import.meta.url));
@@ -57,7 +53,7 @@ const absent = existsSync(goldens) || required ? '' : ' (no goldens here)';
 const SLOW =
   /^(mindeye1_prior_sampling|mindeye2_(blurry|backbone_seq1_blurry|prior_a|prior_sampling)|metrics_pairs|ridge_(banded|n_gt_p|rankdef|zerovar))/;
 
-it.skipIf(absent !== '')(`goldens hold on cuda${absent}`, { timeout: 300_000 }, async () => {
+it.skipIf(absent !== '')(`goldens hold on cuda${absent}`, async () => {
   const backend = new CudaBackend({ library });
   const filter = { test: (name: string) => !SLOW.test(name) };
   const results = await runGoldens(await nodeFolder(goldens), backend, { filter });

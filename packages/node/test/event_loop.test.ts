@@ -67,9 +67,7 @@ function matrix(): Tensor {
   return backend.adopt(new Float32Array(n * n).map((_, i) => Math.sin(i * i)).buffer, [n, n], 'f32');
 }
 
-it('a burst of calls returns long before its work is done, however busy the machine', {
-  timeout: 120_000,
-}, async () => {
+it('a burst of calls returns long before its work is done, however busy the machine', async () => {
   const x = matrix();
   await gemm(x, x).download();
   const start = performance.now();
@@ -82,7 +80,6 @@ it('a burst of calls returns long before its work is done, however busy the mach
 
 it.skipIf(process.platform !== 'linux')(
   'the event loop is never blocked over 5 ms by enqueued work',
-  { timeout: 120_000 },
   async ({ skip }) => {
     const idle = await longestTurn(() => sleep(500));
     skip(idle > 2, `other processes keep this machine busy: an idle turn took ${idle.toFixed(1)} ms`);

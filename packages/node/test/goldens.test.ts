@@ -8,7 +8,7 @@ const path = process.env.F2I_GOLDENS ?? fileURLToPath(new URL('../../../../share
 const required = (process.env.F2I_REQUIRE ?? '').split(',').includes('goldens');
 const absent = existsSync(path) || required ? '' : ' (no goldens here)';
 
-it.skipIf(absent !== '')(`goldens hold on the cpu${absent}`, { timeout: 120_000 }, async () => {
+it.skipIf(absent !== '')(`goldens hold on the cpu${absent}`, async () => {
   const backend = new CpuBackend();
   const results = await runGoldens(await nodeFolder(path), backend);
   await backend.dispose();

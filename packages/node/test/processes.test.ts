@@ -22,7 +22,7 @@ async function run(how: string) {
   return { code, signal, stderr };
 }
 
-describe('a process that ends in the middle of work', { timeout: 120_000 }, () => {
+describe('a process that ends in the middle of work', () => {
   it.each([
     ['exit', 7, null, /^$/],
     ['throw', 1, null, /on purpose/],
@@ -41,7 +41,7 @@ describe('a process that ends in the middle of work', { timeout: 120_000 }, () =
   });
 });
 
-describe('worker threads', { timeout: 120_000 }, () => {
+describe('worker threads', () => {
   // Without the test runner's own conditions and loaders.
   const start = (task: string, seed = 1) =>
     new Worker(script('worker.mjs'), { workerData: { task, seed }, execArgv: [] });

@@ -89,7 +89,7 @@ function run(code: string) {
   return spawnSync(process.execPath, [file], { cwd: project, encoding: 'utf8', timeout: 120_000 });
 }
 
-describe('snippets of the READMEs', { timeout: 150_000 }, () => {
+describe('snippets of the READMEs', () => {
   it('are there', () => {
     expect(snippets.filter(({ page }) => page === 'README.md').length).toBeGreaterThanOrEqual(3);
     expect(snippets.filter(({ page }) => page === 'packages/node/README.md').length).toBeGreaterThanOrEqual(

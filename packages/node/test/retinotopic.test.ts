@@ -82,7 +82,7 @@ it('the response function is that of the reference, too', async () => {
   const [a, b] = [await here.predict(unseen), await there.predict(unseen)];
   expect(a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length).toBeLessThan(0.01);
   for (const decoder of [here, there]) decoder.dispose();
-}, 120_000);
+});
 
 it('does not depend on the number of threads', async () => {
   const one = new CpuBackend({ threads: 1 });
@@ -93,4 +93,4 @@ it('does not depend on the number of threads', async () => {
   expect(b.toBundle().tensors).toEqual(a.toBundle().tensors);
   for (const decoder of [a, b]) decoder.dispose();
   await one.dispose();
-}, 120_000);
+});

@@ -36,7 +36,7 @@ function start(file = entry): Worker {
 
 const cpu = { device: 'cpu', threads: 1 } as const;
 
-describe('a decoder in a worker thread', { timeout: 120_000 }, () => {
+describe('a decoder in a worker thread', () => {
   it('gives the pictures of the thread itself, and writes files', async () => {
     const worker = start();
     const path = await writeKept(root);

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   createRandom,
   designInMemory,
@@ -12,7 +12,6 @@ import {
 } from '../../src/index.ts';
 import { leakCheckedReference } from '../leakChecked.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const backend = leakCheckedReference();
 
 const random = createRandom(3);

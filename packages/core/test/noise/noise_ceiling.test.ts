@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import {
   createRandom,
   createReferenceBackend,
@@ -10,7 +10,6 @@ import {
   simulate,
 } from '../../src/index.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const backend = createReferenceBackend();
 afterAll(() => backend.dispose());
 

@@ -408,7 +408,7 @@ describe('checkpoints that lie', () => {
   });
 });
 
-describe('damaged checkpoints', { timeout: 120_000 }, () => {
+describe('damaged checkpoints', () => {
   const bytes = archive(
     whole(
       state({

@@ -38,7 +38,7 @@ describe.skipIf(!interpreter)('what torch.save writes (skipped where no python3 
     });
     expect(stderr).toBe('');
     expect(status).toBe(0);
-  }, 300_000);
+  });
 
   it.each(['checkpoint.pth', 'legacy.pth', 'protocol4.pth', 'views.pth', 'alone.pt', 'list.pt'])(
     '%s: every tensor, by name, type, shape and value',

@@ -70,7 +70,7 @@ async function forged(files: Files, change: (model: any) => void): Promise<Files
   return new Map([...files, ['model.json', write(await sha256(write('0'.repeat(64))))]]);
 }
 
-describe('converted weights', { timeout: 60_000 }, () => {
+describe('converted weights', () => {
   it.each([undefined, 40_000, 3000])(
     'are those of the checkpoint, in files of at most %s bytes',
     async (limit) => {
