@@ -52,24 +52,64 @@ void f2i_graph::hand_over(f2i_buffer &buffer) {
 
 void f2i_graph::prepare() noexcept {
   Device *const device = context.device.get();
-  const bool capturing = device != nullptr && device->begin_capture() == F2I_OK;
-  bool recorded = capturing;
+  bool capturing = false, recorded = false;
   try {
     add_uses();
+    placed_ = place();
+    capturing = recorded = placed_ && device != nullptr && device->begin_capture() == F2I_OK;
     for (const Step &step : steps_) {
-      if (step.begins != nullptr) allocate(*step.begins);
-      if (step.ends != nullptr) memory_.release(step.ends->data);
       if (step.op != nullptr && recorded) recorded = step.op->record(memory_);
     }
   } catch (...) {
     recorded = false; // no memory to describe it: its ops run one by one
   }
+  if (!placed_) {
+    for (const auto &buffer : own_) buffer->data = nullptr;
+    memory_.clear();
+  }
   if (capturing) (void)device->end_capture(recorded, &work_);
 }
 
+/// Gives each of its buffers a block, the same to buffers that never live at once: the largest first, each to the smallest
+/// block that is free while it lives ("greedy by size" with shared objects, Pisarchyk and Lee 2020, arXiv 2001.03288,
+/// section 4). False where there is no room.
+bool f2i_graph::place() {
+  struct Life {
+    f2i_buffer *buffer;
+    size_t from, to;
+  };
+  struct Shared {
+    void *data;
+    std::vector<Life> lives;
+  };
+  std::vector<Life> lives;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].begins != nullptr) lives.push_back({steps_[i].begins, i, steps_.size()});
+    const auto ended = [&](const Life &life) { return life.buffer == steps_[i].ends; };
+    if (steps_[i].ends != nullptr) std::find_if(lives.begin(), lives.end(), ended)->to = i;
+  }
+  std::stable_sort(lives.begin(), lives.end(),
+                   [](const Life &a, const Life &b) { return a.buffer->bytes > b.buffer->bytes; });
+  std::vector<Shared> blocks; // the largest first
+  for (const Life &life : lives) {
+    const auto apart = [&](const Life &other) { return life.to < other.from || other.to < life.from; };
+    const auto free = [&](const Shared &block) { return std::all_of(block.lives.begin(), block.lives.end(), apart); };
+    auto smallest = std::find_if(blocks.rbegin(), blocks.rend(), free);
+    if (smallest == blocks.rend()) {
+      void *const data = memory_.reserve(life.buffer->bytes);
+      if (data == nullptr) return false;
+      blocks.push_back({data, {}});
+      smallest = blocks.rbegin();
+    }
+    smallest->lives.push_back(life);
+    life.buffer->data = smallest->data;
+  }
+  return true;
+}
+
 void f2i_graph::allocate(f2i_buffer &buffer) {
-  buffer.data = memory_.allocate(buffer.bytes);
-  if (buffer.data != nullptr) return;
+  buffer.cleanse();
+  if (context.allocate(buffer)) return;
   buffer.poison = std::make_shared<Failure>(
       Failure{F2I_OUT_OF_MEMORY, 0, "buffer_create", out_of_memory(context.memory, buffer.bytes)});
 }
@@ -110,6 +150,12 @@ void f2i_graph::run(const CancelFlag &token) noexcept {
   }
   // One by one: what failed before spares and poisons the same ops as without a graph.
   for (const Step &step : steps_) {
+    try {
+      if (step.begins != nullptr && !placed_) allocate(*step.begins);
+    } catch (...) {
+      step.begins->poison = context.exhausted;
+    }
+    if (step.ends != nullptr && !placed_) context.free(*step.ends);
     if (step.op == nullptr) continue;
     step.op->listen_to(token);
     step.op->run();

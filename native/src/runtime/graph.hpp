@@ -48,6 +48,7 @@ private:
     f2i_buffer *buffer;
     bool writes;
   };
+  bool place();
   void allocate(f2i_buffer &buffer);
   void add_uses();
   bool clean() const;
@@ -57,6 +58,7 @@ private:
   std::vector<f2i_buffer *> created_, held_;
   std::vector<std::unique_ptr<f2i_buffer>> own_;
   f2i::GraphMemory memory_;
+  bool placed_ = false;   // its buffers have memory of the graph's; else they come and go at each launch
   std::vector<Use> uses_; // each buffer once
   void *work_ = nullptr;
 };

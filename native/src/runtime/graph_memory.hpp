@@ -16,19 +16,21 @@ public:
   GraphMemory(const GraphMemory &) = delete;
   GraphMemory &operator=(const GraphMemory &) = delete;
 
-  /// Null when there is no room.
+  /// A block that only its caller uses; null when there is no room.
+  void *reserve(uint64_t bytes) {
+    blocks_.reserve(blocks_.size() + 1); // so that nothing throws once memory is taken
+    void *const data = memory_.allocate(bytes);
+    if (data != nullptr) blocks_.push_back(Block{data, bytes, true});
+    return data;
+  }
+  /// One that others may have used before; null when there is no room.
   void *allocate(uint64_t bytes) {
     Block *best = nullptr; // the smallest that is free and does not waste more than it holds
     for (Block &block : blocks_) {
       const bool fits = !block.used && block.bytes >= bytes && block.bytes / 2 <= bytes;
       if (fits && (best == nullptr || block.bytes < best->bytes)) best = &block;
     }
-    if (best == nullptr) {
-      blocks_.reserve(blocks_.size() + 1); // so that nothing throws once memory is taken
-      void *const data = memory_.allocate(bytes);
-      if (data == nullptr) return nullptr;
-      best = &blocks_.emplace_back(Block{data, bytes, false});
-    }
+    if (best == nullptr) return reserve(bytes);
     best->used = true;
     return best->data;
   }
