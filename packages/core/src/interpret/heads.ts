@@ -48,6 +48,7 @@ export async function readoutOfHead(
       lags: 1,
       targets,
       form: found.storage,
+      intercept: design.intercept,
       scale: (await vector('voxel_std')) as Float32Array,
       unit: unitOfDesign(config.normalisation, design.unitVoxels),
       async weights(columns, signal) {
@@ -57,6 +58,10 @@ export async function readoutOfHead(
           place(data as Float32Array, block, rows, columns.length, at, to - from);
         }
         return block;
+      },
+      async alphas(columns) {
+        const { data } = await weights.read(headTensor(found.name, 'alpha'));
+        return Float64Array.from(columns, (column) => (data as Float64Array)[column]!);
       },
       design:
         found.storage === 'dual'

@@ -19,4 +19,5 @@ export {
   regionPredictions,
 } from './regions.ts';
 export type { ResponseUnit } from './unit.ts';
+export { type WeightIntervalOptions, type WeightIntervals, weightIntervals } from './weightIntervals.ts';
 export { type MapOptions, type VoxelMap, weightMap } from './weightMap.ts';

@@ -14,12 +14,16 @@ export interface Readout {
   readonly targets: number;
   /** What weights weigh: standardised voxels (`primal`), or training rows (`dual`): W = Zᵀ C. */
   readonly form: RidgeForm;
+  /** Whether design and targets were centred over the training rows. */
+  readonly intercept: boolean;
   /** What divided each column of the design, [lags x voxels]; 0 for voxels that do not vary. Ones: nothing did. */
   readonly scale: ArrayLike<number>;
   /** What a step of 1 is in a column of the design: the unit of weights and patterns. */
   readonly unit: ResponseUnit;
   /** Weights of some targets, [rows, columns.length]: rows are columns of the design, or training rows. */
   weights(columns: Int32Array, signal?: AbortSignal): Promise<Float32Array | Float64Array>;
+  /** Penalties of some targets. */
+  alphas(columns: Int32Array, signal?: AbortSignal): Promise<Float64Array>;
   /** Standardised responses that the read-out was trained on; undefined where they are not kept. */
   readonly design: DesignColumns | undefined;
 }
@@ -35,7 +39,15 @@ export interface DesignColumns {
 export function readoutOf(
   model: Pick<
     RidgeModel,
-    'input' | 'lags' | 'storage' | 'weights' | 'targetMean' | 'voxelStd' | 'trainingVoxels' | 'config'
+    | 'input'
+    | 'lags'
+    | 'storage'
+    | 'weights'
+    | 'targetMean'
+    | 'voxelStd'
+    | 'trainingVoxels'
+    | 'config'
+    | 'alphas'
   >,
 ): Readout {
   const { weights, trainingVoxels, storage } = model;
@@ -46,9 +58,11 @@ export function readoutOf(
     lags: model.lags.length,
     targets,
     form: storage,
+    intercept: model.config.intercept,
     scale: model.voxelStd,
     unit: model.config.standardize ? standardDeviations('over the training rows') : UNITS_OF_RESPONSE,
     weights: async (columns) => takeColumns(weights, targets, columns),
+    alphas: async (columns) => Float64Array.from(columns, (column) => model.alphas[column]!),
     design: trainingVoxels && designInMemory(trainingVoxels, weights.length / targets, width),
   };
 }
