@@ -259,6 +259,42 @@ describe('fmri2image maps', () => {
     expect(page).not.toMatch(/<script|https?:\/\/(?!doi\.org|www\.w3\.org)/);
   });
 
+  it('writes intervals of the weights of one target beside them: --intervals', async () => {
+    const bundle = join(folder, 'by-trials');
+    const fit = ['fit', study, '-o', bundle, '--alphas', '30', '--folds', '2', '--storage', 'dual'];
+    expect((await run(fit)).code).toBe(0);
+    const out = join(folder, 'intervals');
+    const args = ['maps', study, '-o', out, '--bundle', bundle, '--target', '0', '--intervals', '400'];
+    const outcome = await run(args);
+    expect(outcome.code, outcome.stderr).toBe(0);
+    const values = async (name: string) => {
+      const image = await openNifti(await fileSource(join(out, `sub-07/sub-07_desc-${name}_statmap.nii.gz`)));
+      return (await image.readVolume(0)) as Float32Array;
+    };
+    const [weights, lower, upper, error] = await Promise.all(
+      ['weights', 'weightslower', 'weightsupper', 'weightsse'].map(values),
+    );
+    for (const voxel of INDICES) {
+      expect(lower![voxel]! < weights![voxel]! && weights![voxel]! < upper![voxel]!).toBe(true);
+      expect(error![voxel]).toBeGreaterThan(0);
+    }
+    const share = (wanted: (voxel: number) => boolean) => {
+      const voxels = [...INDICES].filter(wanted);
+      return voxels.filter((v) => lower![v]! > 0 || upper![v]! < 0).length / voxels.length;
+    };
+    expect(share((v) => carries(v, 0))).toBeGreaterThan(share((v) => !carries(v, 0)) + 0.1);
+    const sidecar = readFileSync(join(out, 'sub-07/sub-07_desc-weightslower_statmap.json'), 'utf8');
+    expect(JSON.parse(sidecar)).toMatchObject({ Level: 0.95, Draws: 400, Over: 'training rows', Groups: 32 });
+
+    const failure = async (...more: string[]) =>
+      (await run(['maps', study, '-o', join(folder, 'none'), '--bundle', bundle, ...more])).stderr;
+    expect(await failure('--intervals')).toMatch(/of one target: --target NAME/);
+    const few = await failure('--intervals', '--target', '0', '--intervals-over', 'run');
+    expect(few).toMatch(/groups: too few groups.*at least 5, found 4/);
+    expect(await failure('--intervals-over', 'run')).toMatch(/--intervals-over is of --intervals/);
+    expect(await failure('--intervals', '9', '--target', '0')).toMatch(/100 to 100,000 draws, not 9/);
+  });
+
   it('tests decoders that were held out in turn by refitting them: evaluate --refit-permutations', async () => {
     const labels = ['evaluate', study, '--targets', 'labels', '--leave-one-out', 'run', '--alphas', '100'];
     const outcome = await run([...labels, '--refit-permutations', '39', '--permutations', '20', '--json']);

@@ -15,11 +15,12 @@ import { type Context, withContext } from '../context.ts';
 import { openReadout } from '../maps/bundle.ts';
 import { type DecodedRegions, decodeRegions } from '../maps/decodeRegions.ts';
 import { drawMaps } from '../maps/figures.ts';
+import { DRAWN, type Drawn, intervalMaps } from '../maps/intervals.ts';
 import type { MadeMap, MadeMaps } from '../maps/made.ts';
 import { ceilingMaps, readoutMaps } from '../maps/make.ts';
 import { type RegionFlags, readRegions } from '../maps/regions.ts';
 import { writeMaps } from '../maps/write.ts';
-import { type DeviceOptions, textList, usage, withDevice, withStudy } from '../options.ts';
+import { type DeviceOptions, textList, usage, wholeNumber, withDevice, withStudy } from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import { provenanceOf } from '../pipeline/results.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
@@ -37,6 +38,8 @@ interface Options extends DeviceOptions, FitFlags, RegionFlags {
   head?: string;
   target?: string[];
   pattern?: PatternForm;
+  intervals?: number | true;
+  intervalsOver?: Drawn;
   noiseCeiling?: boolean;
   zscoreSessions?: boolean;
   decodeRegions?: boolean;
@@ -70,6 +73,17 @@ export function mapsCommand(program: Command): void {
         '--pattern <form>',
         'of several targets: with the other predictions held fixed, or each by itself (default: joint where targets are few)',
       ).choices(['joint', 'univariate']),
+    )
+    .option(
+      '--intervals [draws]',
+      'of one target: 95 % intervals and standard errors of its weights, by bootstrap (default: 1000 draws)',
+      wholeNumber,
+    )
+    .addOption(
+      new Option(
+        '--intervals-over <what>',
+        'what is drawn together: what shares noise is no independent evidence (default: trial)',
+      ).choices([...DRAWN]),
     )
     .option('--noise-ceiling', 'noise ceilings of the voxels, from repeated presentations')
     .option('--zscore-sessions', 'z-score responses within each session before noise ceilings, as NSD does')
@@ -105,6 +119,9 @@ function withLinear(command: Command): Command {
 }
 
 const collected = (value: string, before: string[] = []) => [...before, value];
+
+/** Bootstrap draws. */
+const DRAWS = 1000;
 
 /** What maps are made of: a study, or responses that lie in files of a known kind. */
 interface Responses {
@@ -142,6 +159,12 @@ async function run(path: string, options: Options, context: Context): Promise<vo
       const opened = await openReadout(options.bundle, options.head, study, recording, context);
       bundle = opened.model.contentHash;
       add(await readoutMaps(opened, { target: options.target, form: options.pattern }, context));
+      if (options.intervals !== undefined) {
+        const trials = study?.trials ?? recording().trials;
+        const draws = options.intervals === true ? DRAWS : options.intervals;
+        const over = options.intervalsOver ?? 'trial';
+        add(await intervalMaps(opened, trials, { target: options.target, draws, over }, context));
+      }
     }
     if (options.noiseCeiling) {
       add(await ceilingMaps(responses.recording(), options.zscoreSessions ? 'session' : 'none', context));
@@ -213,6 +236,8 @@ function checkUse({
   head,
   target,
   pattern,
+  intervals,
+  intervalsOver,
   noiseCeiling,
   zscoreSessions,
   decodeRegions,
@@ -221,9 +246,18 @@ function checkUse({
   if (bundle === undefined && !noiseCeiling && !decodeRegions) {
     throw usage('maps needs --bundle FOLDER, --noise-ceiling or --decode-regions');
   }
-  const ofBundle = Object.entries({ '--head': head, '--target': target, '--pattern': pattern });
+  const ofBundle = Object.entries({
+    '--head': head,
+    '--target': target,
+    '--pattern': pattern,
+    '--intervals': intervals,
+  });
   const foreign = ofBundle.find(([, value]) => bundle === undefined && value !== undefined);
   if (foreign) throw usage(`${foreign[0]} is of the maps of a decoder: --bundle FOLDER`);
+  if (intervalsOver !== undefined && intervals === undefined)
+    throw usage('--intervals-over is of --intervals');
+  if (typeof intervals === 'number' && !(intervals >= 100 && intervals <= 1e5))
+    throw usage(`--intervals takes 100 to 100,000 draws, not ${intervals}`);
   if (zscoreSessions && !noiseCeiling) throw usage('--zscore-sessions is of --noise-ceiling');
   if (leaveOneOut !== undefined && !decodeRegions) throw usage('--leave-one-out is of --decode-regions');
 }

@@ -35,6 +35,8 @@ export interface BundleReadout {
   /** Why there are none. */
   readonly without: string | undefined;
   readonly warnings: readonly string[];
+  /** Trial of each training row, where each is of one and it is known which. */
+  readonly rowTrials: readonly number[] | undefined;
 }
 
 /**
@@ -61,7 +63,10 @@ export async function openReadout(
     const without = readout.design
       ? undefined
       : 'the head keeps weights of voxels without its training responses';
-    return { model, readout, columns, design: readout.design, without, warnings: opened.warnings };
+    const { name, trials } = recording();
+    const trained = trainedTrials(model.report.training, { name, trials });
+    const rowTrials = trained?.length === readout.design?.rows ? trained : undefined;
+    return { model, readout, columns, design: readout.design, without, warnings: opened.warnings, rowTrials };
   }
   if (head !== undefined) throw usage(`--head names one of several heads; ${path} has one output`);
   if (model.kind !== 'ridge') {
@@ -76,21 +81,31 @@ export async function openReadout(
     const readout = { ...readoutOf(ridge), voxels, lags: ridge.lags.length * delays };
     const warnings = [...decoder.warnings];
     if (study) warnings.push(...(await otherVoxels(model.input, study, model.input.voxels, path, false)));
-    if (readout.design) {
-      return { model, readout, columns: undefined, design: readout.design, without: undefined, warnings };
-    }
     const trained = study && trainedTrials(model.report.training, study);
+    if (readout.design) {
+      const rowTrials = trained?.length === readout.design.rows ? trained : undefined;
+      const { design } = readout;
+      return { model, readout, columns: undefined, design, without: undefined, warnings, rowTrials };
+    }
     if (!trained) {
       const without = study
         ? 'the bundle does not say which trials of this study it was trained on'
         : 'the bundle keeps weights of voxels without its training responses, and no study was given';
-      return { model, readout, columns: undefined, design: undefined, without, warnings };
+      return {
+        model,
+        readout,
+        columns: undefined,
+        design: undefined,
+        without,
+        warnings,
+        rowTrials: undefined,
+      };
     }
     const prepared = prepareStudy(study, preparationOf(model, file));
     const plain = ridge.lags.length === 1 && ridge.lags[0] === 0;
     const rows = plain ? prepared.voxels : lagVoxels(prepared.voxels, ridge.lags, prepared.runs);
     const design = standardisedDesign(takeRows(rows, trained).data, ridge);
-    return { model, readout, columns: undefined, design, without: undefined, warnings };
+    return { model, readout, columns: undefined, design, without: undefined, warnings, rowTrials: trained };
   } finally {
     decoder.dispose();
   }

@@ -29,7 +29,10 @@ export function seenBy(record: unknown, study: Study): (trial: number) => Seen {
 }
 
 /** Trials that the decoder with this record was trained on, as indices; undefined if it knows another study. */
-export function trainedTrials(record: unknown, study: Study): number[] | undefined {
+export function trainedTrials(
+  record: unknown,
+  study: { readonly name: string; readonly trials: readonly unknown[] },
+): number[] | undefined {
   const parsed = schema.safeParse(record);
   if (!parsed.success || parsed.data.study !== study.name) return undefined;
   return study.trials.flatMap((_, i) => (inRanges(parsed.data.trials, i) ? [i] : []));
