@@ -3,7 +3,7 @@
 # runtime is linked statically.
 #
 # F2I_CUDA_ARCHITECTURES: machine code for each of them, and no PTX: other GPUs
-# are refused. A release takes "75;80;86;89;90a;100;120".
+# are refused. What users install has more of them: cuda.sh.
 set(F2I_CUDA_ARCHITECTURES "75;90a" CACHE STRING "Compute capabilities of libf2i_cuda")
 
 find_program(F2I_NVCC nvcc PATHS $ENV{CUDA_HOME}/bin /usr/local/cuda/bin /usr/local/cuda-13.0/bin REQUIRED)

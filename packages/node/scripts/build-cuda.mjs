@@ -1,5 +1,5 @@
-// Builds the library of CUDA kernels, and puts it where its package is: npm/<platform>-cuda/libf2i_cuda.so.
-// node scripts/build-cuda.mjs [ARCHITECTURES], as of native/cuda.sh.
+// Builds the library of CUDA kernels for every GPU that users may have, and puts it where its package is:
+// npm/<platform>-cuda/libf2i_cuda.so. `node scripts/build-cuda.mjs ARCHITECTURES`: for these alone, as of native/cuda.sh.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const native = join(root, '..', '..', 'native');
-const { status } = spawnSync('bash', [join(native, 'cuda.sh'), ...process.argv.slice(2)], {
-  stdio: 'inherit',
-});
+const architectures = process.argv[2] ?? 'release';
+const { status } = spawnSync('bash', [join(native, 'cuda.sh'), architectures], { stdio: 'inherit' });
 if (status !== 0) process.exit(1);
 
 const shipped = join(root, 'npm', `${process.platform}-${process.arch}-cuda`, 'libf2i_cuda.so');
 // Renamed into place: a process that has the old file open keeps it.
-copyFileSync(join(native, 'build', 'cuda', 'libf2i_cuda.so'), `${shipped}.new`);
+const folder = architectures === 'release' ? 'cuda-release' : 'cuda';
+copyFileSync(join(native, 'build', folder, 'libf2i_cuda.so'), `${shipped}.new`);
 renameSync(`${shipped}.new`, shipped);
 console.log(shipped);
