@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { bytesSource, decodePng, readNpy } from '@fmri2image/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { run, start, temporaryFolder } from './run.ts';
+import { reached, run, said, start, temporaryFolder } from './run.ts';
 
 const folder = temporaryFolder();
 const at = (name: string) => join(folder, name);
@@ -255,7 +255,7 @@ describe('interruption', () => {
   it('Ctrl-C ends with 130, a message, and nothing half-written', async () => {
     const { child, done } = start(['simulate', '-o', at('interrupted'), ...LONG, '--device', 'reference']);
     // This device says that it is slow once the command listens to signals.
-    await new Promise((listens) => child.stderr!.once('data', listens));
+    await said(child, 'device reference');
     child.kill('SIGINT');
     const outcome = await done;
     expect(outcome).toMatchObject({ code: 130, signal: null });
@@ -266,9 +266,7 @@ describe('interruption', () => {
   it('what SIGKILL leaves in mid-write is not taken for a result, and the next write removes it', async () => {
     const { child, done } = start(['simulate', '-o', at('killed'), ...SMALL]);
     // Until the temporary folder appears.
-    while (leftovers('killed').length === 0 && child.exitCode === null) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await reached(child, () => leftovers('killed').length > 0);
     child.kill('SIGKILL');
     await done;
     if (!existsSync(at('killed'))) {

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom, encodeSafetensors, readNpy } from '@fmri2image/core';
 import { fileSource } from '@fmri2image/node';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { run, start, temporaryFolder } from './run.ts';
+import { reached, run, start, temporaryFolder } from './run.ts';
 import { writeSmallModel } from './smallModel.ts';
 
 const folder = temporaryFolder();
@@ -106,11 +106,14 @@ describe('reconstruct with a published model', () => {
       };
       const isUnderWay = () =>
         work('lock').startsWith(`${child.pid}-`) && /"done":[1-9]/.test(work('run.json'));
-      while (child.exitCode === null && !isUnderWay()) await new Promise((wake) => setTimeout(wake, 5));
+      await reached(child, isUnderWay);
       child.kill(signal);
       const outcome = await done;
-      // A fast machine may be through before the signal comes.
-      if (existsSync(at('parts'))) break;
+      // It may be through before the signal comes, which then finds it tidying up.
+      if (existsSync(at('parts'))) {
+        rmSync(at('.parts.unfinished'), { recursive: true, force: true });
+        break;
+      }
       if (signal === 'SIGINT') {
         expect(outcome.code).toBe(130);
         expect(outcome.stderr).toMatch(

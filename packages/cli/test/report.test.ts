@@ -14,7 +14,7 @@ import { Picture, readArray, toFloat32, VERSION } from '@fmri2image/core';
 import { fileSource } from '@fmri2image/node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { enlarged } from '../src/pipeline/results.ts';
-import { run, start, temporaryFolder } from './run.ts';
+import { run, said, start, temporaryFolder } from './run.ts';
 
 const folder = temporaryFolder();
 const at = (...names: string[]) => join(folder, ...names);
@@ -328,7 +328,7 @@ describe('what a report must not do', () => {
     const args = ['report', 'study', '--leave-one-out', 'run', '--permutations', '100000', '-o', 'half'];
     const { child, done } = start([...args, '--device', 'reference'], folder);
     // This device says that it is slow when it starts.
-    await new Promise((started) => child.stderr!.once('data', started));
+    await said(child, 'device reference');
     child.kill('SIGINT');
     expect((await done).code).toBe(130);
     expect(readdirSync(folder).filter((name) => name.includes('half'))).toEqual([]);

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 
@@ -42,6 +43,20 @@ export function start(
 
 export const run = (args: readonly string[], cwd?: string, env?: Readonly<Record<string, string>>) =>
   start(args, cwd, env).done;
+
+/** Waits until a command has come as far as `isThere` says, or has ended. */
+export async function reached(child: ChildProcess, isThere: () => boolean): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null && !isThere()) await wait(2);
+}
+
+/** Waits until a command has said something on its standard error, or has ended. */
+export async function said(child: ChildProcess, what: string): Promise<void> {
+  let text = '';
+  child.stderr!.on('data', (piece) => {
+    text += piece;
+  });
+  await reached(child, () => text.includes(what));
+}
 
 /** A folder that goes when the tests of the file are done. */
 export function temporaryFolder(): string {
