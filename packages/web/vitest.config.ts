@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { shared } from '../../vitest.shared.ts';
+import { patience, shared } from '../../vitest.shared.ts';
 import { missingForChromium, SWIFTSHADER, webIsRequired } from './test/environment.ts';
 import { viteWgsl } from './wgsl.ts';
 
 const missing = missingForChromium();
 const required = webIsRequired();
 const common = {
-  testTimeout: 300_000,
+  ...patience,
   provide: { required, missing: missing ?? '' },
   globalSetup: ['test/bundle_server.ts', 'test/goldens_server.ts'],
 };
