@@ -10,6 +10,7 @@ import {
   type Problem,
   readAll,
   readColumns,
+  readWeights,
   targetsOf,
   writeInputs,
 } from './brainDiffuserData.ts';
@@ -285,7 +286,7 @@ export async function check(
   };
   return checkRidge(data, {
     predictions: keeps.includes('predictions') ? await pick('predictions.npy') : undefined,
-    dual: keeps.includes('dual') ? await pick('dual.npy') : undefined,
+    dual: keeps.includes('dual') ? await readWeights(join(folder, 'dual.npy'), columns, train) : undefined,
     alphas: new Float64Array(CHECKED).fill(ALPHA),
   });
 }

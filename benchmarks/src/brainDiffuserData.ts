@@ -108,6 +108,27 @@ async function writeRows(
   }
 }
 
+/** Weights of some targets, [train, picked], out of an npy array of f32 with a row for each target. */
+export async function readWeights(
+  path: string,
+  targets: readonly number[],
+  train: number,
+): Promise<Float32Array> {
+  const { dataOffset } = await headerOf(path);
+  const picked = new Float32Array(train * targets.length);
+  const row = new Float32Array(train);
+  const file = openSync(path, 'r');
+  try {
+    for (const [j, target] of targets.entries()) {
+      readSync(file, row, 0, row.byteLength, dataOffset + target * row.byteLength);
+      for (let i = 0; i < train; i++) picked[i * targets.length + j] = row[i]!;
+    }
+  } finally {
+    closeSync(file);
+  }
+  return picked;
+}
+
 /** A whole npy matrix of f32. */
 export async function readAll(path: string): Promise<Float32Array> {
   const { dataOffset, byteLength } = await headerOf(path);

@@ -59,10 +59,13 @@ export async function runToDisk(request: RunRequest): Promise<RunReport> {
       return { train: await block(train, into?.train), test: await block(test, into?.test) };
     },
   };
+  const isDual = keep === 'dual';
   const from = checkpointOf(folder, out);
   const sink = await npyFileSink(join(folder, out), {
-    rows: keep === 'dual' ? problem.train : problem.test,
-    shape: [problem.tokens, problem.width],
+    // Weights as bundles store them, a row for each target: each block lies together in the file.
+    ...(isDual
+      ? { rows: 1, shape: [problem.tokens, problem.width, problem.train] }
+      : { rows: problem.test, shape: [problem.tokens, problem.width] }),
     resume: existsSync(join(folder, out)),
   });
   const ridge = await openStreamedRidge(design, {
@@ -75,7 +78,8 @@ export async function runToDisk(request: RunRequest): Promise<RunReport> {
   let kept = from;
   const checkpoints = {
     async write(first: number, end: number, values: Float32Array | Float64Array) {
-      await sink.write(first, end, values);
+      const size = isDual ? problem.train : 1;
+      await sink.write(first * size, end * size, values);
       if (end - kept < targets.columns / CHECKPOINTS && end !== targets.columns) return;
       kept = end;
       await sink.flush();
@@ -84,11 +88,9 @@ export async function runToDisk(request: RunRequest): Promise<RunReport> {
       renameSync(`${file}.new`, file);
     },
   };
-  await ridge[keep === 'dual' ? 'dual' : 'predict'](
-    { source: targets, train: rows(problem.train) },
-    checkpoints,
-    { alphas: ALPHA, from },
-  );
+  const features = { source: targets, train: rows(problem.train) };
+  if (isDual) await ridge.dual(features, checkpoints, { alphas: ALPHA, from, byTarget: true });
+  else await ridge.predict(features, checkpoints, { alphas: ALPHA, from });
   await sink.close();
   const { flops, fileSeconds } = ridge.work;
   const { precision } = ridge.numerics;

@@ -154,6 +154,38 @@ describe('a streamed ridge on files', () => {
     }
   });
 
+  it('gives weights a row for each target where they are wanted so', async () => {
+    for (const form of ['dual', 'primal'] as const) {
+      const ridge = await openStreamedRidge(designOf(x, train), {
+        backend: backends[1]!,
+        alpha: 300,
+        intercept: true,
+        form,
+        precision: 'f32',
+      });
+      const targets = { source: y, train: rows };
+      for (const kind of form === 'dual' ? (['dual', 'primal'] as const) : (['primal'] as const)) {
+        const unknowns = kind === 'dual' ? train : voxels;
+        const [plain, turned] = [memorySink(unknowns, columns), new Float32Array(columns * unknowns)];
+        const sink = {
+          async write(from: number, to: number, values: Float32Array | Float64Array) {
+            expect(values.length).toBe((to - from) * unknowns);
+            turned.set(values, from * unknowns);
+          },
+        };
+        await ridge[kind](targets, plain, { alphas: 300 });
+        await ridge[kind](targets, sink, { alphas: 300, byTarget: true });
+        let unlike = 0;
+        for (let i = 0; i < unknowns; i++)
+          for (let j = 0; j < columns; j++)
+            if (plain.values[i * columns + j] !== turned[j * unknowns + i]) unlike++;
+        expect(unlike).toBe(0);
+      }
+      ridge.dispose();
+    }
+    expect(backends[1]!.stats().liveTensors).toBe(0);
+  });
+
   it('gives the same bytes with one thread and with two, and where it goes on', async () => {
     const [one, two] = [await run(backends[0]!, 'one'), await run(backends[1]!, 'two')];
     const part = await run(backends[1]!, 'resumed', { blocks: 2 });

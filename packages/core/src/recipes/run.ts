@@ -236,13 +236,14 @@ async function fitHead(
       }
       const asIs = values instanceof Float32Array || (isDual && isFloat64);
       const own = asIs ? values : Float32Array.from(values);
-      await stored.write(from, to, transposed(own, rows), statistics);
+      await stored.write(from, to, own, statistics);
     },
   };
   const settings = {
     alphas: typeof alphas === 'number' ? alphas : alphas.alphas,
     from: stored.done,
     // Beside dual weights they cost nothing; otherwise as much as the weights themselves.
+    byTarget: true,
     trainingStatistics: isPredicted ? renormalise === 'stored-training' : isDual || renormalise !== 'none',
   };
   await ridge[isPredicted ? 'predict' : ridge.form](targets, sink, settings);

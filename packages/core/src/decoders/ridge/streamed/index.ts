@@ -17,4 +17,5 @@ export type {
   StreamedRidgeOptions,
   StreamedSink,
   StreamOptions,
+  WeightOptions,
 } from './types.ts';

@@ -85,7 +85,8 @@ export function planStreamed(
     held +
     alphas * hat +
     Math.max(factor + solving(m), weights + statistics + n * width * 3 * product + 4 * m * width * product);
-  const dual = held + alphas * factor + solving(width) + n * width * 3 * equation + statistics;
+  // Weights may be transposed for the sink.
+  const dual = held + alphas * factor + solving(width) + n * width * (3 * equation + product) + statistics;
   const primalBlock = form === 'dual' ? n * width * equation + p * width * product : 0;
   const primal = dual + primalBlock + (form === 'dual' ? reading : 2 * p * width * product);
   const folds = held + 2 * matrix + 2 * factor + 256 * 2 ** 20;
@@ -103,17 +104,18 @@ export function planStreamed(
   ) as Record<StreamedPhase, number>;
   for (const phase of phases) if (memory !== undefined && bytes[phase] > memory) refuse(phase);
 
-  /** One block is read while another one is computed. */
-  const atOnce = (phase: 'predict' | 'dual' | 'primal') => {
+  /** One block is read, and one written, while others are computed. */
+  const atOnce = (phase: 'predict' | 'dual' | 'primal', rows: number) => {
     const room = (memory ?? Number.POSITIVE_INFINITY) - bytes[phase];
+    const written = rows * width * product;
     const more = Math.min(
-      Math.floor(room / (2 * perRead)),
+      Math.floor(room / (2 * (perRead + written))),
       Math.floor(READ_BYTES / perRead) - 1,
       MOST_AT_ONCE - 1,
     );
     return 1 + Math.max(0, more);
   };
-  const readAtOnce = { predict: atOnce('predict'), dual: atOnce('dual'), primal: 1 };
+  const readAtOnce = { predict: atOnce('predict', m), dual: atOnce('dual', n), primal: 1 };
   const room = Math.min((memory ?? Number.POSITIVE_INFINITY) - bytes.primal, PRIMAL_BYTES);
   const primalAtOnce = 1 + (primalBlock > 0 ? Math.max(0, Math.floor(room / primalBlock)) : 0);
   return { form, bytes, readAtOnce, primalAtOnce };

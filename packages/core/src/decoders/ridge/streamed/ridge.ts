@@ -1,7 +1,7 @@
 import type { Values } from '../../../data/matrix/matrix.ts';
 import { matrixInMemory, memorySink } from '../../../data/matrix/memory.ts';
 import { F2iError, throwIfAborted } from '../../../error.ts';
-import { add, mul, sub } from '../../../ops/index.ts';
+import { add, mul, permute, sub } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
 import { crossValidate } from '../crossValidate.ts';
 import { invalid } from '../fit.ts';
@@ -35,6 +35,7 @@ import type {
   StreamedRidgeOptions,
   StreamedSink,
   StreamOptions,
+  WeightOptions,
 } from './types.ts';
 import { streamVoxelWeights } from './voxelWeights.ts';
 
@@ -153,11 +154,11 @@ export class OpenedRidge implements StreamedRidge {
     return this.#solve('dual', targets, sink, options);
   }
 
-  async primal(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed> {
+  async primal(targets: DesignTargets, sink: StreamedSink, options: WeightOptions): Promise<Streamed> {
     if (this.form === 'primal') return this.#solve('primal', targets, sink, options);
     const context = this.#begin(targets);
     const alphas = this.#alphasOf(targets, options);
-    const { trainingStatistics = false, from = 0 } = options;
+    const { trainingStatistics = false, byTarget = false, from = 0 } = options;
     const { primalAtOnce } = this.#plan('primal', {
       targets: targets.source.columns,
       alphas: alphas.distinct.length,
@@ -170,6 +171,7 @@ export class OpenedRidge implements StreamedRidge {
       output: this.#productType,
       from,
       atOnce: primalAtOnce,
+      byTarget,
       compute: (block) => this.#fit(block, alphas, trainingStatistics),
     });
   }
@@ -219,7 +221,7 @@ export class OpenedRidge implements StreamedRidge {
   ): Promise<Streamed> {
     const context = this.#begin(targets);
     const alphas = this.#alphasOf(targets, options);
-    const { trainingStatistics = false, from = 0, predictions } = options;
+    const { trainingStatistics = false, byTarget = false, from = 0, predictions } = options;
     const cross = predictions && this.#testRows();
     const { readAtOnce } = this.#plan(phase, {
       targets: targets.source.columns,
@@ -236,7 +238,8 @@ export class OpenedRidge implements StreamedRidge {
       beside: predictions,
       compute: (block) => {
         const { values, fitted } = this.#fit(block, alphas, trainingStatistics);
-        const result = { values: asType(values, this.#productType, context.options), fitted };
+        const weights = asType(values, this.#productType, context.options);
+        const result = { values: byTarget ? permute(weights, [1, 0], context.options) : weights, fitted };
         if (!cross) return result;
         const centred = context.ops.gemm(cross, values, { transA: true });
         const predicted = block.mean ? add(centred, block.mean, context.options) : centred;

@@ -145,13 +145,8 @@ export async function streamTargets(
     readonly beside: Promise<HostArray> | undefined;
     readonly statistics: Promise<BlockStatistics>;
   }
-  // Arrays that the sinks are done with.
-  const spare: { values?: HostArray | undefined; beside?: HostArray | undefined } = {};
-  const reused = (which: keyof typeof spare): HostArray | undefined => {
-    const array = spare[which];
-    spare[which] = undefined;
-    return array;
-  };
+  // Arrays that the sinks are done with: as many as blocks are computed meanwhile.
+  const spare = { values: [] as HostArray[], beside: [] as HostArray[] };
   const enqueue = (block: unknown, from: number, to: number): Enqueued => {
     const { result, statistics } = enqueueBlock(
       context,
@@ -161,8 +156,8 @@ export async function streamTargets(
       (on) => {
         const { values, fitted, beside } = pass.compute(on);
         const downloads = {
-          values: quiet(values.download(reused('values'))),
-          beside: beside && quiet(beside.download(reused('beside'))),
+          values: quiet(values.download(spare.values.pop())),
+          beside: beside && quiet(beside.download(spare.beside.pop())),
         };
         return { result: downloads, fitted };
       },
@@ -179,7 +174,8 @@ export async function streamTargets(
       if (beside) await pass.beside!.write(from, to, beside as Values, statistics);
       await sink.write(from, to, values as Values, statistics);
     });
-    Object.assign(spare, { values, beside });
+    spare.values.push(values);
+    if (beside) spare.beside.push(beside);
     if (context.intercept) targetMean.set(statistics.targetMean, from);
     else targetMean.fill(0, from, to);
     context.report(pass.phase, to, columns);

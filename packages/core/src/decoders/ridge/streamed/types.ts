@@ -112,7 +112,8 @@ export interface StreamedSink {
    * One block of columns, by ascending columns: its boundaries depend on neither memory nor threads nor `from`. The block
    * after next is computed when the promise has settled.
    *
-   * @param values columns [from, to) of all rows, row-major [rows, to - from]
+   * @param values columns [from, to) of all rows, row-major [rows, to - from], or as `WeightOptions.byTarget` says; the
+   *   sink's until the promise settles
    */
   write(from: number, to: number, values: Values, statistics: BlockStatistics): Promise<void>;
 }
@@ -126,7 +127,12 @@ export interface StreamOptions {
   trainingStatistics?: boolean | undefined;
 }
 
-export interface DualOptions extends StreamOptions {
+export interface WeightOptions extends StreamOptions {
+  /** The sink takes a row for each target, [to - from, rows], as bundles store weights: transposed where they are computed. */
+  byTarget?: boolean | undefined;
+}
+
+export interface DualOptions extends WeightOptions {
   /**
    * Takes the predictions of the test rows, [test, targets], from the same pass over the targets. They are made of the
    * weights, K_test c: equal to those of `predict` but for rounding.
@@ -154,7 +160,7 @@ export interface StreamedRidge {
   /** Weights of training rows, [train, targets]: predictions are (x - mean) Xᵀ c + targetMean. */
   dual(targets: DesignTargets, sink: StreamedSink, options: DualOptions): Promise<Streamed>;
   /** Weights of voxels, [voxels, targets]: reads the design once more for each set of blocks that fits in memory. */
-  primal(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed>;
+  primal(targets: DesignTargets, sink: StreamedSink, options: WeightOptions): Promise<Streamed>;
   /**
    * The hat matrix of the test rows, transposed, [train, test]: hatᵀ y are the predictions of centred targets y
    * [train, t], so that permuted targets cost one product each. It belongs to the ridge, which may free it when others are

@@ -22,6 +22,8 @@ export interface VoxelWeightsPass {
   readonly from: number;
   /** Blocks of targets whose weights are held at once. */
   readonly atOnce: number;
+  /** [to - from, voxels] for the sink, instead of [voxels, to - from]. */
+  readonly byTarget: boolean;
   /** Weights of trials [train, to - from]. */
   compute(block: TargetsOnDevice): BlockResult;
 }
@@ -75,12 +77,18 @@ export async function streamVoxelWeights(
         progress: false,
         use: ({ from: voxel, train: x }) => ({
           voxel,
-          products: held.map((block) => quiet(ops.gemm(x, block.weights, { transA: true }).download())),
+          products: held.map(({ weights: c }) => {
+            const product = pass.byTarget
+              ? ops.gemm(c, x, { transA: true })
+              : ops.gemm(x, c, { transA: true });
+            return quiet(product.download());
+          }),
         }),
         keep: async ({ voxel, products }) => {
           for (const [i, { from: first, to }] of held.entries()) {
             const product = (await products[i]!) as HostArray;
-            weights[i]!.set(product, voxel * (to - first));
+            if (!pass.byTarget) weights[i]!.set(product, voxel * (to - first));
+            else setColumns(weights[i]!, design.voxels, voxel, product, to - first);
           }
         },
       });
@@ -97,6 +105,14 @@ export async function streamVoxelWeights(
     from = edges.at(-1)!;
   }
   return { targetMean };
+}
+
+/** Columns of a matrix, from one on: `block` has as many rows. */
+function setColumns(values: Values, columns: number, from: number, block: HostArray, rows: number): void {
+  const width = block.length / rows;
+  for (let row = 0; row < rows; row++) {
+    values.set(block.subarray(row * width, (row + 1) * width), row * columns + from);
+  }
 }
 
 function emptyWeights(dtype: DType, length: number): Values {
