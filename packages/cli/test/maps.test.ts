@@ -307,6 +307,22 @@ describe('fmri2image maps', () => {
     expect(refit.scores[0].p).toBeLessThanOrEqual(0.05);
     expect(refit.scores[0].shuffled).toBeGreaterThan(0.35);
     expect(refit.scores[0].shuffled).toBeLessThan(0.65);
+    // Four runs have 24 orders; a trial is no independent draw where its run is not.
+    const whole = await run([...labels, '--refit-permutations', '99', '--refit-blocks', 'run', '--json']);
+    expect(whole.code, whole.stderr).toBe(0);
+    const byRun = JSON.parse(whole.stdout).refit;
+    expect(byRun).toMatchObject({
+      exact: true,
+      permutations: 24,
+      exchanged: 'whole runs among all',
+      notes: [],
+    });
+    expect(byRun.scores[0].observed).toBe(accuracy);
+    expect(byRun.smallestP).toBeCloseTo(1 / 24, 12);
+    const none = await run([...labels, '--refit-permutations', '9', '--refit-blocks', 'group']);
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringMatching(/trial 1 has no group/) });
+    const alone = await run([...labels, '--refit-blocks', 'run']);
+    expect(alone).toMatchObject({ code: 2, stderr: expect.stringMatching(/is of --refit-permutations/) });
     const foreign = await run(['evaluate', study, '--reconstructions', 'x', '--refit-permutations', '9']);
     expect(foreign).toMatchObject({
       code: 2,

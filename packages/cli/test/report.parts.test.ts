@@ -1,5 +1,5 @@
 import { createRandom, prepareStudy, type Study } from '@fmri2image/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { datasetDescription, derivativeNameNote, label, subjectEntity } from '../src/bids.ts';
 import { type FoldRecord, foldSchema, foldToJson } from '../src/pipeline/folds.ts';
 import { sawTestInWords } from '../src/pipeline/ledger.ts';
@@ -36,13 +36,8 @@ describe('html', () => {
 });
 
 describe('redactHome', () => {
-  const { HOME } = process.env;
-  beforeEach(() => {
-    process.env.HOME = '/home/ann.e';
-  });
-  afterEach(() => {
-    process.env.HOME = HOME;
-  });
+  beforeEach(() => void vi.stubEnv('HOME', '/home/ann.e'));
+  afterEach(() => void vi.unstubAllEnvs());
 
   it.each([
     ['/home/ann.e', '~'],
@@ -56,7 +51,7 @@ describe('redactHome', () => {
   ])('%s becomes %s', (text, expected) => expect(redactHome(text)).toBe(expected));
 
   it('works in what is escaped', () => {
-    process.env.HOME = '/home/a&b';
+    vi.stubEnv('HOME', '/home/a&b');
     expect(html`${'/home/a&b/study'}`.text).toBe('~/study');
   });
 });

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Study } from '@fmri2image/core';
 import { writeFileAtomic, writeFolderAtomic } from '@fmri2image/node';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type Context, withContext } from '../context.ts';
 import { usage, wholeNumber, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
@@ -11,6 +11,7 @@ import { sharingNotes } from '../pipeline/notes.ts';
 import { printRefit, type RefitPermutations, refitPermutations } from '../pipeline/refit.ts';
 import { type Results, writeResults } from '../pipeline/results.ts';
 import { scoresTable } from '../pipeline/scores.ts';
+import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
 import { withTargets } from '../pipeline/targets.ts';
 import { evaluateHeads } from '../recipes/evaluateHeads.ts';
 import { openStudy } from '../study.ts';
@@ -27,6 +28,7 @@ import {
 export interface EvaluateFlags extends ResultsFlags {
   output?: string;
   refitPermutations?: number;
+  refitBlocks?: Grouping;
   force?: boolean;
 }
 
@@ -43,15 +45,24 @@ export function evaluateCommand(program: Command): void {
       'with --leave-one-out, ridge: test against n rearrangements of the labels, decoders fitted anew for each',
       wholeNumber,
     )
+    .addOption(
+      new Option(
+        '--refit-blocks <label>',
+        'of --refit-permutations: trials of one run, session or group change places as a whole (default: trials within their run, or blocks of labels)',
+      ).choices([...GROUPINGS]),
+    )
     .option('-f, --force', 'replace an existing folder');
   const ofFit = withResults(command);
   withDevice(command).action((study: string, options: EvaluateFlags) => {
     checkResultsUse(command, options, ofFit, {
-      more: ['--output', '--refit-permutations', '--force'],
+      more: ['--output', '--refit-permutations', '--refit-blocks', '--force'],
       hint: ', and scores.tsv goes into that folder',
     });
     if (options.refitPermutations !== undefined && options.decoder !== 'ridge') {
       throw usage('--refit-permutations is for --decoder ridge: others are not linear in their targets');
+    }
+    if (options.refitBlocks !== undefined && options.refitPermutations === undefined) {
+      throw usage('--refit-blocks is of --refit-permutations');
     }
     return withContext(options, (context) => run(study, options, context));
   });
@@ -122,14 +133,14 @@ async function refitIfAsked(
   options: EvaluateFlags,
   context: Context,
 ): Promise<RefitPermutations | undefined> {
-  const { refitPermutations: permutations, leaveOneOut, seed } = options;
+  const { refitPermutations: permutations, refitBlocks: blocks, leaveOneOut, seed } = options;
   if (permutations === undefined) return undefined;
   const settings = fitSettings(options, 'no');
   return refitPermutations(
     withTargets(study, settings.targets),
     leaveOneOut!,
     settings,
-    { permutations, seed },
+    { permutations, seed, blocks },
     context,
   );
 }

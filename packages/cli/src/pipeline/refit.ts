@@ -1,10 +1,11 @@
 import { blocksOf, hasBlocks, refitPermutationTest, type Study } from '@fmri2image/core';
 import type { Console } from '../console.ts';
+import { usage } from '../options.ts';
 import { decimal, three } from './evaluate.ts';
 import type { FitContext, FitSettings } from './fit.ts';
 import { heldOutPlan } from './heldOutPlan.ts';
 import { heldOutScorer } from './heldOutScores.ts';
-import type { Grouping } from './select.ts';
+import { type Grouping, labelsOf } from './select.ts';
 import { decodesLabels } from './targets.ts';
 
 /** A permutation test for which decoders are fitted again for each rearrangement. */
@@ -18,7 +19,8 @@ export interface RefitPermutations {
     /** Mean over rearrangements. */
     readonly shuffled: number;
   }[];
-  readonly exchanged: 'circular shifts within runs' | 'orders within runs' | 'blocks within runs';
+  /** `circular shifts within runs`, `orders within runs`, `blocks within runs`, `whole runs within sessions`. */
+  readonly exchanged: string;
   readonly permutations: number;
   readonly exact: boolean;
   readonly smallestP: number;
@@ -35,14 +37,18 @@ export async function refitPermutations(
   study: Study,
   grouping: Grouping,
   settings: FitSettings,
-  { permutations, seed }: { permutations: number; seed: number },
+  {
+    permutations,
+    seed,
+    blocks: label,
+  }: { permutations: number; seed: number; blocks?: Grouping | undefined },
   context: FitContext,
 ): Promise<RefitPermutations> {
   const { backend, signal, console } = context;
   const started = performance.now();
   const plan = await heldOutPlan(study, grouping, settings, context);
   const scorer = heldOutScorer(study, plan, context);
-  const inBlocks = decodesLabels(study) && hasBlocks(study);
+  const exchange = exchangeOf(study, label);
   const {
     observed,
     p,
@@ -50,13 +56,14 @@ export async function refitPermutations(
     smallestP,
     null: all,
     nullMaximum,
+    fixedRows,
   } = await refitPermutationTest(plan.voxels, plan.targets, plan.folds, {
     backend,
     signal,
     statistic: (predictions) => scorer.measure(predictions),
     exchangeability: study.continuous ? 'continuous' : 'trials',
-    runs: study.trials.map(({ run }) => run),
-    blocks: inBlocks ? blocksOf(study) : undefined,
+    runs: exchange.runs,
+    blocks: exchange.blocks,
     permutations,
     seed,
     alphas: settings.alphas?.length === 1 ? settings.alphas[0] : settings.alphas,
@@ -79,18 +86,49 @@ export async function refitPermutations(
       p: p[s]!,
       shuffled: shuffled(s),
     })),
-    exchanged: study.continuous
-      ? 'circular shifts within runs'
-      : inBlocks
-        ? 'blocks within runs'
-        : 'orders within runs',
+    exchanged: exchange.words,
     permutations: count,
     exact,
     smallestP,
     seed,
-    notes: plan.notes,
+    notes: fixedRows === 0 ? plan.notes : [...plan.notes, stays(fixedRows, study.trials.length)],
     seconds: (performance.now() - started) / 1e3,
   };
+}
+
+const stays = (fixed: number, trials: number) =>
+  `${fixed} of ${trials} trials keep their place: nothing of their length may change places with them`;
+
+interface Exchange {
+  readonly runs: readonly string[];
+  readonly blocks: ArrayLike<string | number> | undefined;
+  readonly words: string;
+}
+
+/**
+ * What may change places under the null hypothesis, and with what.
+ *
+ * @param label of trials that are exchanged as a whole, as they are no independent draws
+ * @throws USAGE where trials have no such label, or follow each other continuously
+ */
+function exchangeOf(study: Study, label: Grouping | undefined): Exchange {
+  const { trials, continuous } = study;
+  const runs = trials.map(({ run }) => run);
+  if (label === undefined) {
+    if (continuous) return { runs, blocks: undefined, words: 'circular shifts within runs' };
+    const inBlocks = decodesLabels(study) && hasBlocks(study);
+    return inBlocks
+      ? { runs, blocks: blocksOf(study), words: 'blocks within runs' }
+      : { runs, blocks: undefined, words: 'orders within runs' };
+  }
+  if (continuous) {
+    throw usage(`--refit-blocks ${label}: continuous stimuli are shifted within their runs, not exchanged`);
+  }
+  const blocks = labelsOf(trials, label);
+  if (label === 'group') return { runs, blocks, words: 'whole groups within runs' };
+  const within = trials.map(({ session }) => (label === 'run' ? (session ?? '') : ''));
+  const bySession = new Set(within).size > 1;
+  return { runs: within, blocks, words: `whole ${label}s ${bySession ? 'within sessions' : 'among all'}` };
 }
 
 export function printRefit(console: Console, refit: RefitPermutations): void {

@@ -11,6 +11,8 @@ import {
   targetCorrelations,
   targetsInMemory,
 } from '../../src/index.ts';
+import { rearrangements as rearrangementsOf } from '../../src/metrics/rearrangements.ts';
+import { byRun, rowOrders, runsOf, unitsOf } from '../../src/noise/exchange.ts';
 import { leakCheckedReference } from '../leakChecked.ts';
 
 const backend = leakCheckedReference();
@@ -177,7 +179,7 @@ describe('refitPermutationTest', () => {
     const blocks = runs.map((run, i) => `${run}-${Math.min(2, Math.floor((i % 8) / 3))}`);
     const y = { data: Float64Array.from({ length: N }, (_, i) => i % 8), shape: [N, 1] };
     const seen: number[][] = [];
-    const { rearrangements } = await refitPermutationTest(voxels, y, folds, {
+    const { rearrangements, fixedRows } = await refitPermutationTest(voxels, y, folds, {
       backend,
       // Predictions of nothing: the mean of the labels that were trained on.
       statistic: ({ data }) => {
@@ -193,6 +195,20 @@ describe('refitPermutationTest', () => {
     // Two of three blocks can change places, in each of four runs.
     expect(rearrangements).toBe(2 ** 4);
     expect(seen.length).toBe(1 + 16);
+    // The block of two has no other one to change places with.
+    expect(fixedRows).toBe(2 * 4);
+    const units = unitsOf(runsOf(N, folds, runs), N, blocks);
+    const found = rearrangementsOf(units.length, byRun(units), 'trials', 20, createRandom(1));
+    const [truth, ...orders] = Array.from(rowOrders(N, units, found.orders()), (order) => [...order]);
+    expect(truth).toEqual([...y.data.keys()]);
+    for (const order of orders) {
+      expect([...order].sort((a, b) => a - b)).toEqual(truth);
+      for (let i = 0; i < N; i++) {
+        expect(runs[order[i]!]).toBe(runs[i]);
+        if (i % 8 >= 6) expect(order[i]).toBe(i);
+        if (i > 0 && blocks[i] === blocks[i - 1]) expect(order[i]).toBe(order[i - 1]! + 1);
+      }
+    }
   });
 
   it('refuses what cannot be tested, naming it', async () => {
