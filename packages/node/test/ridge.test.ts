@@ -80,25 +80,41 @@ it.each(kinds)('a bundle gives the same pictures on both: %j', async (options) =
   expect(worst(pictures[0]!, pictures[1]!)).toBeLessThan(2e-5);
 });
 
-it('an abort stops a long fit within a second, and frees all', async () => {
-  const [n, v, t] = [1500, 6000, 4000];
+it('an abort stops a long fit long before its end, and frees all', async () => {
+  const [n, v, t] = [700, 3000, 2000];
   const noise = (length: number, seed: number) => Float32Array.from(createRandom(seed).normals(length));
   const data = {
     voxels: { data: noise(n * v, 1), shape: [n, v] },
     targets: { data: noise(n * t, 2), shape: [n, t] },
   };
   const live = cpu.stats().liveTensors;
-  for (const delay of [0, 20, 50, 80, 120, 400, 1500]) {
-    const controller = new AbortController();
-    const outcome = RidgeDecoder.fit(data, {}, { backend: cpu, signal: controller.signal }).then(
-      () => 'finished',
-      (error) => error,
+  const timed = async (signal?: AbortSignal) => {
+    const begun = performance.now();
+    const error = await RidgeDecoder.fit(data, {}, { backend: cpu, signal }).then(
+      (decoder) => decoder.dispose(),
+      (reason: unknown) => reason,
     );
-    await new Promise((resolve) => setTimeout(resolve, delay));
-    const start = performance.now();
-    controller.abort();
-    expect(await outcome).toMatchObject({ code: 'CANCELLED' });
-    expect(performance.now() - start).toBeLessThan(1000);
     expect(cpu.stats().liveTensors).toBe(live);
+    return { error, took: performance.now() - begun };
+  };
+  const whole = (await timed()).took;
+  for (const part of [0, 0.02, 0.05, 0.1, 0.2, 0.5]) {
+    // How long it went on after the abort, as a part of a whole fit. What else runs here disturbs only some attempts.
+    let rest = Infinity;
+    for (let attempt = 0; attempt < 5 && !(rest < 0.25); attempt++) {
+      const controller = new AbortController();
+      let aborted = Infinity;
+      const timer = setTimeout(() => {
+        aborted = performance.now();
+        controller.abort();
+      }, part * whole);
+      const { error } = await timed(controller.signal);
+      clearTimeout(timer);
+      // A fit may be over before this thread gets to abort it.
+      if (error === undefined) continue;
+      rest = (performance.now() - aborted) / whole;
+      expect(error).toMatchObject({ code: 'CANCELLED' });
+    }
+    expect(rest).toBeLessThan(0.25);
   }
 });
