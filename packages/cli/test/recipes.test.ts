@@ -371,6 +371,21 @@ describe('fit --recipe', () => {
     await ok(again);
   });
 
+  it('says which features never change', async () => {
+    const data = Float32Array.from({ length: PICTURES * 3 }, (_, i) => (i % 3 === 1 ? i : 0.1));
+    writeFileSync(at('still.npy'), encodeNpy({ dtype: 'f32', shape: [PICTURES, 3], data }));
+    const args = PLAIN.map((word) => (word === 'tokens=tokens.npy' ? 'still=still.npy' : word));
+    const { code, stderr } = await run([...args, '--keep', 'predictions', '-o', 'still'], folder);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toMatch(
+      /note: 2 of 3 values of still never change over the training rows \(.*still\.npy\)/,
+    );
+    const { data: predicted } = await arrayOf('still/still.npy');
+    expect(predicted.filter((_, i) => i % 3 === 2).every((value) => Math.abs(value - 0.1) < 1e-6)).toBe(true);
+    const twice = await run([...CUSTOM, '--alphas', '1,10,1', '-o', 'never'], folder);
+    expect(twice).toMatchObject({ code: 2, stderr: expect.stringMatching(/--alphas.*each number once/) });
+  });
+
   it('says what is wrong with targets, names and options', async () => {
     const wrong = async (args: readonly string[], code: number, said: RegExp) => {
       const outcome = await run(args, folder);

@@ -168,6 +168,7 @@ function foldCount(text: string): number {
 function positiveList(text: string): number[] {
   const values = numberList(text);
   if (values.some((value) => value <= 0)) throw new InvalidArgumentError('expected positive numbers');
+  if (new Set(values).size < values.length) throw new InvalidArgumentError('expected each number once');
   return values;
 }
 

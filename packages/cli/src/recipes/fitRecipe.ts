@@ -36,6 +36,7 @@ import { describeItems } from './items.ts';
 import { overridesOf, type RecipeFlags } from './options.ts';
 import {
   closeTargets,
+  type OpenTargets,
   openTargetFiles,
   type Plan,
   planRecipe,
@@ -139,7 +140,13 @@ export async function fitRecipe(
       });
       const chosen = chosenOf(recording, responses.selection, flags);
       const described = await describeRun(plan, outcome, recording, responses, chosen);
-      const notes = [...responses.warnings, ...plan.warnings, ...outcome.warnings, ...rowWarnings(plan)];
+      const notes = [
+        ...responses.warnings,
+        ...plan.warnings,
+        ...outcome.warnings,
+        ...rowWarnings(plan),
+        ...(await constantNotes(targets, work)),
+      ];
       const hash =
         keep === 'bundle'
           ? await writeHeadsBundle(
@@ -246,6 +253,25 @@ async function describeRun(
 
 /** Oddities of voxels, which are known when they have been read. */
 const rowWarnings = ({ designs }: Plan) => [...new Set(designs.flatMap(({ rows }) => rows.warnings))];
+
+/** Of a standard deviation, relative to the mean: what float32 makes of a value that never changes. */
+const CONSTANT = 1e-6;
+
+/** Features that never change are predicted without a brain: of an encoder that failed, or of the wrong array. */
+async function constantNotes(
+  targets: ReadonlyMap<string, OpenTargets>,
+  work: BlockFolder,
+): Promise<readonly string[]> {
+  const notes: string[] = [];
+  for (const [name, { source }] of targets) {
+    const { target_mean: mean, target_std: std } = await work.statistics(name);
+    const constant = std.reduce((count, own, t) => count + (own <= CONSTANT * Math.abs(mean[t]!) ? 1 : 0), 0);
+    if (constant === 0) continue;
+    const all = `${constant} of ${std.length} values of ${name}`;
+    notes.push(`${all} never change over the training rows (${source.name}): there is nothing to predict`);
+  }
+  return notes;
+}
 
 async function predictionsOf(
   run: DescribedRun,

@@ -217,6 +217,29 @@ describe('hostile manifests', () => {
     expect(error.message).toMatch(/expected 4, the volumes of series\.tsv, found 5/);
   });
 
+  it('refuses a table whose column of rows counts in another order, and takes any other column of that name', async () => {
+    const table = (rows: readonly (number | string)[]): [string, Uint8Array] => [
+      'trials.tsv',
+      text(`stimulus\trow\n${rows.map((row, i) => `${i}\t${row}`).join('\n')}\n`),
+    ];
+    const of = (rows: readonly (number | string)[]) =>
+      load(manifests['responses to trials']!, [table(rows)]).then(
+        ({ trials }) => trials.length,
+        (error: F2iError) => error.message,
+      );
+    expect(await of([0, 2, 1, 3])).toMatch(/trials\.tsv: line 3, row: .*order.*expected 1, found 2/);
+    expect(await of([4, 3, 2, 1])).toMatch(/line 2, row: .*expected 1, found 4/);
+    for (const rows of [
+      [0, 1, 2, 3],
+      [1, 2, 3, 4],
+      [3, 3, 0, 1],
+      [7, 2, 9, 4],
+      ['left', 'right', 'left', 'n/a'],
+    ]) {
+      expect(await of(rows)).toBe(4);
+    }
+  });
+
   it('takes runs from a table with a line for each volume, so that nothing crosses their borders', async () => {
     const manifest = {
       ...common,

@@ -126,6 +126,7 @@ export async function readTrials(
       found: `${table.rows.length}`,
     });
   }
+  if (voxels.rows === 'trials') refuseOtherOrder(table, source.name);
   const oneEachRow = table.rows.length === rows;
   const hasOnsets = columns.has('onset') || columns.has('volume');
   const ownRuns =
@@ -209,6 +210,27 @@ function runsOfColumn(table: Table, column: number): StudyRun[] {
     }
     seen.add(name);
     return { name, start, end };
+  });
+}
+
+/** Lines stand in the order of the rows of voxels: a column of their numbers in another order would be passed over. */
+function refuseOtherOrder(table: Table, file: string): void {
+  const column = table.columns.indexOf('row');
+  if (column < 0) return;
+  const numbers = table.rows.map((row) => Number(row[column]));
+  const base = numbers.reduce((least, number) => Math.min(least, number), numbers[0] ?? 0);
+  const ascending = numbers.map((_, i) => base + i);
+  const isCount = (base === 0 || base === 1) && new Set(numbers).size === numbers.length;
+  // A column of something else may be called so, too.
+  if (!isCount || numbers.some((number) => !(Number.isInteger(number) && number < base + numbers.length)))
+    return;
+  const wrong = numbers.findIndex((number, i) => number !== ascending[i]);
+  if (wrong < 0) return;
+  throw new F2iError('FORMAT', 'the lines are not in the order of the rows of voxels: sort them by row', {
+    file,
+    field: `line ${lineOf(table, wrong)}, row`,
+    expected: `${ascending[wrong]}`,
+    found: `${numbers[wrong]}`,
   });
 }
 
