@@ -190,6 +190,15 @@ export const graphBehaviours: Readonly<Record<string, Behaviour>> = {
     const error = await mustReject(victim.download(), 'CANCELLED', /cancel/i);
     assert(error.name === 'AbortError', `the error is called ${error.name}`);
     await backend.sync().catch(() => {});
+    // Where nothing is copied in, it is the ops that are cancelled.
+    const constant = backend.graph((_, options) => [gemm(x, x, options)]);
+    const another = new AbortController();
+    for (let i = 0; i < 200; i++) [victim] = constant.launch([], { signal: another.signal }) as [Tensor];
+    another.abort();
+    const dropped = await mustReject(victim.download(), 'CANCELLED', /cancel/i);
+    assert(dropped.op === 'gemm', `the error names ${dropped.op}`);
+    constant.dispose();
+    await backend.sync().catch(() => {});
     assertEqual(await graph.launch([x])[0]!.download(), wanted, 'the next launch');
     graph.dispose();
     mustThrow(() => graph.launch([x]), 'DISPOSED', /after dispose/);

@@ -1,11 +1,17 @@
 // Work that is recorded once and launched often, on the processor and on the shim of the CUDA kernels; beside what holds on
 // every backend (conformance/graphs.ts).
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   drawPrior,
   loadNetwork,
+  type ModelSizes,
   matchWeights,
   mindeyePrior,
   Prior,
+  priorActivations,
+  type ResidentNetwork,
   type SamplePriorOptions,
   type SamplingStep,
 } from '@fmri2image/core';
@@ -20,11 +26,12 @@ import {
   F2iError,
   gemm,
   type OpOptions,
+  softmax,
   type Tensor,
 } from '../src/index.ts';
 import { CpuRecorder, DryRecorder } from '../src/recorder.ts';
 import { errorOf } from './kept.ts';
-import { buildShim } from './shim.ts';
+import { buildShim, withShim } from './shim.ts';
 
 let library: string;
 beforeAll(() => {
@@ -49,9 +56,13 @@ const SIZES = {
   groups: new Set<string>(),
 };
 
+async function randomPrior(backend: Backend, sizes: ModelSizes): Promise<ResidentNetwork> {
+  const source = randomModel(mindeyePrior, sizes);
+  return loadNetwork(source, matchWeights(source, mindeyePrior), backend, {});
+}
+
 async function smallPrior(backend: Backend): Promise<{ prior: Prior; brain: Tensor; dispose: () => void }> {
-  const source = randomModel(mindeyePrior, SIZES);
-  const network = await loadNetwork(source, matchWeights(source, mindeyePrior), backend, {});
+  const network = await randomPrior(backend, SIZES);
   const prior = await Prior.open(network);
   const brain = backend.tensor(Float32Array.from(createRandom(5).normals(2 * 36)), [2, 3, 12]);
   const dispose = () => {
@@ -150,6 +161,25 @@ describe.each(['cpu', 'cuda'] as const)('graphs on %s', (device) => {
   });
 });
 
+it('a GPU that is lost during a launch is told as such', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'f2i-graphs-'));
+  // A library of its own: a fault ends a process's use of the device.
+  const own = join(folder, 'libf2i_cuda_faulty.so');
+  copyFileSync(library, own);
+  await withShim({ FAULT: 'softmax' }, async () => {
+    const backend = new CudaBackend({ library: own });
+    const graph = backend.graph(([x]) => [softmax(x!)]);
+    const [y] = graph.launch([backend.tensor([1, 2, 3], [1, 3])]);
+    expect(await errorOf(y!.download())).toMatchObject({ code: 'DEVICE_LOST', backend: 'cuda' });
+    expect((await backend.lost).code).toBe('DEVICE_LOST');
+    const [later] = graph.launch([backend.tensor([1, 2, 3], [1, 3])]);
+    expect((await errorOf(later!.download())).code).toBe('DEVICE_LOST');
+    graph.dispose();
+    await backend.dispose();
+  });
+  rmSync(folder, { recursive: true });
+});
+
 describe.each(['cpu', 'cuda'] as const)('the sampler of the prior on %s', (device) => {
   let plain: Backend;
   let recorded: Backend;
@@ -225,6 +255,35 @@ describe.each(['cpu', 'cuda'] as const)('the sampler of the prior on %s', (devic
     await expect(sample(models[1]!, { onStep })).rejects.toThrow('enough');
     await expectNothingLeft();
   });
+});
+
+it.each([true, false])('a sample takes no more memory than is told, graphs: %s', async (graphs) => {
+  const extents = new Map(
+    Object.entries({
+      ...{
+        tokens: 64,
+        clip: 256,
+        heads: 8,
+        headDim: 32,
+        rotary: 16,
+        inner: 1024,
+        timeInner: 512,
+        buckets: 32,
+      },
+    }),
+  );
+  const backend = new CpuBackend({ threads: 2, graphs });
+  const network = await randomPrior(backend, { ...SIZES, extents, counts: new Map([['layer', 3]]) });
+  await backend.sync();
+  const { liveBytes } = backend.stats();
+  const prior = await Prior.open(network);
+  const brain = backend.zeros([1, 64, 256]);
+  await drawPrior(prior, brain, { timesteps: 3 });
+  const taken = backend.stats().peakBytes - liveBytes;
+  const told = 4 * priorActivations(extents);
+  expect(taken).toBeLessThan(told);
+  expect(taken).toBeGreaterThan(told / 3);
+  await backend.dispose();
 });
 
 it.each([

@@ -318,9 +318,13 @@ export const PRIOR_OPS = [
   'random_normal',
 ] as const;
 
+/** Panels of the weights that a product copies, in numbers. */
+const PANELS = 2 ** 18;
+
 /**
- * Numbers that sampling one item takes beside the weights, from above: biases of all pairs of tokens, the widest layer, some
- * copies of the tokens.
+ * Numbers that sampling one item takes beside the weights, from above: biases of all pairs of tokens, the widest layer and
+ * what a product copies of its operands, some copies of the tokens. A graph holds an evaluation's intermediate tensors
+ * throughout.
  *
  * @param extents of a model with a prior (`clip`, `tokens`, `heads`, `inner`)
  */
@@ -328,7 +332,8 @@ export function priorActivations(extents: ReadonlyMap<string, number>): number {
   const of = (symbol: string) => extents.get(symbol) ?? 0;
   const [tokens, dim] = [of('tokens'), of('clip')];
   const all = 2 * tokens + 1;
-  return 2 * of('heads') * all * (all + 1) + all * (3 * of('inner') + 12 * dim) + 8 * tokens * dim;
+  const layer = all * (4 * of('inner') + 12 * dim);
+  return 2 * of('heads') * all * (all + 1) + layer + PANELS + 8 * tokens * dim;
 }
 
 /** Each item of x, taken as of `shape`, as often as fits: [batch, ...]. */
