@@ -11,8 +11,8 @@ import {
 } from './dtype.ts';
 import { F2iError } from './error.ts';
 import { Graph, type GraphBody, type GraphHost, type LaunchCall, type RecordedOps } from './graph.ts';
-import type { Attributes, OpOptions, OpSpec } from './ops/op.ts';
-import { sliceSpec } from './ops/slice.ts';
+import { type Attributes, capturePlace, type OpOptions, type OpSpec } from './ops/op.ts';
+import { slice, sliceSpec } from './ops/slice.ts';
 import { checkShape, describe, type Shape, sizeOf, Tensor, type TensorSpec } from './tensor.ts';
 
 export type DeviceName = 'cpu' | 'cuda' | 'webgpu' | 'reference';
@@ -61,6 +61,8 @@ export interface Operand extends TensorSpec {
   readonly storage: Storage;
   /** First element inside the storage, in elements. */
   readonly offset: number;
+  /** Elements from a row of a matrix to the next one, where they do not lie next to each other. */
+  readonly rowStride?: number | undefined;
 }
 
 /** A checked op, ready to be enqueued. Absent optional inputs are undefined. */
@@ -73,6 +75,8 @@ export interface OpCall<A extends Attributes = Attributes> {
   /** Captured where the op was called; its `stack` is only formatted when an error needs it. */
   readonly place: { readonly stack?: string | undefined };
 }
+
+const NO_OPS: ReadonlySet<string> = new Set();
 
 /**
  * A device with an in-order queue. Ops enqueue and return at once; only `download`, `sync`, `prepare` and `ready`
@@ -229,7 +233,13 @@ export abstract class Backend {
     if (reason !== true) {
       throw new F2iError('UNSUPPORTED', reason, { op: op.name, backend: this.name });
     }
-    const operands = inputs.map((t) => t && operandOf(t));
+    const copies: Tensor[] = [];
+    const readable = (tensor: Tensor): Tensor => {
+      if (tensor.rowStride === undefined || this.columnReaders.has(op.name)) return tensor;
+      copies.push(this.#dense(tensor, { signal, place }));
+      return copies.at(-1)!;
+    };
+    const operands = inputs.map((t) => t && operandOf(readable(t)));
     const tensors = outputs.map((spec) => this.#blank(spec));
     try {
       this.enqueueChecked({
@@ -243,8 +253,32 @@ export abstract class Backend {
     } catch (error) {
       for (const tensor of tensors) tensor.dispose();
       throw error;
+    } finally {
+      for (const copy of copies) copy.dispose();
     }
     return tensors;
+  }
+
+  /** Names of the ops that read matrices with a `rowStride`; where there are any, `slice` along columns does, too. */
+  protected get columnReaders(): ReadonlySet<string> {
+    return NO_OPS;
+  }
+
+  /** As `Tensor.columns`. */
+  columns(tensor: Tensor, start: number, end: number): Tensor {
+    this.assertOpen();
+    if (tensor.shape.length !== 2 || this.columnReaders.size === 0) return slice(tensor, 1, start, end);
+    const [spec] = sliceSpec.infer([tensor], { axis: 1, start, end });
+    const stride = tensor.rowStride ?? tensor.shape[1];
+    return new Tensor(this, tensor.storage, spec!, tensor.offset + start, stride);
+  }
+
+  #dense(tensor: Tensor, call: LaunchCall): Tensor {
+    const copy = this.#blank(tensor);
+    const attributes = { axis: 1, start: 0, end: tensor.shape[1]! };
+    const op = sliceSpec as unknown as OpSpec;
+    this.enqueueChecked({ op, inputs: [operandOf(tensor)], outputs: [operandOf(copy)], attributes, ...call });
+    return copy;
   }
 
   /** As `Tensor.download`. */
@@ -252,7 +286,11 @@ export abstract class Backend {
     this.assertNoBody('download');
     const whole = reuse && reuse.byteLength === reuse.buffer.byteLength;
     const memory = whole && reuse.buffer instanceof ArrayBuffer ? reuse.buffer : undefined;
-    return this.#untilDisposed(this.read(operandOf(tensor), memory));
+    if (tensor.rowStride === undefined) return this.#untilDisposed(this.read(operandOf(tensor), memory));
+    const copy = this.#dense(tensor, { signal: undefined, place: capturePlace(this.download) });
+    const values = this.read(operandOf(copy), memory);
+    copy.dispose();
+    return this.#untilDisposed(values);
   }
 
   /** Waits until all enqueued work is done; rejects with the first failure since the last `sync()`. */
@@ -418,7 +456,8 @@ export abstract class Backend {
 }
 
 function operandOf(tensor: Tensor): Operand {
-  return { storage: tensor.storage, offset: tensor.offset, shape: tensor.shape, dtype: tensor.dtype };
+  const { storage, offset, shape, dtype, rowStride } = tensor;
+  return { storage, offset, shape, dtype, rowStride };
 }
 
 /** A host array over a whole buffer. */

@@ -29,8 +29,8 @@ export function describe(spec: TensorSpec): string {
 }
 
 /**
- * A dense, row-major array on a backend. A handle: its values may still be in the queue. Views (`reshape`,
- * `rows`) share storage, which is freed, in queue order, when the last handle is disposed.
+ * A row-major array on a backend, dense but for views of columns. A handle: its values may still be in the queue. Views
+ * (`reshape`, `rows`, `columns`) share storage, which is freed, in queue order, when the last handle is disposed.
  */
 export class Tensor implements TensorSpec {
   /** Frozen, and a copy of what it was made with: the storage was sized by it. */
@@ -39,16 +39,25 @@ export class Tensor implements TensorSpec {
   readonly backend: Backend;
   /** First element inside the storage, in elements. */
   readonly offset: number;
+  /** Elements from a row to the next one, in a view of columns; undefined for what is dense. */
+  readonly rowStride: number | undefined;
   readonly #storage: Storage;
   #disposed = false;
 
   /** Not for users: tensors come from `backend.tensor(...)` and from ops. */
-  constructor(backend: Backend, storage: Storage, spec: TensorSpec, offset = 0) {
+  constructor(
+    backend: Backend,
+    storage: Storage,
+    spec: TensorSpec,
+    offset = 0,
+    rowStride?: number | undefined,
+  ) {
     this.backend = backend;
     this.#storage = storage;
     this.shape = Object.freeze([...spec.shape]);
     this.dtype = spec.dtype;
     this.offset = offset;
+    this.rowStride = rowStride;
     storage.references++;
     backend.track(this);
   }
@@ -87,6 +96,12 @@ export class Tensor implements TensorSpec {
         found: `[${shape.join(', ')}]`,
       });
     }
+    if (this.rowStride !== undefined) {
+      throw new F2iError('INVALID_ARGUMENT', 'a view of columns has one shape', {
+        expected: 'a copy, such as slice(x, 1, start, end)',
+        found: describe(this),
+      });
+    }
     return new Tensor(this.backend, this.storage, { shape, dtype: this.dtype }, this.offset);
   }
 
@@ -100,7 +115,16 @@ export class Tensor implements TensorSpec {
       });
     }
     const spec = { shape: [end - start, ...rest], dtype: this.dtype };
-    return new Tensor(this.backend, this.storage, spec, this.offset + start * sizeOf(rest));
+    const from = this.offset + start * (this.rowStride ?? sizeOf(rest));
+    return new Tensor(this.backend, this.storage, spec, from, this.rowStride);
+  }
+
+  /**
+   * The columns [start, end) of a matrix: a view where the device can read them where they lie, a copy elsewhere. Ops that
+   * need dense operands copy a view themselves.
+   */
+  columns(start: number, end: number): Tensor {
+    return this.backend.columns(this, start, end);
   }
 
   /**

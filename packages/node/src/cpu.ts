@@ -36,6 +36,9 @@ const ISA_TITLES: Readonly<Record<Isa, string>> = {
   avx512: 'AVX-512',
 };
 
+/** Ops that read a matrix by its rows, wherever these begin. */
+const COLUMN_READERS: ReadonlySet<string> = new Set(['column_stats', 'elementwise', 'gemm', 'gram']);
+
 /**
  * The native core on the CPU. Calls enqueue and return in microseconds, whatever they compute; one exception is
  * `tensor(data)`, which copies its data before it returns (about 0.3 s a GB): give large arrays to `adopt`.
@@ -55,6 +58,10 @@ export class CpuBackend extends NativeBackend {
         isa: chosen,
       };
     });
+  }
+
+  protected override get columnReaders(): ReadonlySet<string> {
+    return COLUMN_READERS;
   }
 
   override share(buffer: ArrayBuffer, shape: Shape, dtype: DType): Tensor {

@@ -49,6 +49,11 @@ export class CpuRecorder extends CpuBackend {
     super({ ...options, graphs: false });
   }
 
+  /** Operands of a script are dense. */
+  protected override get columnReaders(): ReadonlySet<string> {
+    return new Set();
+  }
+
   protected override allocate(byteLength: number): Storage {
     const made = super.allocate(byteLength);
     this.script.buffer((made as NativeStorage).handle, byteLength);

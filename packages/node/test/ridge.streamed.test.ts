@@ -129,7 +129,14 @@ describe('a streamed ridge on files', () => {
     const data = (await x.read(all, 0, voxels)) as Float32Array;
     const ends = [data.slice(), Float64Array.from(data, (value) => value + value * 1e-12)];
     const mixed = all.map((i) => (i * 7) % count);
-    for (const [order, values] of [all, mixed].flatMap((order) => ends.map((end) => [order, end] as const))) {
+    const cases = [
+      [all, ends[0]!, true],
+      [all, ends[0]!, false],
+      [all, ends[1]!, true],
+      [mixed, ends[0]!, true],
+      [mixed, ends[1]!, false],
+    ] as const;
+    for (const [order, values, intercept] of cases) {
       const owned = ownedMatrix({ data: values.slice(), shape: [count, voxels] });
       const forbidden: MatrixSource = { ...owned, read: () => Promise.reject(new Error('not in place')) };
       const predicted = async (source: MatrixSource, form: 'dual' | 'primal') => {
@@ -137,7 +144,7 @@ describe('a streamed ridge on files', () => {
         const ridge = await openStreamedRidge(matrixDesign(source, parts), {
           backend: backends[1]!,
           alpha: 300,
-          intercept: true,
+          intercept,
           form,
           precision: form === 'dual' ? 'f64' : 'f32',
         });

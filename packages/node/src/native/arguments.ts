@@ -47,7 +47,7 @@ export class Arguments {
   }
 
   /** Leading axes are rows, the last one columns; a vector is one row. */
-  #matrix(at: number, { storage, offset, shape, dtype }: Operand): void {
+  #matrix(at: number, { storage, offset, shape, dtype, rowStride }: Operand): void {
     const { values } = this;
     const rank = shape.length;
     const cols = rank === 0 ? 1 : shape[rank - 1]!;
@@ -57,7 +57,7 @@ export class Arguments {
     values[at + 1] = offset * bytesPerElement(dtype);
     values[at + 2] = rows;
     values[at + 3] = cols;
-    values[at + 4] = Math.max(1, cols);
+    values[at + 4] = rowStride ?? Math.max(1, cols);
     values[at + 5] = DTYPES[dtype];
   }
 }

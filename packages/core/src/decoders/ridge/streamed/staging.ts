@@ -1,6 +1,6 @@
 import { type MatrixSource, readBlocks, type Values } from '../../../data/matrix/matrix.ts';
 import { type DType, dtypeOf } from '../../../dtype.ts';
-import { gather, type OpOptions, slice } from '../../../ops/index.ts';
+import { gather, type OpOptions } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
 import { asType } from '../matrices.ts';
 import type { Context } from './context.ts';
@@ -51,7 +51,7 @@ export class InPlace implements BlockReader<{ rows: Int32Array; from: number }> 
     [, width]: readonly [number, number],
     dtype: DType,
   ): Tensor {
-    const columns = (x: Tensor) => slice(x, 1, from, from + width, this.#options);
+    const columns = (x: Tensor) => x.columns(from, from + width);
     const first = rows[0] ?? 0;
     const neighbours = rows.every((row, i) => row === first + i);
     const values = neighbours

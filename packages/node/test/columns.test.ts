@@ -1,0 +1,93 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  add,
+  type Backend,
+  CpuBackend,
+  cast,
+  columnStats,
+  concat,
+  createReferenceBackend,
+  gemm,
+  gram,
+  permute,
+  slice,
+  softmax,
+  sub,
+  type Tensor,
+} from '../src/index.ts';
+
+const cpu = new CpuBackend({ threads: 2 });
+const reference = createReferenceBackend();
+afterAll(async () => {
+  await cpu.dispose();
+  await reference.dispose();
+});
+
+const numbers = (rows: number, columns: number) =>
+  Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(i * i + 1));
+
+/** Ops that read a view where it lies, and ops that copy it; as the first operand and as another one. */
+const OPS: Readonly<Record<string, (x: Tensor) => Tensor>> = {
+  mean: (x) => columnStats(x).mean,
+  std: (x) => columnStats(x).std,
+  'sub of a row': (x) => sub(x, columnStats(x).mean),
+  'add with itself': (x) => add(x, x),
+  'a b': (x) => gemm(x, x, { transB: true }),
+  'aᵀ b': (x) => gemm(x, x, { transA: true }),
+  'gram of rows': (x) => gram(x),
+  'gram of columns': (x) => gram(x, { of: 'columns' }),
+  slice: (x) => slice(x, 1, 1, 3),
+  'slice of rows': (x) => slice(x, 0, 1, 3),
+  softmax: (x) => softmax(x),
+  cast: (x) => cast(x, 'f64'),
+  permute: (x) => permute(x, [1, 0]),
+  concat: (x) => concat([x, x], 0),
+  rows: (x) => add(x.rows(2, 7), 1),
+  columns: (x) => softmax(x.columns(1, 4)),
+};
+
+describe.each([
+  [9, 30],
+  [70, 200],
+])('columns of a matrix of %i rows and %i columns', (rows, columns) => {
+  it.each(Object.entries(OPS))('%s: as of a copy', async (_, op) => {
+    for (const backend of [cpu, reference] as Backend[]) {
+      const x = backend.tensor(numbers(rows, columns), [rows, columns]);
+      for (const [start, end] of [
+        [0, 5],
+        [7, columns - 1],
+        [0, columns],
+      ] as const) {
+        const view = x.columns(start, end);
+        const copy = slice(x, 1, start, end);
+        expect(view.shape).toEqual(copy.shape);
+        const [viewed, copied] = [op(view), op(copy)];
+        expect(viewed.shape).toEqual(copied.shape);
+        expect(await viewed.download()).toEqual(await copied.download());
+        expect(await view.download()).toEqual(await copy.download());
+        for (const tensor of [view, copy, viewed, copied]) tensor.dispose();
+      }
+      x.dispose();
+    }
+  });
+});
+
+it('a view keeps the memory, has one shape, and is no operand of a graph', async () => {
+  const live = cpu.stats().liveTensors;
+  const x = cpu.tensor(numbers(6, 8), [6, 8]);
+  const view = x.columns(2, 5);
+  x.dispose();
+  expect([...(await view.download())].map((value) => value.toFixed(4))).toEqual(
+    Array.from({ length: 18 }, (_, i) => {
+      const place = Math.floor(i / 3) * 8 + 2 + (i % 3);
+      return Math.fround(Math.sin(place * place + 1)).toFixed(4);
+    }),
+  );
+  expect(() => view.reshape(3, 6)).toThrow(/view of columns has one shape.*a copy/);
+  expect(() => view.columns(2, 4)).toThrow(/0 <= start <= end <= 3/);
+  const graph = cpu.graph(([a]) => [add(a!, 1)]);
+  expect(() => graph.launch([view])).toThrow(/no views of columns/);
+  graph.dispose();
+  view.dispose();
+  expect(cpu.stats().liveTensors).toBe(live);
+});
