@@ -4,7 +4,7 @@ import type { HeadStatistics, HeadsConfig } from '../decoders/heads/model.ts';
 import type { DesignNumbers, HeadsBundle } from '../decoders/heads/save.ts';
 import { voxelBlocks } from './designs.ts';
 import type { Recipe, RecipeHead } from './recipe.ts';
-import type { RunDesign, RunOutcome } from './run.ts';
+import type { RunDesign, RunOutcome } from './runTypes.ts';
 
 /** A design of a run, as its bundle describes it. */
 export interface DescribedDesign extends RunDesign {

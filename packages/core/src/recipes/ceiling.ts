@@ -4,7 +4,7 @@ import type { StreamedPrecision } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError } from '../error.ts';
 import type { Recipe } from './recipe.ts';
-import type { RunDesign } from './run.ts';
+import type { RunDesign } from './runTypes.ts';
 
 /** What a plan counts for a process of its own; one that holds more has less left. */
 const PLANNED_PROCESS = 224 * 2 ** 20;

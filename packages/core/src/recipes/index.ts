@@ -18,16 +18,8 @@ export type {
   Recipe,
   RecipeHead,
 } from './recipe.ts';
-export {
-  checkMemory,
-  fitHeads,
-  type HeadOutcome,
-  type RunDesign,
-  type RunHead,
-  type RunOptions,
-  type RunOutcome,
-  type RunProgress,
-} from './run.ts';
+export { checkMemory, fitHeads } from './run.ts';
+export type { HeadOutcome, RunDesign, RunHead, RunOptions, RunOutcome, RunProgress } from './runTypes.ts';
 export { chooseRecipe, RECIPE_NAMES, RECIPES, type RecipeOverrides } from './settings.ts';
 export type { ChosenAlphas, HeadSpec, HeadStore, StoredHead, StoredRows } from './store.ts';
 export {

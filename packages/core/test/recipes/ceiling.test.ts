@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type SharedMemory, shareMemory } from '../../src/recipes/ceiling.ts';
 import { CUSTOM_DEFAULTS } from '../../src/recipes/custom.ts';
-import type { RunDesign } from '../../src/recipes/run.ts';
+import type { RunDesign } from '../../src/recipes/runTypes.ts';
 
 const [TRAIN, TEST, VOXELS, TARGETS] = [3000, 100, 6000, 59_136];
 const head = { name: 'text', what: 'tokens', ...CUSTOM_DEFAULTS, alpha: 1e4, shape: [TARGETS] };
