@@ -194,9 +194,10 @@ export const graphBehaviours: Readonly<Record<string, Behaviour>> = {
     const constant = backend.graph((_, options) => [gemm(x, x, options)]);
     const another = new AbortController();
     for (let i = 0; i < 200; i++) [victim] = constant.launch([], { signal: another.signal }) as [Tensor];
-    another.abort();
+    another.abort(new Error('never mind'));
     const dropped = await mustReject(victim.download(), 'CANCELLED', /cancel/i);
     assert(dropped.op === 'gemm', `the error names ${dropped.op}`);
+    assert(/never mind/.test(`${dropped.cause}`), `the error gives the reason ${dropped.cause}`);
     constant.dispose();
     await backend.sync().catch(() => {});
     assertEqual(await graph.launch([x])[0]!.download(), wanted, 'the next launch');
