@@ -5,7 +5,7 @@ import { hasFloat64 } from '../float64.ts';
 import { gemm } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 import { type RowScales, rowScales, type Similarity } from './rowScales.ts';
-import { type ComparedRows, type RowValues, rowValues, type Window } from './rowValues.ts';
+import { type ComparedRows, type RowValues, rowValues, type Stretch } from './rowValues.ts';
 
 export type { Similarity } from './rowScales.ts';
 
@@ -62,7 +62,7 @@ export async function rowProducts(
   try {
     for (let start = 0; start < d; start += window) {
       const end = Math.min(d, start + window);
-      const windows = await Promise.all([left.window(start, end, signal), right.window(start, end, signal)]);
+      const windows = await Promise.all([left.read(start, end, signal), right.read(start, end, signal)]);
       for (let from = start; from < end; from += width) {
         const to = Math.min(end, from + width);
         await sum.add(
@@ -87,7 +87,7 @@ type BlockType = Float32ArrayConstructor | Float64ArrayConstructor;
 /** Columns of rows of length 1, [rows, to - from]. */
 async function unitBlock(
   { rows, scales: { means, scales } }: RowValues & { readonly scales: RowScales },
-  { values, stride, first }: Window,
+  { values, stride, first }: Stretch,
   [from, to]: readonly [number, number],
   Type: BlockType,
   breathe: () => Promise<void> | undefined,

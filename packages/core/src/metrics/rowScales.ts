@@ -91,7 +91,7 @@ async function computed(
  * @param firsts takes the first value of each row, before `each` sees any
  */
 async function over(
-  { rows, length, window: read }: RowValues,
+  { rows, length, read }: RowValues,
   width: number,
   signal: AbortSignal | undefined,
   each: (row: number, data: Float32Array | Float64Array, start: number, end: number) => void,

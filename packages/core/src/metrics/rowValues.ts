@@ -12,7 +12,7 @@ export interface MatrixRows {
 export type ComparedRows = Rows | MatrixRows;
 
 /** Some columns of all rows: value j of row i is `values[i * stride + j - first]`. */
-export interface Window {
+export interface Stretch {
   readonly values: Values;
   readonly stride: number;
   readonly first: number;
@@ -25,7 +25,7 @@ export interface RowValues {
   /** What an error says of a row: file and row of it, where there is a file. */
   place(row: number): { readonly file?: string; readonly found: string };
   /** Columns [from, to). */
-  window(from: number, to: number, signal?: AbortSignal): Promise<Window>;
+  read(from: number, to: number, signal?: AbortSignal): Promise<Stretch>;
 }
 
 const isMatrix = (rows: ComparedRows): rows is MatrixRows => 'source' in rows;
@@ -59,14 +59,14 @@ export function rowValues(compared: ComparedRows, field: string): RowValues {
   const [rows, length] = comparedExtents(compared, field);
   if (!isMatrix(compared)) {
     const whole = { values: compared.data, stride: length, first: 0 };
-    return { rows, length, place: (row) => ({ found: `row ${row}` }), window: async () => whole };
+    return { rows, length, place: (row) => ({ found: `row ${row}` }), read: async () => whole };
   }
   const { source, rows: own } = compared;
   return {
     rows,
     length,
     place: (row) => ({ file: source.name, found: `row ${own[row]}` }),
-    window: async (from, to, signal) => ({
+    read: async (from, to, signal) => ({
       values: await source.read(own, from, to, signal),
       stride: to - from,
       first: from,
