@@ -47,11 +47,13 @@ export default defineConfig({
               ...common,
               browser: {
                 enabled: true,
+                connectTimeout: patience.hookTimeout,
                 headless: true,
                 screenshotFailures: false,
                 provider: playwright({
                   launchOptions: {
                     executablePath: process.env.F2I_CHROMIUM ?? '/usr/bin/chromium',
+                    timeout: patience.hookTimeout,
                     args: [
                       '--no-sandbox',
                       '--disable-quic',

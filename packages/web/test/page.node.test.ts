@@ -116,7 +116,7 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
       upload('responses.npy', encodeNpy({ dtype: 'f32', ...betas })),
     ]);
     expect(files.size).toBeGreaterThan(2);
-    await page.waitForSelector('#start:not([disabled])', { timeout: 120_000 });
+    await page.waitForSelector('#start:not([disabled])');
     expect(await page.textContent('#bundle')).toMatch(/features \[3, 8\].*heat map/);
     await page.click('#start');
     await phase(page, 'done');
@@ -140,7 +140,7 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
     expect(worst).toBeLessThan(1e-4);
 
     await page.selectOption('#stage', 'blurry');
-    await page.waitForSelector('#start:not([disabled])', { timeout: 120_000 });
+    await page.waitForSelector('#start:not([disabled])');
     await page.click('#start');
     await phase(page, 'done');
     const [latent] = (await pixelsOf(page)).values();
@@ -158,7 +158,7 @@ describe.skipIf(missing && !inject('required'))(`the page in Chromium${missing &
       );
     const { page } = await open();
     const chosen = () => page.inputValue('#subject');
-    const ready = () => page.waitForSelector('#start:not([disabled])', { timeout: 120_000 });
+    const ready = () => page.waitForSelector('#start:not([disabled])');
     await page.setInputFiles('#files-input', model);
     await page.waitForSelector('#subject');
     expect(await page.textContent('#subject')).toBe(

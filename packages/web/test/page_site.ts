@@ -48,6 +48,7 @@ export async function openSite(): Promise<Site> {
   const server = await serve(outDir);
   const browser = await chromium.launch({
     executablePath: process.env.F2I_CHROMIUM ?? '/usr/bin/chromium',
+    timeout: PATIENCE.timeout,
     args: [
       '--no-sandbox',
       '--disable-quic',
@@ -210,7 +211,7 @@ export const held = (page: Page, pictures: number) =>
     .toBe(pictures);
 
 /** Machines are slow, and devices in software are slower. */
-export const PATIENCE = { timeout: 120_000, interval: 50 };
+export const PATIENCE = { timeout: 240_000, interval: 50 };
 
 /** The worker that the page uses now. */
 export async function workerOf(page: Page): Promise<Worker> {
