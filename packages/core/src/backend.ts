@@ -350,7 +350,8 @@ export abstract class Backend {
    * runs the body. The results are the same to the bit.
    *
    * A graph may hold memory for itself (what its body needs at once, its inputs and results), counted against the ceiling
-   * until it is disposed. A signal then cancels a launch before it runs, or between its ops.
+   * until it is disposed; where there is no room for that, its ops take theirs as they run. A signal cancels launches that are
+   * queued; one that a GPU has begun ends first.
    *
    * @example
    * using evaluation = backend.graph(([x], options) => [linear(x!, weight, options)]);

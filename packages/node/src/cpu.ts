@@ -22,7 +22,8 @@ export interface CpuOptions {
   memoryLimit?: number | undefined;
   /**
    * Whether work that repeats itself, such as the evaluations of a sampler, is recorded and enqueued as one
-   * (`Backend.graph`). True by default: where ops are small, asking for them takes longer than they do.
+   * (`Backend.graph`). True by default: where ops are small, asking for them takes longer than they do. At the published size
+   * of MindEye2's prior it makes no difference.
    */
   graphs?: boolean | undefined;
   /** What `device: 'auto'` tried before. */
