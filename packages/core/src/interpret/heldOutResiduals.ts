@@ -1,31 +1,38 @@
 import { pacer } from '../data/pause.ts';
-import { gather, gemm, mul, type OpOptions } from '../ops/index.ts';
+import { F2iError } from '../error.ts';
+import { gather, type OpOptions } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
 
 /**
- * Residuals of rows that were left out, from dual weights c = G y, G = (K + alpha I)⁻¹, of one fit to all rows. The residual
- * maker is I - H = alpha G - 1 1ᵀ / n (without an intercept alpha G), residuals are alpha c, and those of a group g that is
- * left out (I - H)_gg⁻¹ alpha c_g: nothing is fitted again (of single rows: Allen's PRESS; Hastie et al. 2009, The Elements of
- * Statistical Learning, equation 7.64).
+ * Residuals of rows that were left out, from dual weights c = (K + alpha I)⁻¹ y of one fit to all rows. Residuals are alpha c,
+ * and those of a group g that is left out (I - H)_gg⁻¹ alpha c_g: nothing is fitted again (of single rows: Allen's PRESS; Hastie
+ * et al. 2009, The Elements of Statistical Learning, equation 7.64).
  *
- * @param inverse G [n, n]
+ * Without an intercept I - H = alpha (K + alpha I)⁻¹. With one, K is of centred rows: it leaves the mean alone, whose part of the
+ * inverse, 1 1ᵀ / (n alpha), is no residual. Taking it away at the end would leave nothing but rounding where a penalty is small;
+ * so K is raised there first, by `mean` 1 1ᵀ / n, and the part is (mean + alpha)⁻¹ 1 1ᵀ / n.
+ *
+ * @param inverse G = (K + mean 1 1ᵀ / n + alpha I)⁻¹ [n, n]
  * @param weights c [n], summed over targets of this penalty if there are several
  * @param groups of rows that are left out together
+ * @param mean by how much K was raised; undefined without an intercept
+ * @throws NOT_POSITIVE_DEFINITE where rounding is all that is left of the residuals
  */
 export async function heldOutResiduals(
   inverse: Tensor,
   weights: Float64Array,
   alpha: number,
   groups: readonly (readonly number[])[],
-  intercept: boolean,
+  mean: number | undefined,
   options: OpOptions,
 ): Promise<Float64Array> {
   const n = weights.length;
-  const shared = intercept ? 1 / n : 0;
+  const shared = mean === undefined ? 0 : alpha / (mean + alpha) / n;
   const residuals = new Float64Array(n);
   if (groups.length === n) {
     const diagonal = await diagonalOf(inverse, options);
-    for (let i = 0; i < n; i++) residuals[i] = (alpha * weights[i]!) / (alpha * diagonal[i]! - shared);
+    for (let i = 0; i < n; i++)
+      residuals[i] = (alpha * weights[i]!) / positive(alpha * diagonal[i]! - shared);
     return residuals;
   }
   const breathe = pacer(options.signal, 'intervals');
@@ -40,14 +47,28 @@ export async function heldOutResiduals(
   return residuals;
 }
 
-async function diagonalOf(matrix: Tensor, options: OpOptions): Promise<ArrayLike<number>> {
-  const { backend, dtype } = matrix;
+/** Rows and columns of a block around the diagonal. */
+const BLOCK = 256;
+
+/** The diagonal of a matrix [n, n]. */
+export async function diagonalOf(matrix: Tensor, options: OpOptions): Promise<Float64Array> {
   const n = matrix.shape[0]!;
-  const [diagonal] = await backend.compute(() => {
-    const ones = backend.tensor(filled(n, dtype === 'f64'), [n, 1], dtype);
-    return [gemm(mul(matrix, identity(matrix), options), ones, options)];
+  const diagonal = new Float64Array(n);
+  for (let from = 0; from < n; from += BLOCK) {
+    const rows = Int32Array.from({ length: Math.min(BLOCK, n - from) }, (_, i) => from + i);
+    const [block] = await matrix.backend.compute(() => [gather(matrix, { ...options, rows, cols: rows })]);
+    for (const [i, row] of rows.entries()) diagonal[row] = block![i * rows.length + i]!;
+  }
+  return diagonal;
+}
+
+function positive(value: number): number {
+  if (value > 0) return value;
+  throw new F2iError('NOT_POSITIVE_DEFINITE', 'the penalty is too small to tell residuals from rounding', {
+    field: 'alpha',
+    expected: 'a larger penalty, or float64',
+    found: `${value} of a residual`,
   });
-  return diagonal!;
 }
 
 /** The identity of a matrix's size and type, on its device. */
@@ -55,11 +76,8 @@ export function identity({ backend, shape, dtype }: Tensor): Tensor {
   const n = shape[0]!;
   const values = dtype === 'f64' ? new Float64Array(n * n) : new Float32Array(n * n);
   for (let i = 0; i < n; i++) values[i * n + i] = 1;
-  return backend.tensor(values, [n, n], dtype);
+  return backend.adopt(values.buffer, [n, n], dtype);
 }
-
-const filled = (n: number, isFloat64: boolean) =>
-  isFloat64 ? new Float64Array(n).fill(1) : new Float32Array(n).fill(1);
 
 /** Solves a positive definite system by Cholesky factors, in the arrays that are given. */
 async function solveInPlace(
@@ -72,7 +90,7 @@ async function solveInPlace(
     for (let i = j; i < n; i++) {
       let value = matrix[i * n + j]!;
       for (let k = 0; k < j; k++) value -= matrix[i * n + k]! * matrix[j * n + k]!;
-      matrix[i * n + j] = i === j ? Math.sqrt(value) : value / matrix[j * n + j]!;
+      matrix[i * n + j] = i === j ? Math.sqrt(positive(value)) : value / matrix[j * n + j]!;
     }
     await breathe();
   }

@@ -6,7 +6,7 @@ import { throwIfAborted } from '../error.ts';
 import { hasFloat64 } from '../float64.ts';
 import { add, choleskyFactor, choleskySolve, gemm } from '../ops/index.ts';
 import type { Tensor } from '../tensor.ts';
-import { heldOutResiduals, identity } from './heldOutResiduals.ts';
+import { diagonalOf, heldOutResiduals, identity } from './heldOutResiduals.ts';
 import { COLUMNS_AT_ONCE } from './project.ts';
 import type { DesignColumns, Readout } from './readout.ts';
 import { groupsOf, multipliers } from './signs.ts';
@@ -143,9 +143,17 @@ async function deviationsOfRows(
   const signs = multipliers(rows, groups, draws, seed);
   const weights = await readout.weights(columns, signal);
   const alphas = await readout.alphas(columns, signal);
-  const gram = await gramOf(readout, design, precision, backend, signal);
+  let gram = await gramOf(readout, design, precision, backend, signal);
   let sum: Tensor | undefined;
   try {
+    let mean: number | undefined;
+    if (readout.intercept) {
+      // As large as K is elsewhere; rows of Z are centred, so that no weight hears of it.
+      mean = (await diagonalOf(gram, ops)).reduce((all, value) => all + value / rows, 0);
+      const before = gram;
+      gram = add(before, mean / rows, ops);
+      before.dispose();
+    }
     for (const alpha of new Set(alphas)) {
       throwIfAborted(signal, 'intervals');
       const own = new Float64Array(rows);
@@ -153,11 +161,14 @@ async function deviationsOfRows(
         for (let t = 0; t < columns.length; t++)
           if (alphas[t] === alpha) own[row]! += weights[row * columns.length + t]!;
       }
+      // Weights of centred targets sum to 0, but for rounding, which a small penalty would make much of.
+      const off = mean === undefined ? 0 : own.reduce((all, value) => all + value, 0) / rows;
+      if (off !== 0) for (let row = 0; row < rows; row++) own[row]! -= off;
       const inverse = backend.scope(() =>
         choleskySolve(choleskyFactor(gram, { ...ops, shift: alpha }), identity(gram), ops),
       );
       try {
-        const residuals = await heldOutResiduals(inverse, own, alpha, groups, readout.intercept, ops);
+        const residuals = await heldOutResiduals(inverse, own, alpha, groups, mean, ops);
         const drawn = signs.map((sign, i) => sign * residuals[Math.floor(i / draws)]!);
         const before: Tensor | undefined = sum;
         sum = backend.scope(() => {

@@ -85,7 +85,14 @@ describe('residuals of rows that were left out', () => {
         const G = inverse(ALPHA);
         const c = times(G, transposed([intercept ? centred(y) : y])).flat();
         const tensor = backend.tensor(Float64Array.from(G.flat()), [N, N]);
-        const found = await heldOutResiduals(tensor, Float64Array.from(c), ALPHA, groups, intercept, {});
+        const found = await heldOutResiduals(
+          tensor,
+          Float64Array.from(c),
+          ALPHA,
+          groups,
+          intercept ? 0 : undefined,
+          {},
+        );
         tensor.dispose();
         for (const group of groups) {
           const train = columns.filter((_, i) => !group.includes(i));
@@ -126,7 +133,7 @@ describe('intervals of weights', () => {
           const G = inverse(alpha);
           const c = Float64Array.from(await own.weights(Int32Array.of(t)));
           const tensor = backend.tensor(Float64Array.from(G.flat()), [N, N]);
-          const residuals = await heldOutResiduals(tensor, c, alpha, groups, true, {});
+          const residuals = await heldOutResiduals(tensor, c, alpha, groups, 0, {});
           tensor.dispose();
           return times(transposed(design), G).map((row) => row.map((value, i) => value * residuals[i]!));
         }),
@@ -186,6 +193,53 @@ describe('intervals of weights', () => {
     expect(byRun[0]).toBeGreaterThan(0.82);
     expect(byRow[0]).toBeLessThan(0.88);
     expect(byRun[0]! - byRow[0]!).toBeGreaterThan(0.04);
+  });
+
+  it('hold where a penalty is tiny beside the voxels, in float32 too; where rounding is all that is left they are refused', async () => {
+    const [n, p] = [24, 90];
+    const raw = Array.from({ length: n }, () => [...random.normals(p)]);
+    const wide = transposed(transposed(raw).map(centred));
+    const kernel = times(wide, transposed(wide));
+    const y = transposed([centred([...random.normals(n)])]);
+    const errors = async (alpha: number, precision: 'f32' | 'f64', groups?: number[]) => {
+      const shifted = kernel.map((row, i) => row.map((value, j) => value + (i === j ? alpha : 0)));
+      const dual = Float32Array.from(times(inverted(shifted), y).flat());
+      const narrow = readout([], []);
+      const own: Readout = {
+        ...narrow,
+        voxels: p,
+        targets: 1,
+        scale: new Float64Array(p).fill(1),
+        weights: async () => dual,
+        alphas: async () => Float64Array.of(alpha),
+        // As bundles keep it: no longer centred but for rounding.
+        design: designInMemory(Float32Array.from(wide.flat()), n, p),
+      };
+      return (await weightIntervals(own, { backend, targets: [0], draws: 100, groups, precision }))
+        .standardError;
+    };
+    for (const groups of [undefined, Array.from({ length: n }, (_, i) => i % 6)]) {
+      // A penalty of nothing is the limit of small ones.
+      const limit = await errors(1e-4, 'f64', groups);
+      for (const [alpha, precision] of [
+        [1e-9, 'f64'],
+        [1e-4, 'f32'],
+      ] as const) {
+        const found = await errors(alpha, precision, groups);
+        for (const [v, value] of limit.entries()) expect(found[v]! / value).toBeCloseTo(1, 3);
+      }
+    }
+    // What is left of an inverse where float32 held too little of it.
+    const nothing = backend.tensor(new Float32Array(n * n).fill(0.99 / n), [n, n]);
+    for (const groups of [
+      [...y.keys()].map((i) => [i]),
+      [[...y.keys()].slice(0, 9), [...y.keys()].slice(9)],
+    ]) {
+      await expect(
+        heldOutResiduals(nothing, new Float64Array(n).fill(1), 1, groups, 0, {}),
+      ).rejects.toMatchObject({ code: 'NOT_POSITIVE_DEFINITE' });
+    }
+    nothing.dispose();
   });
 
   it('come of decoders that keep weights of training rows; others are refused, and what is no sample', async () => {
