@@ -38,7 +38,13 @@ const ISA_TITLES: Readonly<Record<Isa, string>> = {
 };
 
 /** Ops that read a matrix by its rows, wherever these begin. */
-const COLUMN_READERS: ReadonlySet<string> = new Set(['column_stats', 'elementwise', 'gemm', 'gram']);
+const COLUMN_READERS: ReadonlySet<string> = new Set([
+  'column_stats',
+  'elementwise',
+  'gather',
+  'gemm',
+  'gram',
+]);
 
 /**
  * The native core on the CPU. Calls enqueue and return in microseconds, whatever they compute; one exception is

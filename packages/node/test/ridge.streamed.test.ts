@@ -350,3 +350,30 @@ describe('npyFileSink', () => {
     expect([...(data as Float32Array)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 });
+
+it('rows of a matrix in memory are taken where they lie: what the others take does not count', async () => {
+  const [train, test, voxels, columns] = [60, 20, 300, 500];
+  const peakOf = async (rows: number) => {
+    const random = createRandom(3);
+    const owned = (count: number, width: number, name: string) =>
+      ownedMatrix({ data: Float32Array.from(random.normals(count * width)), shape: [count, width] }, name);
+    const [x, y] = [owned(rows, voxels, 'voxels'), owned(rows, columns, 'targets')];
+    const scattered = Int32Array.from({ length: train + test }, (_, i) =>
+      Math.floor((i * rows) / (train + test)),
+    );
+    const split = { train: scattered.subarray(0, train), test: scattered.subarray(train) };
+    const backend = new CpuBackend({ threads: 2 });
+    const ridge = await openStreamedRidge(matrixDesign(x, split), {
+      backend,
+      alpha: 300,
+      intercept: true,
+      precision: 'f32',
+    });
+    await ridge.predict({ source: y, train: split.train }, memorySink(test, columns), { alphas: 300 });
+    ridge.dispose();
+    const { peakBytes } = backend.stats();
+    await backend.dispose();
+    return peakBytes;
+  };
+  expect(await peakOf(8000)).toBeLessThan(1.1 * (await peakOf(train + test + 1)));
+});
