@@ -9,7 +9,7 @@ import { prepareOutput } from '../output.ts';
 import { arraysInWords, evaluateResults } from '../pipeline/evaluate.ts';
 import { sharingNotes } from '../pipeline/notes.ts';
 import { provenanceOf } from '../pipeline/results.ts';
-import { headToReport } from '../recipes/evaluateHeads.ts';
+import { type HeadResults, headToReport } from '../recipes/evaluateHeads.ts';
 import { reportData } from '../report/data.ts';
 import { drawFigures } from '../report/figures/index.ts';
 import { limitNotes } from '../report/limits.ts';
@@ -51,7 +51,7 @@ export function reportCommand(program: Command): void {
 }
 
 async function run(path: string, options: ReportFlags, context: Context): Promise<void> {
-  const { console, signal, backend } = context;
+  const { console } = context;
   const isRecipe = typeof options.targets !== 'string';
   if (!isRecipe) await refuseUnscored(path, options, context);
   const output = await prepareOutput({
@@ -62,13 +62,28 @@ async function run(path: string, options: ReportFlags, context: Context): Promis
   });
   console.progress('read the study');
   const head = isRecipe ? await headToReport(path, options, context) : undefined;
+  try {
+    await report(path, head, output, options, context);
+  } finally {
+    head?.close();
+  }
+}
+
+/** @param head predictions of a recipe, whose files are open */
+async function report(
+  path: string,
+  head: HeadResults | undefined,
+  output: Awaited<ReturnType<typeof prepareOutput>>,
+  options: ReportFlags,
+  context: Context,
+): Promise<void> {
+  const { console, signal, backend } = context;
   const study = head?.study ?? (await openStudy(path, options.data, signal));
   const maps = options.maps === undefined ? undefined : await readMaps(options.maps, study, signal);
   const results = head?.results ?? (await obtainResults(study, options, context));
   if (results.kind === 'labels') return reportLabels(study, results, { ...options, maps }, context, output);
   console.progress('evaluate');
-  const settings = { ...options, keepNull: true };
-  const evaluation = await evaluateResults(study, results, settings, context).finally(() => head?.close());
+  const evaluation = await evaluateResults(study, results, { ...options, keepNull: true }, context);
   const notes = [
     ...study.warnings,
     ...results.provenance.warnings,
