@@ -59,13 +59,16 @@ export async function openReadout(
   const file = `${path}/model.json`;
   if (model.kind === HEADS_KIND) {
     await checkVoxels(model, recording(), file);
-    const { readout, columns } = await readoutOfHead(opened, head, file);
+    const { readout, columns, average } = await readoutOfHead(opened, head, file);
     const without = readout.design
       ? undefined
       : 'the head keeps weights of voxels without its training responses';
     const { name, trials } = recording();
     const trained = trainedTrials(model.report.training, { name, trials });
-    const rowTrials = trained?.length === readout.design?.rows ? trained : undefined;
+    const single = trained?.length === readout.design?.rows ? trained : undefined;
+    // Rows of pictures that were shown once are "averages", too: by ascending picture.
+    const rowTrials =
+      average === 'none' ? single : single?.toSorted((a, b) => trials[a]!.stimulus - trials[b]!.stimulus);
     return { model, readout, columns, design: readout.design, without, warnings: opened.warnings, rowTrials };
   }
   if (head !== undefined) throw usage(`--head names one of several heads; ${path} has one output`);

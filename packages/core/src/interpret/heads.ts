@@ -1,5 +1,5 @@
 import type { OpenedWeights } from '../bundle/open.ts';
-import { designTensor, headsConfig, headTensor } from '../decoders/heads/model.ts';
+import { type DesignConfig, designTensor, headsConfig, headTensor } from '../decoders/heads/model.ts';
 import { F2iError } from '../error.ts';
 import type { Readout } from './readout.ts';
 import { unitOfDesign } from './unit.ts';
@@ -9,6 +9,8 @@ export interface HeadReadout {
   readonly readout: Readout;
   /** Columns of the betas that its voxels are. */
   readonly columns: Int32Array;
+  /** Where repeats were averaged; averaged rows come by ascending stimulus, single ones in order of time. */
+  readonly average: DesignConfig['average'];
 }
 
 /**
@@ -43,6 +45,7 @@ export async function readoutOfHead(
   const rows = found.storage === 'dual' ? design.rows : design.voxels;
   return {
     columns: (await vector('columns')) as Int32Array,
+    average: design.average,
     readout: {
       voxels: design.voxels,
       lags: 1,

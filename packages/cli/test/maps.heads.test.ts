@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { fileSource, nodeFolder, openNifti } from '@fmri2image/node';
+import { beforeAll, expect, it } from 'vitest';
+import { run, temporaryFolder } from './run.ts';
+
+const folder = temporaryFolder();
+
+async function ok(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(args, folder);
+  expect(code, stderr).toBe(0);
+  return stdout;
+}
+
+/** A simulated person who saw each training picture once, in six sessions. */
+beforeAll(async () => {
+  const shown = ['--train-pictures', '42', '--train-repeats', '1', '--test-pictures', '4', '--repeats', '3'];
+  const small = ['--voxels', '20', '--sessions', '6', '--size', '16', '--features', 'clip.npy=2'];
+  await ok('simulate', '--layout', 'nsd', '-o', 'sim', ...shown, ...small);
+});
+
+it('intervals over sessions take rows by picture for what they are: trials of their sessions', async () => {
+  const standardErrors = async (average: string) => {
+    const recipe = ['--recipe', 'custom', '--split', 'brain-diffuser', '--alphas', '10', '--storage', 'dual'];
+    const targets = ['--targets', 'clip=sim/features/clip.npy', '--average', average];
+    await ok('fit', 'sim', ...recipe, ...targets, '-o', average);
+    const over = ['--target', '0', '--intervals', '4000', '--intervals-over', 'session'];
+    await ok('maps', 'sim', '--bundle', average, ...over, '-o', `${average}-maps`);
+    const files = await (await nodeFolder(join(folder, `${average}-maps`))).list();
+    const file = files.find((name) => /weightsse.*\.nii/.test(name))!;
+    const image = await openNifti(await fileSource(join(folder, `${average}-maps`, file)));
+    return (await image.readVolume(0)).filter((value) => value > 0);
+  };
+  // The same rows in the order of time, and by ascending picture.
+  const [single, averaged] = [await standardErrors('none'), await standardErrors('normalised')];
+  expect(single.length).toBe(20);
+  for (const [v, value] of averaged.entries()) expect(Math.abs(value / single[v]! - 1)).toBeLessThan(0.12);
+});
