@@ -28,7 +28,7 @@ it('intervals over sessions take rows by picture for what they are: trials of th
     const files = await (await nodeFolder(join(folder, `${average}-maps`))).list();
     const file = files.find((name) => /weightsse.*\.nii/.test(name))!;
     const image = await openNifti(await fileSource(join(folder, `${average}-maps`, file)));
-    return (await image.readVolume(0)).filter((value) => value > 0);
+    return ((await image.readVolume(0)) as Float32Array).filter((value) => value > 0);
   };
   // The same rows in the order of time, and by ascending picture.
   const [single, averaged] = [await standardErrors('none'), await standardErrors('normalised')];
