@@ -9,6 +9,7 @@ import {
 } from '@fmri2image/core';
 import { ISAS, type Isa } from './native/addon.ts';
 import { NativeBackend } from './nativeBackend.ts';
+import { checkValues } from './options.ts';
 
 export interface CpuOptions {
   /** Threads that compute, including the queue's; all cores this process may use by default. */
@@ -55,6 +56,7 @@ export class CpuBackend extends NativeBackend {
 
   constructor(options: CpuOptions = {}) {
     const { threads, isa, memoryLimit, graphs = true, rejected = [] } = options;
+    checkValues(options);
     super({ device: 'cpu', threads, isa, memoryLimit, graphs }, (opened) => {
       const chosen = ISAS[opened.isa] ?? 'auto';
       return {

@@ -1,11 +1,15 @@
 import { availableParallelism } from 'node:os';
-import { F2iError, type RejectedDevice } from '@fmri2image/core';
+import type { RejectedDevice } from '@fmri2image/core';
 import type { Precision } from './native/addon.ts';
 import { findCudaLibrary } from './native/cudaLibrary.ts';
 import { describeGpu } from './native/gpu.ts';
 import { NativeBackend } from './nativeBackend.ts';
+import { checkValues } from './options.ts';
 
-/** The device computes; these copy what is uploaded into pinned memory, for which one thread is slower than the bus. */
+/**
+ * The device computes; these copy what is uploaded into pinned memory, for which one thread is presumably slower than the
+ * bus; not yet measured.
+ */
 const COPYING_THREADS = Math.min(4, availableParallelism());
 
 export interface CudaOptions {
@@ -33,20 +37,15 @@ export interface CudaOptions {
  * The native core on an NVIDIA GPU. As with the CPU, calls enqueue and return; `adopt` and `mapFile` copy to the device in
  * the order of the queue.
  *
- * @throws F2iError UNSUPPORTED, naming what is missing: the library, a driver, a GPU, one that is new enough
+ * @throws F2iError INVALID_ARGUMENT for a value that an option does not take; UNSUPPORTED, naming what is missing: the library,
+ *   a driver, a GPU, one that is new enough
  */
 export class CudaBackend extends NativeBackend {
   declare readonly name: 'cuda';
 
   constructor(options: CudaOptions = {}) {
     const { index = 0, memoryLimit, productPrecision: precision, graphs = true, rejected = [] } = options;
-    if (!Number.isInteger(index) || index < 0) {
-      throw new F2iError('INVALID_ARGUMENT', 'not a usable option', {
-        field: 'index',
-        expected: 'the number of a GPU, from 0',
-        found: String(index),
-      });
-    }
+    checkValues(options);
     const library = findCudaLibrary(options.library);
     const gpu = describeGpu(index, library);
     super(

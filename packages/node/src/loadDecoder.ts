@@ -18,6 +18,7 @@ import {
 } from '@fmri2image/core';
 import { type BackendOptions, createBackend } from './backend.ts';
 import { nodeFolder, writeFileAtomic } from './files.ts';
+import { BACKEND_OPTIONS, checkBackendOptions } from './options.ts';
 
 /** A bundle: the path or file: URL of its folder, its files by name, or any `Folder`. */
 export type DecoderSource = string | URL | Folder | BundleFiles;
@@ -25,13 +26,7 @@ export type DecoderSource = string | URL | Folder | BundleFiles;
 const SOURCES = 'a path, a file: URL, files or a Folder';
 
 export interface LoadDecoderOptions extends BackendOptions, LoadOptions {}
-const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
-  ...LOAD_OPTIONS,
-  'device',
-  'threads',
-  'isa',
-  'memoryLimit',
-];
+const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [...LOAD_OPTIONS, ...BACKEND_OPTIONS];
 
 /**
  * Opens a fitted decoder: verifies the bundle, and puts its weights on a device. Large matrices of published models are
@@ -39,10 +34,11 @@ const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
  * that are replaced by renaming are safe.
  *
  * @example
- * await using decoder = await loadDecoder('subject-1.bundle', { device: 'cpu' });
+ * const decoder = await loadDecoder('subject-1.bundle', { device: 'cpu' });
  * for await (const { trial, image } of decoder.reconstruct(betas)) await image?.writePng(`trial-${trial}.png`);
- * @throws IO for a file that is missing, FORMAT for a damaged one; UNSUPPORTED for a device, a version or a kind of
- *   decoder that is not available; OUT_OF_MEMORY, CANCELLED, WORKER_LOST
+ * await decoder.dispose();
+ * @throws INVALID_ARGUMENT for an option that there is not, or a value that it does not take; IO for a file that is missing,
+ *   FORMAT for a damaged one; UNSUPPORTED for a device, a version or a kind of decoder that is not available; OUT_OF_MEMORY, CANCELLED, WORKER_LOST
  */
 export async function loadDecoder(
   source: DecoderSource,
@@ -51,6 +47,7 @@ export async function loadDecoder(
   checkOptions(options, OPTIONS);
   const { signal, onProgress, backend, worker, workerTimeout, ...settings } = options;
   const { stage, precision, subject, ...device } = settings;
+  checkBackendOptions(device);
   throwIfAborted(signal, 'loading');
   if (worker) {
     if (backend) throw bothGiven();

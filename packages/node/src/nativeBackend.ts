@@ -89,7 +89,6 @@ export abstract class NativeBackend extends Backend {
       precision = 'f32',
       graphs = false,
     } = opening;
-    checkOptions(threads, isa, memoryLimit, precision);
     this.name = device;
     this.lost = new Promise((resolve) => {
       this.#lose = resolve;
@@ -339,16 +338,4 @@ export abstract class NativeBackend extends Backend {
 
 function storage(handle: number, byteLength: number): NativeStorage {
   return { references: 0, byteLength, handle };
-}
-
-function checkOptions(threads: number, isa: Isa, memoryLimit: number, precision: Precision): void {
-  const bad = (field: string, expected: string, found: unknown) =>
-    new F2iError('INVALID_ARGUMENT', 'not a usable option', { field, expected, found: String(found) });
-  if (!Number.isInteger(threads) || threads < 0 || threads > 1024) {
-    throw bad('threads', 'an integer from 1 to 1024, or 0 for all cores', threads);
-  }
-  if (!ISAS.includes(isa)) throw bad('isa', ISAS.join(', '), isa);
-  if (!PRECISIONS.includes(precision)) throw bad('productPrecision', PRECISIONS.join(', '), precision);
-  if (!Number.isSafeInteger(memoryLimit) || memoryLimit < 0)
-    throw bad('memoryLimit', 'bytes, 0 for none', memoryLimit);
 }
