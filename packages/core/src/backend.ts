@@ -377,8 +377,10 @@ export abstract class Backend {
   #runBody(body: GraphBody, inputs: readonly Tensor[], options: OpOptions): Tensor[] {
     this.#bodies++;
     try {
-      // Handles of their own, so that a body may dispose what it is given, and give it back.
-      const own = (tensor: Tensor) => tensor.reshape(...tensor.shape);
+      // Handles of their own, so that a body may dispose what it is given, and give it back; dense, whatever was recorded.
+      const call = { signal: options.signal, place: capturePlace(this.#runBody) };
+      const own = (tensor: Tensor) =>
+        tensor.rowStride === undefined ? tensor.reshape(...tensor.shape) : this.#dense(tensor, call);
       return this.scope(() => body(inputs.map(own), options).map(own));
     } finally {
       this.#bodies--;
@@ -391,8 +393,11 @@ export abstract class Backend {
   }
 
   #copy(from: Tensor, to: Tensor, call: LaunchCall): void {
-    const [x, y] = [from, to].map((tensor) => ({ ...operandOf(tensor), shape: [tensor.size] }));
-    const attributes = { axis: 0, start: 0, end: from.size };
+    const isView = from.rowStride !== undefined;
+    const [x, y] = [from, to].map((tensor) =>
+      isView ? operandOf(tensor) : { ...operandOf(tensor), shape: [tensor.size] },
+    );
+    const attributes = { axis: isView ? 1 : 0, start: 0, end: isView ? from.shape[1]! : from.size };
     const op = sliceSpec as unknown as OpSpec;
     this.enqueueChecked({ op, inputs: [x], outputs: [y!], attributes, ...call });
   }

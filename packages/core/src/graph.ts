@@ -91,8 +91,6 @@ export class Graph implements Disposable {
 
   #check(inputs: readonly Tensor[], backend: Backend): void {
     const foreign = inputs.find((input) => input.backend !== backend);
-    const view = inputs.find(({ rowStride }) => rowStride !== undefined);
-    if (view) throw invalid('a graph takes no views of columns', 'a copy', describe(view));
     const listed = (specs: readonly TensorSpec[]) => specs.map(describe).join(', ') || 'nothing';
     if (foreign) {
       throw invalid('operands live on different backends', backend.name, foreign.backend.name);
