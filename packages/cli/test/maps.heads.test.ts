@@ -35,3 +35,24 @@ it('intervals over sessions take rows by picture for what they are: trials of th
   expect(single.length).toBe(20);
   for (const [v, value] of averaged.entries()) expect(Math.abs(value / single[v]! - 1)).toBeLessThan(0.12);
 });
+
+it('maps of a decoder are of the voxels that it was fitted on', async () => {
+  await ok(
+    'simulate',
+    '-o',
+    'study',
+    '--voxels',
+    '20',
+    '--size',
+    '16',
+    '--train-pictures',
+    '30',
+    '--test-pictures',
+    '4',
+  );
+  await ok('fit', 'study', '-o', 'study.bundle');
+  const { code, stderr } = await run(['maps', 'sim', '--bundle', 'study.bundle', '-o', 'elsewhere'], folder);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/study\.bundle\/model\.json.*fitted on other voxels/);
+  expect(stderr).not.toContain('--allow-other-voxels');
+});

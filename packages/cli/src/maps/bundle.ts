@@ -83,7 +83,8 @@ export async function openReadout(
     // The delays of a row are as many lags.
     const readout = { ...readoutOf(ridge), voxels, lags: ridge.lags.length * delays };
     const warnings = [...decoder.warnings];
-    if (study) warnings.push(...(await otherVoxels(model.input, study, model.input.voxels, path, false)));
+    if (study) warnings.push(...(await otherVoxels(model.input, study, model.input.voxels, path)));
+    else await checkVoxels(model, recording(), file);
     const trained = study && trainedTrials(model.report.training, study);
     if (readout.design) {
       const rowTrials = trained?.length === readout.design.rows ? trained : undefined;

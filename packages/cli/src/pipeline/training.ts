@@ -64,6 +64,7 @@ function inRanges(list: readonly (readonly [number, number])[], index: number): 
  * A decoder is bound to its voxels, in their order; as many others would give pictures that mean nothing.
  *
  * @param columns of the prepared responses
+ * @param allow what the user says; undefined where there is no choice
  * @returns a warning for other voxels that were allowed
  * @throws INVALID_ARGUMENT for other voxels of the same number; other numbers are the decoder's to refuse
  */
@@ -72,7 +73,7 @@ export async function otherVoxels(
   study: Study,
   columns: number,
   bundle: string,
-  allow: boolean,
+  allow?: boolean,
 ): Promise<string[]> {
   if (selectionSha256 === undefined || columns !== voxels) return [];
   const found = await selectionChecksum(study.selection);
@@ -80,13 +81,17 @@ export async function otherVoxels(
   const fitted = selection ?? 'others';
   if (allow)
     return [`the decoder was fitted on other voxels (${fitted}) than these (${study.selection.description})`];
-  const error = 'the decoder was fitted on other voxels than the study has (--allow-other-voxels takes them)';
-  throw new F2iError('INVALID_ARGUMENT', error, {
-    file: bundle,
-    field: 'input.selectionSha256',
-    expected: `${selectionSha256.slice(0, 12)} (${fitted})`,
-    found: `${found.slice(0, 12)} (${study.selection.description} in ${study.name})`,
-  });
+  const remedy = allow === undefined ? '' : ' (--allow-other-voxels takes them)';
+  throw new F2iError(
+    'INVALID_ARGUMENT',
+    `the decoder was fitted on other voxels than the study has${remedy}`,
+    {
+      file: bundle,
+      field: 'input.selectionSha256',
+      expected: `${selectionSha256.slice(0, 12)} (${fitted})`,
+      found: `${found.slice(0, 12)} (${study.selection.description} in ${study.name})`,
+    },
+  );
 }
 
 /** A decoder of a time series is bound to its repetition time: its lags count volumes. */
