@@ -87,6 +87,44 @@ export const graphBehaviours: Readonly<Record<string, Behaviour>> = {
     graph.dispose();
   },
 
+  'a graph refuses what is no list of tensors': async (backend) => {
+    const x = backend.tensor([1, 2], [2]);
+    await backend.sync();
+    const before = backend.stats();
+    mustThrow(() => backend.graph(undefined as never), 'INVALID_ARGUMENT', /needs a body.*undefined/);
+    let result: () => unknown = () => undefined;
+    const graph = backend.graph(([a]) => {
+      const y = add(a!, 1);
+      return (result() ?? y) as never;
+    });
+    const refused: readonly (readonly [() => unknown, RegExp])[] = [
+      [() => null, /results of a graph.*a list of tensors.*found the tensor f32\[2\]/],
+      [async () => [x], /found a promise/],
+      [async () => Promise.reject(new Error('on purpose')), /found a promise/],
+      [() => [x, 3], /found something of type number in place 1/],
+      [() => ({ y: x }), /found something of type object/],
+    ];
+    for (const [other, found] of refused) {
+      result = other;
+      mustThrow(() => graph.launch([x]), 'INVALID_ARGUMENT', found);
+    }
+    mustThrow(
+      () => graph.launch(x as never),
+      'INVALID_ARGUMENT',
+      /launch\(\[x\]\), found the tensor f32\[2\]/,
+    );
+    mustThrow(() => graph.launch(undefined as never), 'INVALID_ARGUMENT', /found undefined/);
+    mustThrow(() => graph.launch([[x]] as never), 'INVALID_ARGUMENT', /found a list in place 0/);
+    result = () => [x];
+    const [same] = graph.launch([x]);
+    assertEqual(await same!.download(), [1, 2], 'the first launch that is right');
+    graph.dispose();
+    same!.dispose();
+    await backend.sync();
+    assert(backend.stats().liveTensors === before.liveTensors, 'a refused launch left tensors');
+    assert(backend.stats().liveBytes === before.liveBytes, 'a refused launch left memory');
+  },
+
   'the body of a graph runs ops alone': async (backend) => {
     const x = backend.tensor([4, 2, 2, 3], [2, 2]);
     await backend.sync();

@@ -11,6 +11,7 @@ import {
 } from './dtype.ts';
 import { F2iError } from './error.ts';
 import { Graph, type GraphBody, type GraphHost, type LaunchCall, type RecordedOps } from './graph.ts';
+import { checkBody, checkResults } from './graphChecks.ts';
 import { type Attributes, capturePlace, type OpOptions, type OpSpec } from './ops/op.ts';
 import { slice, sliceSpec } from './ops/slice.ts';
 import { checkShape, describe, type Shape, sizeOf, Tensor, type TensorSpec } from './tensor.ts';
@@ -267,18 +268,33 @@ export abstract class Backend {
   /** As `Tensor.columns`. */
   columns(tensor: Tensor, start: number, end: number): Tensor {
     this.assertOpen();
-    if (tensor.shape.length !== 2 || this.columnReaders.size === 0) return slice(tensor, 1, start, end);
+    if (tensor.shape.length !== 2) {
+      throw new F2iError('INVALID_ARGUMENT', 'columns: not a matrix', {
+        expected: 'two axes; slice(x, axis, start, end) takes parts of others',
+        found: describe(tensor),
+      });
+    }
+    if (this.columnReaders.size === 0) return slice(tensor, 1, start, end);
     const [spec] = sliceSpec.infer([tensor], { axis: 1, start, end });
     const stride = tensor.rowStride ?? tensor.shape[1];
     return new Tensor(this, tensor.storage, spec!, tensor.offset + start, stride);
   }
 
+  /** A dense copy, for tensors: of a view of columns whose rows must lie next to each other. */
+  dense(view: Tensor): Tensor {
+    this.assertOpen();
+    return this.#dense(view, { signal: undefined, place: capturePlace(this.dense) });
+  }
+
   #dense(tensor: Tensor, call: LaunchCall): Tensor {
     const copy = this.#blank(tensor);
-    const attributes = { axis: 1, start: 0, end: tensor.shape[1]! };
-    const op = sliceSpec as unknown as OpSpec;
-    this.enqueueChecked({ op, inputs: [operandOf(tensor)], outputs: [operandOf(copy)], attributes, ...call });
-    return copy;
+    try {
+      this.#copy(tensor, copy, call);
+      return copy;
+    } catch (error) {
+      copy.dispose();
+      throw error;
+    }
   }
 
   /** As `Tensor.download`. */
@@ -349,16 +365,22 @@ export abstract class Backend {
    * `body` are recorded at the first launch and enqueued as one from then on: on a GPU, a CUDA graph. Elsewhere each launch
    * runs the body. The results are the same to the bit.
    *
+   * Each of these is an INVALID_ARGUMENT of `launch`: a body that returns something other than a list of tensors of this
+   * backend, or is asynchronous; a call of anything but ops in it; inputs that are no list of tensors (`launch([x])`).
+   *
    * A graph may hold memory for itself (what its body needs at once, its inputs and results), counted against the ceiling
    * until it is disposed; where there is no room for that, its ops take theirs as they run. A signal cancels launches that are
    * queued; one that a GPU has begun ends first.
    *
    * @example
-   * using evaluation = backend.graph(([x], options) => [linear(x!, weight, options)]);
+   * const evaluation = backend.graph(([x], options) => [linear(x!, weight, options)]);
    * for (const x of inputs) results.push(...evaluation.launch([x]));
+   * evaluation.dispose(); // or `using evaluation = ...`, where the language has it
+   * @throws F2iError INVALID_ARGUMENT if the body is no function; DISPOSED
    */
   graph(body: GraphBody): Graph {
     this.assertOpen();
+    checkBody(body);
     return new Graph(() => this.#graphHost(), body);
   }
 
@@ -381,7 +403,11 @@ export abstract class Backend {
       const call = { signal: options.signal, place: capturePlace(this.#runBody) };
       const own = (tensor: Tensor) =>
         tensor.rowStride === undefined ? tensor.reshape(...tensor.shape) : this.#dense(tensor, call);
-      return this.scope(() => body(inputs.map(own), options).map(own));
+      return this.scope(() => {
+        const results = body(inputs.map(own), options);
+        checkResults(results, this);
+        return results.map(own);
+      });
     } finally {
       this.#bodies--;
     }

@@ -1,5 +1,6 @@
 import type { Backend, OpCall } from './backend.ts';
 import { F2iError } from './error.ts';
+import { checkInputs } from './graphChecks.ts';
 import { capturePlace, type OpOptions } from './ops/op.ts';
 import { describe, type Tensor, type TensorSpec } from './tensor.ts';
 
@@ -60,7 +61,8 @@ export class Graph implements Disposable {
    *
    * @param inputs of the shapes and types of the first launch; they stay the caller's, and may be disposed at once
    * @returns the body's results, new tensors of the caller's
-   * @throws F2iError INVALID_ARGUMENT for other shapes, and what the body throws; CANCELLED; DISPOSED
+   * @throws F2iError INVALID_ARGUMENT for other shapes, for what is no list of tensors, and for a body that returns none (or a
+   *   promise); what the body throws; CANCELLED; DISPOSED
    */
   launch(inputs: readonly Tensor[], { signal }: OpOptions = {}): Tensor[] {
     if (this.#disposed) throw new F2iError('DISPOSED', 'the graph was used after dispose()');
@@ -90,13 +92,11 @@ export class Graph implements Disposable {
   }
 
   #check(inputs: readonly Tensor[], backend: Backend): void {
-    const foreign = inputs.find((input) => input.backend !== backend);
+    checkInputs(inputs, backend);
     const listed = (specs: readonly TensorSpec[]) => specs.map(describe).join(', ') || 'nothing';
-    if (foreign) {
-      throw invalid('operands live on different backends', backend.name, foreign.backend.name);
-    }
     if (!this.#specs || listed(inputs) === listed(this.#specs)) return;
-    throw invalid('a graph takes what its first launch took', listed(this.#specs), listed(inputs));
+    const [expected, found] = [listed(this.#specs), listed(inputs)];
+    throw new F2iError('INVALID_ARGUMENT', 'a graph takes what its first launch took', { expected, found });
   }
 
   #replay(host: GraphHost, inputs: readonly Tensor[], call: LaunchCall): Tensor[] {
@@ -132,8 +132,4 @@ export class Graph implements Disposable {
       throw error;
     }
   }
-}
-
-function invalid(message: string, expected: string, found: string): F2iError {
-  return new F2iError('INVALID_ARGUMENT', message, { expected, found });
 }

@@ -87,7 +87,12 @@ export class Tensor implements TensorSpec {
     return this.#storage;
   }
 
-  /** Same elements, other extents. */
+  /**
+   * Same elements, other extents: a view, but of a view of columns a dense copy, for rows that do not lie next to each other
+   * have no other extents where they are.
+   *
+   * @throws F2iError INVALID_ARGUMENT for extents of more or fewer elements
+   */
   reshape(...shape: number[]): Tensor {
     checkShape(shape);
     if (sizeOf(shape) !== this.size) {
@@ -97,10 +102,12 @@ export class Tensor implements TensorSpec {
       });
     }
     if (this.rowStride !== undefined) {
-      throw new F2iError('INVALID_ARGUMENT', 'a view of columns has one shape', {
-        expected: 'a copy, such as slice(x, 1, start, end)',
-        found: describe(this),
-      });
+      const copy = this.backend.dense(this);
+      try {
+        return copy.reshape(...shape);
+      } finally {
+        copy.dispose();
+      }
     }
     return new Tensor(this.backend, this.storage, { shape, dtype: this.dtype }, this.offset);
   }
@@ -120,8 +127,13 @@ export class Tensor implements TensorSpec {
   }
 
   /**
-   * The columns [start, end) of a matrix: a view where the device can read them where they lie, a copy elsewhere. Ops that
-   * need dense operands copy a view themselves.
+   * The columns [start, end) of a matrix, as a handle of its own: it may be used after this one is disposed. A view where the
+   * device can read them where they lie, which keeps the memory of the whole matrix, and a copy elsewhere. What takes dense
+   * operands (some ops, `reshape`, graphs) copies a view itself: the values are the same on every device.
+   *
+   * Vectors and tensors of three axes or more have no columns: `slice(x, axis, start, end)` takes those.
+   *
+   * @throws F2iError INVALID_ARGUMENT unless this is a matrix and 0 <= start <= end <= its columns; DISPOSED
    */
   columns(start: number, end: number): Tensor {
     return this.backend.columns(this, start, end);

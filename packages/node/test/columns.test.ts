@@ -75,7 +75,7 @@ describe.each([
   });
 });
 
-it('a view keeps the memory, and has one shape', async () => {
+it('a view keeps the memory', async () => {
   const live = cpu.stats().liveTensors;
   const x = cpu.tensor(numbers(6, 8), [6, 8]);
   const view = x.columns(2, 5);
@@ -86,10 +86,57 @@ it('a view keeps the memory, and has one shape', async () => {
       return Math.fround(Math.sin(place * place + 1)).toFixed(4);
     }),
   );
-  expect(() => view.reshape(3, 6)).toThrow(/view of columns has one shape.*a copy/);
-  expect(() => view.columns(2, 4)).toThrow(/0 <= start <= end <= 3/);
   view.dispose();
   expect(cpu.stats().liveTensors).toBe(live);
+});
+
+it('a view has other shapes as a dense copy, and parts', async () => {
+  for (const backend of [cpu, reference] as Backend[]) {
+    const live = backend.stats().liveTensors;
+    const x = backend.tensor(numbers(6, 8), [6, 8]);
+    const view = backend.scope(() => x.columns(2, 5).rows(1, 5));
+    const copy = backend.scope(() => slice(slice(x, 1, 2, 5), 0, 1, 5));
+    x.dispose();
+    const shapes = [[3, 4], [12], [2, 1, 6], [4, 3]];
+    const reshaped = shapes.map((shape) => view.reshape(...shape));
+    view.dispose();
+    for (const [i, tensor] of reshaped.entries()) {
+      expect(tensor.shape).toEqual(shapes[i]);
+      expect(tensor.rowStride).toBeUndefined();
+      const same = copy.reshape(...shapes[i]!);
+      expect(await tensor.download()).toEqual(await same.download());
+      // An op that reads rows of it.
+      const [some, alike] = backend.scope(() => [tensor, same].map((each) => softmax(each.rows(0, 2))));
+      expect(await some!.download()).toEqual(await alike!.download());
+      for (const each of [tensor, same, some!, alike!]) each.dispose();
+    }
+    copy.dispose();
+    expect(backend.stats().liveTensors).toBe(live);
+  }
+});
+
+it('refuses what has no such columns, alike on every device', () => {
+  for (const backend of [cpu, reference] as Backend[]) {
+    const x = backend.tensor(numbers(6, 8), [6, 8]);
+    const view = x.columns(2, 5);
+    const live = backend.stats().liveTensors;
+    for (const shape of [[48], [2, 3, 8], [1, 6, 8]]) {
+      const tensor = x.reshape(...shape);
+      expect(() => tensor.columns(0, 1)).toThrow(
+        `columns: not a matrix; expected two axes; slice(x, axis, start, end) takes parts of others, found f32[${shape.join(', ')}]`,
+      );
+      tensor.dispose();
+    }
+    expect(() => view.columns(2, 4)).toThrow(/0 <= start <= end <= 3/);
+    expect(() => view.columns(0.5, 2)).toThrow(/0 <= start <= end <= 3/);
+    expect(() => view.reshape(5, 4)).toThrow(/18 elements/);
+    expect(backend.stats().liveTensors).toBe(live);
+    x.dispose();
+    expect(() => x.columns(0, 1)).toThrow(/after dispose/);
+    view.dispose();
+    expect(() => view.reshape(18)).toThrow(/after dispose/);
+    expect(backend.stats().liveTensors).toBe(live - 2);
+  }
 });
 
 it('graphs take views of columns and give them, as copies', async () => {
