@@ -8,30 +8,49 @@
 # fails. Rows go to benchmarks/results/DATE-DEVICE.jsonl, their table beside them, what the steps print to
 # BUILD/<step>.log. The cases come from files that a machine with Node writes: npm run replay -- .f2i/replay
 #
-#   F2I_REPLAY=FOLDER     those files (.f2i/replay)          F2I_GPU_BUILD=FOLDER   the build (native/build/gpu)
-#   F2I_RESULTS=FOLDER    (benchmarks/results)               F2I_GPU_INDEX=N        which GPU (0): as
-#                         nvidia-smi counts, or among those of CUDA_VISIBLE_DEVICES
-#   F2I_CUDA_ARCHITECTURES   to build for (what nvidia-smi says, 90a for 9.0)
-#   F2I_GPU_ONLY=REGEX    cases to measure                   F2I_GPU_SECONDS=S      for the samples of a kind (0.5)
-#   F2I_GPU_SHIM=1        no GPU: the kernels on the processor, to test this script
+#   F2I_REPLAY=FOLDER           those files (.f2i/replay)
+#   F2I_GPU_BUILD=FOLDER        the build (native/build/gpu)
+#   F2I_RESULTS=FOLDER          of the rows (benchmarks/results; with the shim BUILD/results)
+#   F2I_GPU_INDEX=N             which GPU (0): as nvidia-smi counts, or among those of CUDA_VISIBLE_DEVICES
+#   F2I_CUDA_ARCHITECTURES=LIST to build for (what nvidia-smi says, 90a for 9.0)
+#   CUDA_HOME=FOLDER            where nvcc is (bin/nvcc), where it is not on PATH
+#   F2I_JOBS=N                  compilers at a time (all cores)
+#   F2I_GPU_ONLY=REGEX          cases to measure, such as '^gemm/' (all)
+#   F2I_GPU_PRECISIONS=LIST     of products of f32 (f32,tf32,bf16,f16)
+#   F2I_GPU_SAMPLES=N           of each kind (10; of the ridge 3)
+#   F2I_GPU_SECONDS=S           for the samples of a kind (0.5)
+#   F2I_GPU_RIDGE=NxVxT         trials, voxels, targets (8859x15724x197376; with the shim 40x30x50)
+#   F2I_COMMIT=NAME             of the sources, where git does not say it
+#   F2I_GPU_SHIM=1              no GPU: the kernels on the processor, to test this script
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$here")
 build=${F2I_GPU_BUILD:-$here/build/gpu}
 files=${F2I_REPLAY:-$root/.f2i/replay}
-results=${F2I_RESULTS:-$root/benchmarks/results}
 index=${F2I_GPU_INDEX:-0}
 only=${F2I_GPU_ONLY:-.*}
 seconds=${F2I_GPU_SECONDS:-0.5}
 shim=${F2I_GPU_SHIM:-}
 replay=$build/tools/replay/f2i_replay
 library=$build/libf2i_cuda.so
-[[ -n $shim ]] && library=$build/tests/cuda/libf2i_cuda_shim.so
+results=${F2I_RESULTS:-$root/benchmarks/results}
+ridge=${F2I_GPU_RIDGE:-8859x15724x197376}
+if [[ -n $shim ]]; then
+  library=$build/tests/cuda/libf2i_cuda_shim.so
+  results=${F2I_RESULTS:-$build/results} # its times say nothing
+  ridge=${F2I_GPU_RIDGE:-40x30x50}
+fi
 
 fail() {
   echo "gpu.sh: $*" >&2
   exit 1
 }
+source "$here/nvcc.sh"
+
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+  sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+  exit
+fi
 
 # One GPU is visible to all that runs here, which is its first one then. CUDA and nvidia-smi count alike only by the bus; where
 # the caller lets some be seen, it is the one of that number among those.
@@ -48,22 +67,21 @@ if [[ -z $shim ]]; then
 fi
 cuda=(--device cuda --index "$index" --library "$library")
 
+# What nvidia-smi says of the GPU.
+ask() { nvidia-smi --id="$gpu" --query-gpu="$1" --format=csv,noheader 2>/dev/null; }
+
 # What nvcc builds for: "9.0" is 90a, whose own instructions plain 90 lacks; the same holds for all later ones.
 architecture() {
   local capability
-  capability=$(nvidia-smi --id="$gpu" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null) ||
-    fail "nvidia-smi does not say which GPU this is: set F2I_CUDA_ARCHITECTURES (such as 90a)"
+  capability=$(ask compute_cap) || fail "no GPU or no driver here: nvidia-smi $(
+    command -v nvidia-smi >/dev/null && echo "does not say which GPU $gpu is" || echo "was not found"
+  ). Without a GPU:
+  bash native/cuda.sh                                      builds the kernels, for a GPU elsewhere
+  F2I_CUDA_ARCHITECTURES=90a bash native/gpu.sh build      builds all that the other steps need there
+  F2I_GPU_SHIM=1 bash native/gpu.sh build check            runs the kernels on the processor"
   capability=${capability//[!0-9]/}
   ((capability >= 90)) && capability+=a
   echo "$capability"
-}
-
-find_nvcc() {
-  local each
-  for each in "$(command -v nvcc)" "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" /usr/local/cuda*/bin/nvcc; do
-    [[ -x $each ]] && echo "$each" && return
-  done
-  fail "nvcc not found: put it on PATH or set CUDA_HOME"
 }
 
 commit() { git -C "$root" rev-parse --short HEAD 2>/dev/null || echo "${F2I_COMMIT:-unknown}"; }
@@ -74,7 +92,24 @@ device_slug() {
 }
 # Ops that the device says it has no kernel for: they must refuse.
 lacking() { "$replay" device "${cuda[@]}" | sed -n 's/^lacks //p'; }
-rows() { echo "$results/$(date -u +%F)-$(device_slug).jsonl"; }
+rows() {
+  local slug
+  slug=$(device_slug)
+  [[ -n $slug ]] || fail "no GPU to measure; $library is what was tried"
+  echo "$results/$(date -u +%F)-$slug.jsonl"
+}
+# What times depend on beside the GPU itself.
+machine() {
+  local driver power nvcc
+  if [[ -n $shim ]]; then
+    echo "the shim, on the processor"
+    return
+  fi
+  driver=$(ask driver_version) || driver=unknown
+  power=$(ask power.limit) || power=unknown
+  nvcc=$(nvcc_version "$(find_nvcc)") || nvcc=unknown
+  echo "driver $driver, power limit $power, nvcc $nvcc"
+}
 
 need_build() { [[ -x $replay && -e $library ]] || fail "nothing is built: bash gpu.sh build"; }
 need_files() {
@@ -92,10 +127,12 @@ step_build() {
   else
     local target=${F2I_CUDA_ARCHITECTURES:-} nvcc
     [[ -n $target ]] || target=$(architecture) || return 1
+    check_architectures "$target"
     nvcc=$(find_nvcc) || return 1
+    check_nvcc "$nvcc" "$target"
     options+=(-DF2I_CUDA=ON "-DF2I_CUDA_ARCHITECTURES=$target" "-DF2I_NVCC=$nvcc")
   fi
-  command -v ninja >/dev/null && options+=(-G Ninja)
+  [[ ! -f $build/CMakeCache.txt ]] && command -v ninja >/dev/null && options+=(-G Ninja)
   cmake -S "$here" -B "$build" "${options[@]}" && cmake --build "$build" --parallel "${F2I_JOBS:-$(nproc)}"
 }
 
@@ -124,9 +161,13 @@ step_check() {
 
 step_sanitize() {
   need_build
+  if [[ -n $shim ]]; then
+    echo "not needed: the shim runs on the processor, with the compiler's checks of bounds; compute-sanitizer watches GPUs"
+    return 0
+  fi
   local sanitizer tool status=0
   sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -n 1)
-  [[ -n $sanitizer && -z $shim ]] || { echo "not checked: there is no compute-sanitizer" && return 0; }
+  [[ -n $sanitizer ]] || { echo "not checked: there is no compute-sanitizer" && return 0; }
   if ! timeout 120 "$sanitizer" "$replay" device "${cuda[@]}" >/dev/null 2>&1; then
     echo "not checked: compute-sanitizer does not work on this machine" && return 0
   fi
@@ -143,32 +184,49 @@ step_sanitize() {
   return $status
 }
 
+# The file of what this GPU reaches, measured once for its name and power limit.
 limits() {
-  local file=$build/limits.json
   if [[ -n $shim ]]; then return 0; fi
+  local slug power file
+  slug=$(device_slug)
+  [[ -n $slug ]] || return 1
+  power=$(ask power.limit | tr -cd '0-9.')
+  file=$build/limits-$slug${power:+-${power}w}.json
   if [[ ! -s $file ]]; then
     "$(find_nvcc)" -std=c++17 -O3 -arch=native "$root/benchmarks/peers/limits.cu" -o "$build/limits" &&
-      "$build/limits" >"$file" || return 1
+      "$build/limits" >"$file.new" && mv "$file.new" "$file" || return 1
   fi
   cat "$file" >&2
   echo "$file"
 }
 
-# measure COMMAND STEM ARGUMENTS...
+# measure COMMAND STEM ARGUMENTS...: 3 where there is no row, though nothing was wrong
 measure() {
-  local command=$1 stem=$2 limit
+  local command=$1 stem=$2 limit out
   shift 2
+  out=$(rows) || return 1
   limit=$(limits) || return 1
   "$replay" "$command" "$files/$stem" --only "$only" --seconds "$seconds" --samples "${F2I_GPU_SAMPLES:-10}" \
-    --commit "$(commit)" --out "$(rows)" ${limit:+--limits "$limit"} "$@" >/dev/null
+    --commit "$(commit)" --machine "$(machine)" --out "$out" ${limit:+--limits "$limit"} "$@" >/dev/null
 }
 
 step_bench() {
   need_build
   need_files shapes
-  local status=0
-  measure bench shapes "${cuda[@]}" --precisions "${F2I_GPU_PRECISIONS:-f32,tf32,bf16,f16}" || status=1
-  [[ -e $files/models.script ]] && { measure bench models "${cuda[@]}" --precisions f32,bf16 || status=1; }
+  local status=0 written= stem precisions=${F2I_GPU_PRECISIONS:-f32,tf32,bf16,f16}
+  for stem in shapes models; do
+    [[ -e $files/$stem.script ]] || continue
+    [[ $stem == models ]] && precisions=f32,bf16
+    measure bench "$stem" "${cuda[@]}" --precisions "$precisions"
+    case $? in
+      0) written=1 ;;
+      3) ;;
+      *) status=1 ;;
+    esac
+  done
+  [[ -n $written ]] || fail "no row was written, F2I_GPU_ONLY is '$only': there are cases of $(
+    sed -n 's/^case \([^/ ]*\).*/\1/p' "$files"/{shapes,models}.script 2>/dev/null | sort -u | tr '\n' ' '
+  )"
   return $status
 }
 
@@ -178,7 +236,7 @@ step_peers() {
   local status=0
   [[ -n $shim ]] || measure cublas shapes "${cuda[@]}" || status=1
   if python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
-    F2I_COMMIT=$(commit) python3 "$root/benchmarks/peers/torch_cuda.py" "$files/shapes.script" --only "$only" --out "$(rows)" || status=1
+    F2I_COMMIT=$(commit) F2I_MACHINE=$(machine) python3 "$root/benchmarks/peers/torch_cuda.py" "$files/shapes.script" --only "$only" --out "$(rows)" || status=1
   else
     echo "not measured: PyTorch with a GPU"
   fi
@@ -187,9 +245,10 @@ step_peers() {
 
 step_ridge() {
   need_build
-  local limit
+  local limit out
+  out=$(rows) || return 1
   limit=$(limits) || return 1
-  "$replay" ridge "${F2I_GPU_RIDGE:-8859x15724x197376}" "${cuda[@]}" --commit "$(commit)" --out "$(rows)" \
+  "$replay" ridge "$ridge" "${cuda[@]}" --commit "$(commit)" --machine "$(machine)" --out "$out" \
     --samples "${F2I_GPU_SAMPLES:-3}" ${limit:+--limits "$limit"} >/dev/null
 }
 
@@ -197,17 +256,18 @@ step_ridge() {
 step_cpu() {
   need_build
   need_files shapes
-  local file=$build/limits-cpu.json
+  local file=$build/limits-cpu.json out
+  out=$(rows) || return 1
   g++ -std=c++20 -O3 -march=native "$root/benchmarks/peers/limits.cpp" -o "$build/limits-cpu" -lpthread &&
     "$build/limits-cpu" "$(nproc)" >"$file" || return 1
   "$replay" bench "$files/shapes" --device cpu --only "$only" --seconds "$seconds" --samples 5 --largest-flops 2e11 \
-    --limits "$file" --commit "$(commit)" --out "$(rows)" >/dev/null
+    --limits "$file" --commit "$(commit)" --out "$out" >/dev/null
 }
 
 step_table() {
   need_build
   local file
-  file=$(rows)
+  file=$(rows) || return 1
   [[ -e $file ]] || fail "there are no rows in $file: bash gpu.sh bench"
   "$replay" table "$file" >"${file%.jsonl}.md" && echo "${file%.jsonl}.md"
 }

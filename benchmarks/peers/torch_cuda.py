@@ -233,6 +233,7 @@ def rows(case, options):
                 **{"cold": cold, "warm": warm, "copies": len(copies), "clock": "CUDA events"},
                 **{"gflops": case["flops"] / cold["p50"] / 1e9, "gbs": moved / cold["p50"] / 1e9},
                 **{"error": error, "oracle": oracle, "passed": error < 0.5, "device": torch.cuda.get_device_name()},
+                **({"machine": os.environ["F2I_MACHINE"]} if os.environ.get("F2I_MACHINE") else {}),
                 "commit": os.environ.get("F2I_COMMIT", "unknown"),
                 "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
             }

@@ -61,13 +61,16 @@ public:
 
   int run(const std::vector<std::string> &stems) {
     const std::regex filter(options_.only);
+    int matching = 0;
     for (const std::string &stem : stems) {
       const Script script(stem);
       std::vector<Case> cases = script.cases();
       // Products first: the fastest of them is the peak that others are held against.
       std::stable_partition(cases.begin(), cases.end(), [](const Case &each) { return each.family() == "gemm"; });
       for (const Case &each : cases) {
-        if (!std::regex_search(each.name, filter) || fact(each, "flops").number() > options_.largest_flops) continue;
+        if (!std::regex_search(each.name, filter)) continue;
+        ++matching;
+        if (fact(each, "flops").number() > options_.largest_flops) continue;
         const std::string op = fact(each, "op").string(), dtype = fact(each, "dtype").string();
         const bool choice = device_.on_gpu() && dtype == "f32" && rounds(op);
         for (const std::string &precision : options_.precisions) {
@@ -75,7 +78,9 @@ public:
         }
       }
     }
-    return wrong_ == 0 ? 0 : 1;
+    if (matching == 0) std::fprintf(stderr, "no case matches %s\n", options_.only.c_str());
+    else if (written_ == 0) std::fprintf(stderr, "no row was written: of %d cases none could be measured\n", matching);
+    return wrong_ > 0 ? 1 : written_ > 0 ? 0 : 3;
   }
 
 private:
@@ -138,6 +143,7 @@ private:
                         {"about", fact(each, "about")}};
     Rows::rate(row, limits_, precision, flops, moved, cold, passed);
     rows_.write(std::move(row));
+    ++written_;
   }
 
   /// Holds results against the same calls in double; false where that is what was measured.
@@ -177,7 +183,7 @@ private:
   const BenchOptions &options_;
   Rows rows_;
   Limits limits_;
-  int wrong_ = 0;
+  int wrong_ = 0, written_ = 0;
 };
 
 } // namespace

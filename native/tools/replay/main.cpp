@@ -23,7 +23,8 @@ struct Usage : std::runtime_error {
 
 constexpr const char *help =
     "f2i_replay check STEM... [options]    runs STEM.script with STEM.data and compares\n"
-    "f2i_replay bench STEM... [options]    times what STEM.script says; rows of results as JSON, a line each\n"
+    "f2i_replay bench STEM... [options]    times what STEM.script says; rows of results as JSON, a line each;\n"
+    "                                      exit code 3 where none was written, though nothing was wrong\n"
     "f2i_replay cublas STEM... [options]   times cuBLAS at its products, where it is there\n"
     "f2i_replay ridge NxVxT [options]      predicts T targets from V voxels of N trials, from host memory\n"
     "f2i_replay table FILE...              rows of results as a Markdown table\n"
@@ -41,6 +42,7 @@ constexpr const char *help =
     "  --largest-flops N     bench: leaves larger cases out\n"
     "  --limits FILE         bench: what benchmarks/peers/limits.cpp or limits.cu printed\n"
     "  --commit NAME         bench: of the sources\n"
+    "  --machine TEXT        bench: what times depend on beside the device, such as its driver\n"
     "  --out FILE            bench: appends the rows to a file as well";
 
 struct Options {
@@ -93,6 +95,7 @@ Options parse(int count, char **arguments) {
     else if (word == "--largest-flops") options.bench.largest_flops = number(word, value, 0, 1e30);
     else if (word == "--limits") options.bench.limits = value;
     else if (word == "--commit") options.bench.commit = value;
+    else if (word == "--machine") options.bench.machine = value;
     else if (word == "--out") options.bench.out = value;
     else throw Usage(word + ": no such option");
   }

@@ -17,7 +17,7 @@ std::string now() {
 } // namespace
 
 Rows::Rows(const DeviceOptions &device, const BenchOptions &options)
-    : device_(device), commit_(options.commit), info_(describe(device)) {
+    : device_(device), commit_(options.commit), machine_(options.machine), info_(describe(device)) {
   if (options.out.empty()) return;
   out_.open(options.out, std::ios::app);
   if (!out_) throw std::invalid_argument("cannot write to " + options.out);
@@ -51,6 +51,7 @@ void Rows::rate(Json::Object &row, const Limits &limits, const std::string &prec
 
 void Rows::write(Json::Object row) {
   row.emplace_back("device", device_name());
+  if (!machine_.empty()) row.emplace_back("machine", machine_);
   row.emplace_back("commit", commit_);
   row.emplace_back("date", now());
   const std::string line = Json(std::move(row)).text();

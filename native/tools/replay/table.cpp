@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <set>
 #include <stdexcept>
 
 #include "json.hpp"
@@ -159,7 +160,12 @@ std::string table(const std::vector<std::string> &files) {
       const Json *&best = fastest[work_of(row) + " " + precision];
       if (best == nullptr || row["cold"]["p50"].number() < (*best)["cold"]["p50"].number()) best = &row;
     }
-    text += "\n## " + device + "\n\n| op | shape | type | implementation | cold p50 ms | warm p50 ms | noise % | GFLOP/s | GB/s | "
+    std::set<std::string> machines; // as its rows name them: a driver may have been updated between them
+    for (const Json &row : rows)
+      if (row["device"].string() == device && !row["machine"].string().empty()) machines.insert(row["machine"].string());
+    text += "\n## " + device + "\n\n";
+    for (const std::string &machine : machines) text += machine + "\n\n";
+    text += "| op | shape | type | implementation | cold p50 ms | warm p50 ms | noise % | GFLOP/s | GB/s | "
             "roofline % | ratio to fastest peer | error | error / tolerance |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
     for (const Json &row : rows) {
       if (row["device"].string() != device) continue;
