@@ -75,7 +75,9 @@ and --record as above, and:
   --keep LIST      of predictions, dual (default: both)
   --memory GB      ceiling of resident memory (default 2.9)
   --no-kill        without killing and resuming
-  --scratch FOLDER for the temporary folder (default: the system's)`;
+  --scratch FOLDER for the temporary folder (default: the system's)
+
+An NVIDIA GPU is measured by bash native/gpu.sh (benchmarks/README.md), three kernels of it by npx fmri2image bench --device cuda.`;
 
 const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
 peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
