@@ -29,7 +29,7 @@ const tensors = expectedWeights(clipConverter, { extents, counts: new Map(), gro
 );
 writeFileSync(at('converter.safetensors'), encodeSafetensors(tensors));
 const python = ['python3', '/usr/bin/python3'].find(
-  (name) => spawnSync(name, ['-c', ''], { timeout: 60_000 }).status === 0,
+  (name) => spawnSync(name, ['-c', ''], { timeout: 300_000 }).status === 0,
 );
 const convert = (...args: string[]) => run(['convert', ...args, '--model', 'clip-converter']);
 

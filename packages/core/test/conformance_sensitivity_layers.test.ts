@@ -336,7 +336,6 @@ describe('a wrong implementation fails', () => {
       expect(failed.size).toBeGreaterThan(0);
       if (!filter) expect([...failed]).toEqual(expect.arrayContaining(['f32', 'f64']));
     },
-    120_000,
   );
 });
 

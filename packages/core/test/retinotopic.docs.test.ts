@@ -17,7 +17,7 @@ function python(heading: string): string {
 }
 
 const interpreter = ['python3', '/usr/bin/python3'].find(
-  (name) => spawnSync(name, ['-c', 'import numpy'], { timeout: 60_000 }).status === 0,
+  (name) => spawnSync(name, ['-c', 'import numpy'], { timeout: 300_000 }).status === 0,
 );
 
 it('docs/bundle.md explains every setting and tensor', async () => {
@@ -59,7 +59,7 @@ describe.skipIf(!interpreter)('the Python of docs/bundle.md (skipped where no py
       python('kind `retinotopic`'),
       'print(json.dumps(decode(model, w, np.load("betas.npy")).ravel().tolist()))',
     ].join('\n');
-    const options = { cwd: root, encoding: 'utf8', timeout: 60_000, maxBuffer: 2 ** 26 } as const;
+    const options = { cwd: root, encoding: 'utf8', timeout: 300_000, maxBuffer: 2 ** 26 } as const;
     const { status, stdout, stderr } = spawnSync(interpreter!, ['-c', code], options);
     expect(status, stderr).toBe(0);
     const found = JSON.parse(stdout) as number[];

@@ -101,7 +101,7 @@ async function errorOf(promise: Promise<unknown>): Promise<F2iError> {
   return error;
 }
 
-const patience = { timeout: 60_000 };
+const patience = { timeout: 300_000 };
 const closed = { code: 'WORKER_LOST', message: expect.stringMatching(/it was closed/) };
 
 describe('the lock of a worker in a browser', () => {

@@ -120,7 +120,7 @@ describe('a decoder in a worker thread', () => {
     expect(seen).toBe(70);
     for await (const { trial } of decoder.reconstruct(manyBetas(1000))) if (trial === 40) break;
     const { liveTensors, liveBytes } = before;
-    await expect.poll(() => decoder.stats(), { timeout: 60_000 }).toMatchObject({ liveTensors, liveBytes });
+    await expect.poll(() => decoder.stats(), { timeout: 300_000 }).toMatchObject({ liveTensors, liveBytes });
     await decoder.dispose();
   });
 

@@ -31,7 +31,7 @@ import { matlab73File } from './helpers/matlab73_file.ts';
  */
 const times = Number(process.env.F2I_FUZZ ?? 1);
 const seed = Number(process.env.F2I_FUZZ_SEED ?? 2024);
-const thousands = { timeout: 60_000 * times };
+const thousands = { timeout: 300_000 * times };
 const values = Float32Array.from({ length: 120 }, (_, i) => Math.fround(Math.sin(i)));
 const array: NdArray = { dtype: 'f32', shape: [6, 20], data: values };
 const picture = {

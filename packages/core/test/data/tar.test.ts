@@ -12,7 +12,7 @@ const files: [string, Uint8Array][] = [
   ['001.behav.npy', new Uint8Array(512).fill(7)],
 ];
 const archive = encodeTar(files);
-const python = spawnSync('python3', ['-c', ''], { timeout: 60_000 }).status === 0;
+const python = spawnSync('python3', ['-c', ''], { timeout: 300_000 }).status === 0;
 
 async function list(source: Source): Promise<[string, Uint8Array][]> {
   const found: [string, Uint8Array][] = [];
@@ -38,7 +38,7 @@ describe('tar', () => {
         '        for name, data in (("wds/" + "n" * 90 + "/x" * 20, b"a" * 1000), ("wds/é.npy", b"b")):',
         '            i = tarfile.TarInfo(name); i.size = len(data); t.addfile(i, io.BytesIO(data))',
       ].join('\n');
-      const made = spawnSync('python3', ['-c', script, folder], { timeout: 60_000 });
+      const made = spawnSync('python3', ['-c', script, folder], { timeout: 300_000 });
       expect(made.stderr.toString()).toBe('');
       for (const form of ['USTAR', 'GNU', 'PAX']) {
         const found = await read(readFileSync(join(folder, `${form}.tar`)));

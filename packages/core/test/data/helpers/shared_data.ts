@@ -13,7 +13,7 @@ export function itWith(kind: 'data' | 'goldens', path = '.') {
   const folder = kind === 'data' ? dataFolder : goldensFolder;
   const here = folder !== undefined && existsSync(join(folder, path));
   return (name: string, body: () => Promise<void> | void) =>
-    here ? it(name, body, 60_000) : it.skip(`${name} (the folder of ${kind} is absent)`, body);
+    here ? it(name, body) : it.skip(`${name} (the folder of ${kind} is absent)`, body);
 }
 
 /** A file of the real data (or of another folder) in memory. */
