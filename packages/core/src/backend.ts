@@ -240,9 +240,10 @@ export abstract class Backend {
       copies.push(this.#dense(tensor, { signal, place }));
       return copies.at(-1)!;
     };
-    const operands = inputs.map((t) => t && operandOf(readable(t)));
-    const tensors = outputs.map((spec) => this.#blank(spec));
+    const tensors: Tensor[] = [];
     try {
+      const operands = inputs.map((t) => t && operandOf(readable(t)));
+      for (const spec of outputs) tensors.push(this.#blank(spec));
       this.enqueueChecked({
         op: op as unknown as OpSpec,
         inputs: operands,

@@ -7,7 +7,6 @@ import {
   detrend,
   encodeNpy,
   encodePng,
-  F2iError,
   type Folder,
   kFolds,
   lagVoxels,
@@ -18,6 +17,7 @@ import {
   sampleTrials,
   statedSplit,
 } from '../src/index.ts';
+import { errorOf } from './data/helpers/errors.ts';
 import { dataFolder, repositoryRoot } from './shared.ts';
 
 const text = (content: string) => new TextEncoder().encode(content);
@@ -53,16 +53,6 @@ function smallStudy(changes: Record<string, unknown> = {}, files: Record<string,
     }),
     'small',
   );
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<F2iError> {
-  try {
-    await promise;
-  } catch (error) {
-    expect(error).toBeInstanceOf(F2iError);
-    return error as F2iError;
-  }
-  throw new Error('nothing was thrown');
 }
 
 describe('loading a study', () => {

@@ -14,6 +14,7 @@ import {
   type Rows,
   serveDecoders,
 } from '../src/index.ts';
+import { errorOf } from './data/helpers/errors.ts';
 
 const kept = 'ridge_v1';
 const { betas, pictures } = keptPictures(kept);
@@ -22,15 +23,6 @@ function many(times: number): Rows {
   const data = new Float32Array(betas.data.length * times);
   for (let i = 0; i < times; i++) data.set(betas.data, i * betas.data.length);
   return { data, shape: [betas.shape[0] * times, betas.shape[1]] };
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<F2iError> {
-  const error = await promise.then(
-    () => new Error('expected an error'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof F2iError)) throw error;
-  return error;
 }
 
 /** Both ends of a worker, in this thread. */

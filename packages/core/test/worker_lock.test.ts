@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keptBundle } from '../conformance/index.ts';
 import {
   createReferenceBackend,
-  F2iError,
   type LoadedDecoder,
   type LoadInWorker,
   loadInWorker,
@@ -11,6 +10,7 @@ import {
   serveDecoders,
   type WorkerLike,
 } from '../src/index.ts';
+import { errorOf } from './data/helpers/errors.ts';
 
 interface Asked {
   readonly name: string;
@@ -91,15 +91,6 @@ function start(load: LoadInWorker = loadKept) {
 
 const open = (worker: WorkerLike, options = {}): Promise<LoadedDecoder> =>
   loadInWorker('kept', { worker, entry: 'package/worker', settings: {}, ...options });
-
-async function errorOf(promise: Promise<unknown>): Promise<F2iError> {
-  const error = await promise.then(
-    () => new Error('expected an error'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof F2iError)) throw error;
-  return error;
-}
 
 const patience = { timeout: 300_000 };
 const closed = { code: 'WORKER_LOST', message: expect.stringMatching(/it was closed/) };

@@ -14,10 +14,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { encodeHdf5, F2iError, inspectFile, readArray } from '@fmri2image/core';
+import { encodeHdf5, type F2iError, inspectFile, readArray } from '@fmri2image/core';
 import { build } from 'tsup';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fileSource, ioError, nodeFolder, writeFileAtomic, writeFolderAtomic } from '../src/files.ts';
+import { errorOf } from './kept.ts';
 
 let root: string;
 beforeEach(() => {
@@ -26,15 +27,6 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 const at = (...parts: string[]) => join(root, ...parts);
-async function errorOf(promise: Promise<unknown>): Promise<F2iError> {
-  const error = await promise.then(
-    () => new Error('expected an error'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof F2iError)) throw error;
-  return error;
-}
-
 describe('fileSource', () => {
   it('reads ranges', async () => {
     writeFileSync(at('a'), 'hello world');

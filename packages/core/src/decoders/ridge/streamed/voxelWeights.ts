@@ -78,10 +78,8 @@ export async function streamVoxelWeights(
         use: ({ from: voxel, train: x }) => ({
           voxel,
           products: held.map(({ weights: c }) => {
-            const product = pass.byTarget
-              ? ops.gemm(c, x, { transA: true })
-              : ops.gemm(x, c, { transA: true });
-            return quiet(product.download());
+            const [rows, columns] = pass.byTarget ? [c, x] : [x, c];
+            return quiet(ops.gemm(rows, columns, { transA: true }).download());
           }),
         }),
         keep: async ({ voxel, products }) => {
