@@ -148,8 +148,12 @@ describe('features', () => {
     expect(stdout).toMatch(/the most similar of 30 candidates .* \d+ trials per second/);
     expect(stdout).toContain('the pool holds all 30 stimuli instead of 300');
     expect(stdout).toMatch(
-      /mean and interval over 30 random pools: image to brain \("fwd", .* 0\.\d+ .*not MindEye’s protocol/,
+      /^mean over 30 random pools: image to brain \("fwd", .* 0\.\d+; .*not MindEye’s protocol/m,
     );
+    // Each pool holds all 30 stimuli: there are no other pools that an interval would be about.
+    expect(stdout).not.toMatch(/random pools.*\d to \d/);
+    const fewer = await ok(['evaluate', 'study', '--reconstructions', 'decoded', '--pool', '20']);
+    expect(fewer.stdout).toMatch(/^mean and interval over 30 random pools: .* \(0\.\d+ to 0\.\d+\);/m);
     expect(stdout).not.toContain('pictures.png');
     const [header, first] = readFileSync(at('decoded/scores.tsv'), 'utf8').split('\n');
     const column = header!.split('\t').indexOf('retrieval_brain_to_image');

@@ -54,6 +54,11 @@ describe('retrieval', () => {
     expect(imageToBrain.perTrial).toEqual([1, 1]);
     expect(brainToImage.perTrial).toEqual([1, 0]);
     expect({ chance, pool }).toEqual({ chance: 0.5, pool: 2 });
+    // Each pool holds both stimuli: no interval over pools, which would be of no width.
+    expect([imageToBrain.published, brainToImage.published]).toMatchObject([
+      { mean: 1, interval: null },
+      { mean: 0.5, interval: null },
+    ]);
   });
 
   it.each([1, 2])('is the expectation over all pools (top-%i)', async (k) => {
@@ -127,8 +132,8 @@ describe('retrieval', () => {
     expect(score).toBeLessThan(0.75);
     expect(score).toBeGreaterThan(0.5);
     expect(Math.abs(published.mean - score)).toBeLessThan(0.04);
-    expect(published.interval[0]).toBeLessThan(score);
-    expect(published.interval[1]).toBeGreaterThan(score);
+    expect(published.interval![0]).toBeLessThan(score);
+    expect(published.interval![1]).toBeGreaterThan(score);
   });
 
   it('gives chance to noise, and 1 to perfection', async () => {
@@ -164,7 +169,7 @@ describe('retrieval', () => {
     for (let seed = 1; seed <= 40; seed++) {
       const { interval, published } = (await sample(60, 10 * seed)).brainToImage;
       if (interval[0] <= truth && truth <= interval[1]) covered.ours++;
-      if (published.interval[0] <= truth && truth <= published.interval[1]) covered.published++;
+      if (published.interval![0] <= truth && truth <= published.interval![1]) covered.published++;
     }
     expect(covered.ours).toBeGreaterThanOrEqual(34);
     expect(covered.published).toBeLessThanOrEqual(24);

@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import {
+  type BundleModel,
   estimateMindEye2,
   type FileDescription,
   type Folder,
+  fittedByOf,
   HEADS_KIND,
   inspectFile,
   openBundleWeights,
@@ -143,6 +145,7 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
       ...describeHeads(model).map(([what, text]) => [`  ${what}`, text]),
       ...describeConverted(model).map(([what, text]) => [`  ${what}`, text]),
       ...describeTerms(model).map(([what, text]) => [`  ${what}`, text]),
+      ...describeFit(model).map(([what, text]) => [`  ${what}`, text]),
       ['  written by', `${model.writer.name} ${model.writer.version}`],
     ]).replace(/ {3,}/g, '  '),
   );
@@ -162,6 +165,16 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
           : `all ${unit}`;
     console.print(`    ${step} (${where}; saw test data: ${saw}${note ? `; ${note}` : ''})`);
   }
+}
+
+/** With what it was fitted: a copy by another version keeps the numbers. */
+function describeFit({ report }: BundleModel): [what: string, text: string][] {
+  const made = fittedByOf(report);
+  if (!made) return [];
+  const { device, version, precision } = made;
+  return [
+    ['fitted', `by version ${version} on ${device}${precision === undefined ? '' : `, in ${precision}`}`],
+  ];
 }
 
 /** What running each stage takes, which is estimated before loading. */

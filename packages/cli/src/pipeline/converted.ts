@@ -6,6 +6,7 @@ import {
   CONVERTED_KINDS,
   type Features,
   type Json,
+  kindOfDevice,
   type LoadedDecoder,
   type Reconstruction,
   type Rows,
@@ -63,8 +64,7 @@ export function runIdentity(
     stage,
     precision,
     subject,
-    // Numbers are the same for any number of threads and on GPUs of one kind, but not on any device.
-    device: device.description.replace(/, (\d+ threads?|GPU \d+ of \d+)$/, ''),
+    device: kindOfDevice(device),
     seed: noise ? 'recorded noise' : (seed ?? 'none'),
     noise: noise?.identity ?? 'none',
     repeats,

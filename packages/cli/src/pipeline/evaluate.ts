@@ -246,12 +246,14 @@ export const chanceInWords = (chance: number) =>
 export function retrievalInWords({ retrieval, arrays, trials, stimuli }: ScoredResults): string[] {
   if (!retrieval) return [];
   const { imageToBrain, brainToImage, pool, k, draws, note, seconds } = retrieval;
+  // Where each pool holds all stimuli there are no others to be drawn, and nothing that an interval would be of.
   const published = ({ published: { mean, interval } }: RetrievalMetric) =>
-    `${three(mean)} (${three(interval[0])} to ${three(interval[1])})`;
+    interval ? `${three(mean)} (${three(interval[0])} to ${three(interval[1])})` : three(mean);
+  const figures = imageToBrain.published.interval ? 'mean and interval' : 'mean';
   return [
     `retrieval: how often the right one is ${k === 1 ? 'the most similar' : `among the ${k} most similar`} of ${pool} candidates (cosine), expected over all pools of ${stimuli} stimuli; ${Math.round(trials / seconds)} trials per second`,
     ...(note === undefined ? [] : [note]),
-    `${arrays.mindeyeProtocol ? 'as MindEye prints it' : 'mean and interval'} over ${draws} random pools: image to brain ("fwd", "image retrieval" of MindEye) ${published(imageToBrain)}; brain to image ("bwd", "brain retrieval") ${published(brainToImage)}${arrays.mindeyeProtocol ? '' : '; not MindEye’s protocol, which is of its retrieval head, the nearest of 300, repeats averaged'}`,
+    `${arrays.mindeyeProtocol ? 'as MindEye prints it' : figures} over ${draws} random pools: image to brain ("fwd", "image retrieval" of MindEye) ${published(imageToBrain)}; brain to image ("bwd", "brain retrieval") ${published(brainToImage)}${arrays.mindeyeProtocol ? '' : '; not MindEye’s protocol, which is of its retrieval head, the nearest of 300, repeats averaged'}`,
   ];
 }
 

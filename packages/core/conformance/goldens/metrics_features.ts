@@ -70,7 +70,7 @@ async function retrieved(golden: GoldenCase, options: object): Promise<Map<strin
     ['bwd', brainToImage],
   ] as const) {
     results.set(`out.${name}_per_draw`, list(published.perDraw));
-    results.set(`out.${name}_mean_ci`, list([published.mean, ...published.interval]));
+    results.set(`out.${name}_mean_ci`, list([published.mean, ...published.interval!]));
   }
   const [first] = draws;
   const five = await retrieval(brain, image, { ...options, draws: [first!], k: 5 });

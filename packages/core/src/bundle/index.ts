@@ -9,6 +9,7 @@ export {
 } from './diff.ts';
 export { type ExportOptions, type PreparedExport, prepareExport } from './export.ts';
 export { type PreparedCopy, prepareCopy } from './exportWeights.ts';
+export { type FittedBy, fittedByOf, kindOfDevice } from './fittedBy.ts';
 export { CHUNK_BYTES } from './hash.ts';
 export { type MatrixShard, matrixShards, SHARD_BYTES } from './matrixShards.ts';
 export {

@@ -48,5 +48,5 @@ export function checkMemory(
 }
 
 /** `38.6 MB`, `4.24 GB`: powers of ten, as `inspect` prints them. */
-const bytesInWords = (bytes: number) =>
+export const bytesInWords = (bytes: number) =>
   bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;

@@ -58,10 +58,20 @@ export async function overCovariance(
   }
 }
 
-/** Largest eigenvalue over the smallest, by iteration with the matrix and with its inverse. */
-async function conditionOf(matrix: Tensor, largest: number, options: OpOptions): Promise<number> {
+/**
+ * Largest eigenvalue over the smallest, by iteration with the matrix and with its inverse; infinite where it has none.
+ *
+ * @param largest eigenvalue of the matrix with its shift
+ * @param shift added to the diagonal
+ */
+export async function conditionOf(
+  matrix: Tensor,
+  largest: number,
+  options: OpOptions,
+  shift = 0,
+): Promise<number> {
   const { backend } = matrix;
-  const factor = backend.scope(() => choleskyFactor(matrix, options));
+  const factor = backend.scope(() => choleskyFactor(matrix, { ...options, shift }));
   try {
     const inverse = await largestEigenvalue(matrix, (v) => choleskySolve(factor, v, options), options);
     return Number.isFinite(inverse) ? largest * inverse : Number.POSITIVE_INFINITY;

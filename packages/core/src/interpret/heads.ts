@@ -53,7 +53,7 @@ export async function readoutOfHead(
       form: found.storage,
       intercept: design.intercept,
       scale: (await vector('voxel_std')) as Float32Array,
-      unit: unitOfDesign(config.normalisation, design.unitVoxels),
+      unit: unitOfDesign(config.normalisation, design.unitVoxels, isBanded(model.report, found.name)),
       async weights(columns, signal) {
         const block = new Float64Array(rows * columns.length);
         for (const { from, to, at } of stretchesOf(columns)) {
@@ -81,6 +81,10 @@ export async function readoutOfHead(
     },
   };
 }
+
+/** Whether the voxels of a head have penalties by bands. */
+const isBanded = ({ headBands }: OpenedWeights['model']['report'], head: string): boolean =>
+  typeof headBands === 'object' && headBands !== null && Object.hasOwn(headBands, head);
 
 /** Transposes rows [count, rows] into columns of a block [rows, width], from column `at`. */
 function place(

@@ -1,5 +1,11 @@
 export { type HeadReadout, readoutOfHead } from './heads.ts';
 export type { NestedFold, PenaltyOptions } from './heldOut.ts';
+export {
+  type TargetIntervals,
+  type WeightIntervalOptions,
+  type WeightIntervals,
+  weightIntervals,
+} from './intervals/weightIntervals.ts';
 export { type PatternForm, type PatternOptions, patternMap } from './pattern.ts';
 export type { Combine } from './project.ts';
 export {
@@ -19,5 +25,4 @@ export {
   regionPredictions,
 } from './regions.ts';
 export type { ResponseUnit } from './unit.ts';
-export { type WeightIntervalOptions, type WeightIntervals, weightIntervals } from './weightIntervals.ts';
 export { type MapOptions, type VoxelMap, weightMap } from './weightMap.ts';

@@ -22,10 +22,12 @@ export const standardDeviations = (over: string): ResponseUnit => ({
  * the head asks for it.
  *
  * @param normalisation its name; one that is not known here leaves the unit open
+ * @param isBanded whether voxels were multiplied by the root of the weight of their band
  */
-export function unitOfDesign(normalisation: string, unitRows: boolean): ResponseUnit {
+export function unitOfDesign(normalisation: string, unitRows: boolean, isBanded = false): ResponseUnit {
   const unit = unitOfNormalised(normalisation);
-  const length = unitRows ? ' in rows of length 1 (shares of the length of all voxels together)' : '';
+  const root = isBanded ? ', over the root of the weight of its band' : '';
+  const length = `${root}${unitRows ? ' in rows of length 1 (shares of the length of all voxels together)' : ''}`;
   return { one: `${unit.one}${length}`, many: `${unit.many}${length}` };
 }
 

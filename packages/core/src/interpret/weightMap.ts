@@ -71,11 +71,13 @@ export async function weightMap(readout: Readout, options: MapOptions): Promise<
   return {
     values: overLags(values, readout.voxels, combine),
     combine,
-    units: `units of the target per ${readout.unit.one}`,
+    units: unitOfWeights(readout),
     description: `${inWords(combine, columns.length, readout)} of the weights of the read-out; a weight says what is done with a voxel, not whether the voxel is active`,
     notes: [],
   };
 }
+
+export const unitOfWeights = ({ unit }: Readout): string => `units of the target per ${unit.one}`;
 
 /** `norm over 300 targets and 4 lags` */
 export function inWords(combine: Combine, targets: number, { lags }: Readout): string {

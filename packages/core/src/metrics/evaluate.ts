@@ -176,12 +176,17 @@ export async function evaluate(input: EvaluateInput, options: EvaluateOptions): 
     }
     const values = await rowProducts(scoredTruth, embeddings, 'cosine', sides, options);
     const given: Answers = { correlations: { ...correlations, values }, own };
-    const { pools, stimuli: _, chance, ...plan } = retrievalPlan(own.length, { ...asked, seed, stimuli });
+    const {
+      pools,
+      stimuli: different,
+      chance,
+      ...plan
+    } = retrievalPlan(own.length, { ...asked, seed, stimuli });
     const tableOf = (direction: RetrievalDirection, answers: Answers) =>
       retrievalTable(cosinesOf(answers), answers.own, direction, plan, stimuli);
     const scored = (direction: RetrievalDirection) => ({
       table: tableOf(direction, given),
-      published: overDraws(cosinesOf(given), own, direction, { pools, k: plan.k }),
+      published: overDraws(cosinesOf(given), own, direction, { ...plan, pools, stimuli: different }),
     });
     const directions = { imageToBrain: scored('imageToBrain'), brainToImage: scored('brainToImage') };
     const seconds = (performance.now() - started) / 1e3;

@@ -37,9 +37,10 @@ export interface DirectionResult {
     readonly mean: number;
     /**
      * mean ± 1.96 standard deviations (ddof 0) over draws / sqrt(draws). It is about other pools of the same trials
-     * and vanishes with ever more draws; of 95 % it covered 0 to 42 % in simulations.
+     * and vanishes with ever more draws; of 95 % it covered 0 to 42 % in simulations. Null where each pool holds all
+     * stimuli: there are no other pools.
      */
-    readonly interval: readonly [number, number];
+    readonly interval: readonly [number, number] | null;
     readonly perDraw: readonly number[];
   };
 }
@@ -159,7 +160,7 @@ export function overDraws(
   similarities: CosineSimilarities,
   own: Int32Array,
   direction: RetrievalDirection,
-  { pools, k }: Pick<RetrievalPlan, 'pools' | 'k'>,
+  { pools, k, pool: size, stimuli }: Pick<RetrievalPlan, 'pools' | 'k' | 'pool' | 'stimuli'>,
 ): DirectionResult['published'] {
   const { values, brains } = similarities;
   const cosine =
@@ -179,7 +180,7 @@ export function overDraws(
   const centre = mean(perDraw);
   const spread = Math.sqrt(mean(perDraw.map((accuracy) => (accuracy - centre) ** 2)));
   const half = (NORMAL_95 * spread) / Math.sqrt(perDraw.length);
-  return { mean: centre, interval: [centre - half, centre + half], perDraw };
+  return { mean: centre, interval: size < stimuli ? [centre - half, centre + half] : null, perDraw };
 }
 
 /** The 97.5 % quantile of the normal distribution. */

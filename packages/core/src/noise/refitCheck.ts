@@ -5,13 +5,22 @@ import type { RefitPermutationOptions } from './refitPermutation.ts';
 
 const MOST_PERMUTATIONS = 1e6;
 
-/** @throws INVALID_ARGUMENT for counts and folds that do not fit */
+/** @throws INVALID_ARGUMENT for counts, blocks and folds that do not fit */
 export function check(
   rows: number,
   targets: Rows,
   folds: readonly NestedFold[],
-  { permutations = 999, runs, alphas }: RefitPermutationOptions,
+  { permutations = 999, runs, blocks, exchangeability, alphas }: RefitPermutationOptions,
 ): void {
+  // Shifted blocks keep no autocorrelation that shifted rows would lose; of unequal ones none could change places.
+  if (blocks && exchangeability === 'continuous') {
+    throw invalid(
+      'blocks',
+      'continuous stimuli are shifted row by row within their runs, and not exchanged',
+      'no blocks, or exchangeability "trials" to exchange whole blocks of equal length',
+      'blocks with exchangeability "continuous"',
+    );
+  }
   if (!(Number.isInteger(permutations) && permutations >= 1 && permutations <= MOST_PERMUTATIONS)) {
     throw invalid(
       'permutations',

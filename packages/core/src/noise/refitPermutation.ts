@@ -27,7 +27,10 @@ export interface RefitPermutationOptions extends PenaltyOptions {
   exchangeability: Exchangeability;
   /** Run (session) of each row: nothing is exchanged across its border. One run when absent. */
   runs?: ArrayLike<string | number> | undefined;
-  /** Block of each row: rows of a block move together, in their order. Blocks of a run that differ in length stay. */
+  /**
+   * Block of each row: rows of a block move together, in their order. Blocks of a run that differ in length stay. Of
+   * `trials` alone: continuous stimuli are shifted row by row.
+   */
   blocks?: ArrayLike<string | number> | undefined;
   /** Random rearrangements; 999 by default. Where fewer exist, each of them is taken exactly once. */
   permutations?: number | undefined;
@@ -80,8 +83,8 @@ const MOST_NULL_VALUES = 1e6;
  * @param voxels [rows, voxels]: a source of columns, such as `targetsInMemory(betas, rows)`
  * @param targets [rows, targets], of the same rows
  * @param folds rows to fit on and rows held out; no row is held out twice
- * @throws INVALID_ARGUMENT for counts and folds that do not fit, and for a run of which some rows alone are held out;
- *   CANCELLED
+ * @throws INVALID_ARGUMENT for counts and folds that do not fit, for blocks of continuous stimuli, and for a run of which
+ *   some rows alone are held out; CANCELLED
  */
 export async function refitPermutationTest(
   voxels: TargetSource,

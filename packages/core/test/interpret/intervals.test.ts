@@ -9,7 +9,12 @@ import {
   weightIntervals,
   weightMap,
 } from '../../src/index.ts';
-import { heldOutResiduals } from '../../src/interpret/heldOutResiduals.ts';
+import { multipliers } from '../../src/interpret/intervals/draws.ts';
+import { drawWeights } from '../../src/interpret/intervals/drawWeights.ts';
+import { heldOutResiduals } from '../../src/interpret/intervals/heldOutResiduals.ts';
+import { planIntervals } from '../../src/interpret/intervals/plan.ts';
+import { rankedSize } from '../../src/interpret/intervals/spread.ts';
+import { choleskyFactor } from '../../src/ops/index.ts';
 import { leakCheckedReference } from '../leakChecked.ts';
 
 const backend = leakCheckedReference();
@@ -51,6 +56,9 @@ const inverse = (alpha: number) =>
   inverted(
     times(design, transposed(design)).map((row, i) => row.map((value, j) => value + (i === j ? alpha : 0))),
   );
+/** Blocks of a matrix, as residuals ask for them. */
+const blocksOf = (G: Matrix) => async (rows: Int32Array) =>
+  Array.from(rows, (i) => Array.from(rows, (j) => G[i]![j]!)).flat();
 const runs = Array.from({ length: N }, (_, i) => `run${i % 8}`);
 const runGroups = Array.from({ length: 8 }, (_, r) => [...runs.keys()].filter((i) => i % 8 === r));
 const centred = (y: number[]) => {
@@ -84,16 +92,17 @@ describe('residuals of rows that were left out', () => {
       for (const groups of [Array.from({ length: N }, (_, i) => [i]), runGroups]) {
         const G = inverse(ALPHA);
         const c = times(G, transposed([intercept ? centred(y) : y])).flat();
-        const tensor = backend.tensor(Float64Array.from(G.flat()), [N, N]);
-        const found = await heldOutResiduals(
-          tensor,
-          Float64Array.from(c),
-          ALPHA,
+        const twice = c.map((value) => 2 * value);
+        const [found, second] = (await heldOutResiduals(
+          {
+            inverse: blocksOf(G),
+            weights: [Float64Array.from(c), Float64Array.from(twice)],
+            alpha: ALPHA,
+            mean: intercept ? 0 : undefined,
+          },
           groups,
-          intercept ? 0 : undefined,
-          {},
-        );
-        tensor.dispose();
+        )) as [Float64Array, Float64Array];
+        for (const [i, value] of found.entries()) expect(second[i]).toBeCloseTo(2 * value, 9);
         for (const group of groups) {
           const train = columns.filter((_, i) => !group.includes(i));
           const sides = times(transposed(train), transposed([y.filter((_, i) => !group.includes(i))]));
@@ -114,46 +123,160 @@ describe('intervals of weights', () => {
   const random = createRandom(3);
   const targets = Array.from({ length: 2 }, (_, t) => design.map((row) => 2 * row[t]! + random.normal()));
 
-  it('spread as the formula of the sandwich says, over rows and over runs, sums of two penalties too', async () => {
+  it('spread as the formula of the sandwich says, over rows and over runs, of each of two targets', async () => {
     const alphas = [ALPHA, 20];
     const own = readout(targets, alphas);
     for (const [labels, groups] of [
       [undefined, Array.from({ length: N }, (_, i) => [i])],
       [runs, runGroups],
     ] as const) {
-      const made = await weightIntervals(own, {
-        backend,
-        targets: [0, 1],
-        groups: labels,
-        draws: 6000,
-        seed: 5,
-      });
-      const parts = await Promise.all(
-        alphas.map(async (alpha, t) => {
-          const G = inverse(alpha);
-          const c = Float64Array.from(await own.weights(Int32Array.of(t)));
-          const tensor = backend.tensor(Float64Array.from(G.flat()), [N, N]);
-          const residuals = await heldOutResiduals(tensor, c, alpha, groups, 0, {});
-          tensor.dispose();
-          return times(transposed(design), G).map((row) => row.map((value, i) => value * residuals[i]!));
-        }),
-      );
-      const { values } = await weightMap(own, { backend, targets: [0, 1], combine: 'sum' });
-      for (let v = 0; v < P; v++) {
-        const variance = groups.reduce(
-          (sum, group) => sum + group.reduce((all, i) => all + parts[0]![v]![i]! + parts[1]![v]![i]!, 0) ** 2,
-          0,
-        );
-        expect(made.standardError[v]! / Math.sqrt(variance)).toBeGreaterThan(0.95);
-        expect(made.standardError[v]! / Math.sqrt(variance)).toBeLessThan(1.05);
-        expect((made.lower[v]! + made.upper[v]!) / 2).toBeCloseTo(values[v]!, 5);
-        // One run of eight may make most of a spread, whose multipliers have no tails.
-        if (labels) continue;
-        const half = (made.upper[v]! - made.lower[v]!) / 2 / made.standardError[v]!;
-        expect(Math.abs(half - 1.96)).toBeLessThan(0.25);
+      const options = { backend, groups: labels, draws: 6000, seed: 5 };
+      const made = await weightIntervals(own, { ...options, targets: [1, 0] });
+      expect(made.targets.map(({ target }) => target)).toEqual([1, 0]);
+      for (const [t, alpha] of alphas.entries()) {
+        const found = made.targets.find(({ target }) => target === t)!;
+        // By itself it has the same.
+        expect((await weightIntervals(own, { ...options, targets: [t] })).targets).toEqual([found]);
+        const G = inverse(alpha);
+        const weights = [Float64Array.from(await own.weights(Int32Array.of(t)))];
+        const [e] = await heldOutResiduals({ inverse: blocksOf(G), weights, alpha, mean: 0 }, groups);
+        const parts = times(transposed(design), G).map((row) => row.map((value, i) => value * e![i]!));
+        const { values } = await weightMap(own, { backend, targets: [t], combine: 'sum' });
+        for (let v = 0; v < P; v++) {
+          const variance = groups.reduce(
+            (sum, group) => sum + group.reduce((all, i) => all + parts[v]![i]!, 0) ** 2,
+            0,
+          );
+          expect(found.standardError[v]! / Math.sqrt(variance)).toBeGreaterThan(0.95);
+          expect(found.standardError[v]! / Math.sqrt(variance)).toBeLessThan(1.05);
+          expect(found.weights[v]).toBeCloseTo(values[v]!, 5);
+          expect((found.lower[v]! + found.upper[v]!) / 2).toBeCloseTo(values[v]!, 5);
+          // One run of eight may make most of a spread, whose multipliers have no tails.
+          if (labels) continue;
+          const half = (found.upper[v]! - found.lower[v]!) / 2 / found.standardError[v]!;
+          expect(Math.abs(half - 1.96)).toBeLessThan(0.25);
+        }
       }
       expect(made.groups).toBe(groups.length);
       expect(made.notes.length).toBe(labels ? 1 : 0);
+    }
+  });
+
+  it('are the same in blocks of voxels, targets and draws; lags add up, and voxels that never varied are 0', async () => {
+    const own = { ...readout(targets, [ALPHA, ALPHA]), voxels: 3, lags: 2 };
+    // The seventh column is left out; voxel 1 never varied at its second lag.
+    const scale = new Float64Array(6).fill(1);
+    scale[4] = 0;
+    const lagged: Readout = { ...own, scale };
+    const groups = runGroups;
+    const weights = targets.map((y) =>
+      Float64Array.from(times(inverse(ALPHA), transposed([centred(y)])).flat()),
+    );
+    const kernel = times(design, transposed(design)).flat();
+    const drawn = async (plan: { voxels: number; targets: number; draws: number }) => {
+      const matrix = backend.tensor(Float64Array.from(kernel), [N, N]);
+      const factor = backend.scope(() => choleskyFactor(matrix, { shift: ALPHA }));
+      const set: number[][] = [];
+      await drawWeights(
+        lagged,
+        own.design!,
+        { factor, weights, residuals: weights, set: (...found) => void set.push(found) },
+        { groups, draws: 200, seed: 3, level: 0.9, precision: 'f64', plan: { ...plan, bytes: 0 } },
+        () => undefined,
+        {},
+      );
+      matrix.dispose();
+      factor.dispose();
+      return set.sort(([t, v], [u, w]) => t! - u! || v! - w!);
+    };
+    const whole = await drawn({ voxels: 3, targets: 2, draws: 200 });
+    const parts = await drawn({ voxels: 2, targets: 1, draws: 7 });
+    expect(whole.length).toBe(2 * 3);
+    for (const [i, numbers] of whole.entries())
+      for (const [k, value] of numbers.entries()) expect(parts[i]![k]).toBeCloseTo(value, 6);
+    // Zᵀ c of both lags, but for the one that never varied.
+    const products = times(transposed(design), transposed([[...weights[0]!]])).flat();
+    for (const [v, sum] of [
+      [0, products[0]! + products[3]!],
+      [1, products[1]!],
+      [2, products[2]! + products[5]!],
+    ] as const)
+      expect(whole[v]![2]).toBeCloseTo(sum, 6);
+    // Half-width and error are of the deviations that the multipliers make of the influences.
+    const G = inverse(ALPHA);
+    const influence = runGroups.map((group) =>
+      group.reduce(
+        (all, i) =>
+          all + weights[0]![i]! * G[i]!.reduce((sum, g, j) => sum + g * (design[j]![0]! + design[j]![3]!), 0),
+        0,
+      ),
+    );
+    const { values } = [...multipliers(8, false, { draws: 200, seed: 3, width: 200 })][0]!;
+    const sizes = Array.from({ length: 200 }, (_, b) =>
+      Math.abs(influence.reduce((sum, value, g) => sum + value * values[g * 200 + b]!, 0)),
+    );
+    expect(whole[0]![3]).toBeCloseTo(sizes.toSorted((a, b) => a - b)[Math.ceil(0.9 * 201) - 1]!, 6);
+    expect(whole[0]![4]).toBeCloseTo(Math.sqrt(sizes.reduce((sum, size) => sum + size ** 2, 0) / 200), 6);
+  });
+
+  it('plan their memory before they begin: draws are held in blocks, and what does not fit is refused', async () => {
+    const nsd = {
+      rows: 8859,
+      largestGroup: 1,
+      groups: 8859,
+      voxels: 15_724,
+      targets: 1,
+      draws: 1000,
+      precision: 'f64',
+    } as const;
+    const { bytes } = planIntervals(nsd, undefined);
+    expect(bytes).toBeGreaterThan(3 * 8 * 8859 ** 2);
+    expect(bytes).toBeLessThan(2.3e9);
+    // Voxels x draws numbers would be 6.3 GB.
+    const many = planIntervals({ ...nsd, draws: 1e5 }, undefined);
+    expect(many.bytes).toBeLessThan(2.3e9);
+    expect(many.voxels * many.targets * 1e5 * 4).toBeLessThanOrEqual(256 * 2 ** 20);
+    const less = planIntervals({ ...nsd, targets: 2000, draws: 1e4 }, 3.2e9);
+    expect(less.bytes).toBeLessThanOrEqual(3.2e9);
+    expect(() => planIntervals(nsd, 1e9)).toThrow(
+      /expected at most 1\.00 GB, found [12]\.\d\d GB for 8859 training rows x 15724 voxels, 1000 draws/,
+    );
+    const unread = {
+      ...readout(targets, [ALPHA, ALPHA]),
+      weights: () => Promise.reject(new Error('nothing is read')),
+    };
+    await expect(weightIntervals(unread, { backend, targets: [0], memory: 1e5 })).rejects.toMatchObject({
+      code: 'OUT_OF_MEMORY',
+      field: 'memory',
+    });
+  });
+
+  it('draw the same multipliers in blocks of any width: means of 0, variances of 1, signs of single rows', () => {
+    for (const isSingle of [true, false]) {
+      const drawn = (width: number) => {
+        const all = new Float64Array(50 * 400);
+        for (const { from, to, values } of multipliers(50, isSingle, { draws: 400, seed: 9, width }))
+          for (let g = 0; g < 50; g++)
+            all.set(values.subarray(g * (to - from), (g + 1) * (to - from)), g * 400 + from);
+        return all;
+      };
+      const all = drawn(400);
+      expect(drawn(37)).toEqual(all);
+      const mean = (of: (value: number) => number) =>
+        all.reduce((sum, value) => sum + of(value), 0) / all.length;
+      expect(Math.abs(mean((value) => value))).toBeLessThan(0.03);
+      expect(Math.abs(mean((value) => value ** 2) - 1)).toBeLessThan(0.03);
+      if (isSingle) expect(all.every((value) => Math.abs(value) === 1)).toBe(true);
+      // Rows 32 apart have multipliers of their own.
+      expect(all.subarray(0, 400)).not.toEqual(all.subarray(32 * 400, 33 * 400));
+    }
+  });
+
+  it('rank sizes as sorting does', () => {
+    for (const values of [random.normals(201), new Float64Array(50).fill(-2), Float64Array.of(1, -3, 2, 0)]) {
+      const sorted = Float32Array.from(values, Math.abs).sort();
+      for (const rank of [0, 1, Math.floor(values.length / 2), values.length - 1])
+        expect(rankedSize(Float32Array.from(values), rank)).toBe(sorted[rank]);
     }
   });
 
@@ -168,13 +291,14 @@ describe('intervals of weights', () => {
       for (let s = 0; s < simulations; s++) {
         const shared = [...random.normals(8)];
         const y = signal.map((value, i) => value + noise(i, shared));
-        const { lower, upper } = await weightIntervals(readout([y], [alpha]), {
+        const { targets: made } = await weightIntervals(readout([y], [alpha]), {
           backend,
           targets: [0],
           groups,
           draws: 400,
           seed: s,
         });
+        const { lower, upper } = made[0]!;
         for (const [v, value] of expected.entries())
           if (lower[v]! <= value && value <= upper[v]!) hits[v]! += 1 / simulations;
       }
@@ -216,7 +340,7 @@ describe('intervals of weights', () => {
         design: designInMemory(Float32Array.from(wide.flat()), n, p),
       };
       return (await weightIntervals(own, { backend, targets: [0], draws: 100, groups, precision }))
-        .standardError;
+        .targets[0]!.standardError;
     };
     for (const groups of [undefined, Array.from({ length: n }, (_, i) => i % 6)]) {
       // A penalty of nothing is the limit of small ones.
@@ -230,16 +354,48 @@ describe('intervals of weights', () => {
       }
     }
     // What is left of an inverse where float32 held too little of it.
-    const nothing = backend.tensor(new Float32Array(n * n).fill(0.99 / n), [n, n]);
+    const nothing = blocksOf(Array.from({ length: n }, () => Array<number>(n).fill(0.99 / n)));
     for (const groups of [
       [...y.keys()].map((i) => [i]),
       [[...y.keys()].slice(0, 9), [...y.keys()].slice(9)],
     ]) {
+      const weights = [new Float64Array(n).fill(1)];
       await expect(
-        heldOutResiduals(nothing, new Float64Array(n).fill(1), 1, groups, 0, {}),
+        heldOutResiduals({ inverse: nothing, weights, alpha: 1, mean: 0 }, groups),
       ).rejects.toMatchObject({ code: 'NOT_POSITIVE_DEFINITE' });
     }
-    nothing.dispose();
+  });
+
+  it('of fewer voxels than rows and a tiny penalty are right or refused, with the condition number', async () => {
+    // K has rank 7 of 40: what float32 leaves of the residuals hangs on the penalty.
+    const errors = async (alpha: number, precision: 'f32' | 'f64') =>
+      (
+        await weightIntervals(readout([targets[0]!], [alpha]), {
+          backend,
+          targets: [0],
+          draws: 100,
+          groups: runs,
+          precision,
+        })
+      ).targets[0]!.standardError;
+    const outcomes = { right: 0, refused: 0 };
+    for (const alpha of [1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8]) {
+      const truth = await errors(alpha, 'f64');
+      const found = await errors(alpha, 'f32').catch((error: F2iError) => error);
+      if (found instanceof Float32Array) {
+        outcomes.right++;
+        for (const [v, value] of truth.entries()) expect(Math.abs(found[v]! / value - 1)).toBeLessThan(0.01);
+      } else {
+        outcomes.refused++;
+        expect(found).toMatchObject({ code: 'UNSUPPORTED', field: 'alpha', backend: backend.name });
+        expect(found.message).toMatch(
+          /condition number up to 1e\+5: .*--device cpu.*found \de\+\d+ for penalty/,
+        );
+      }
+    }
+    expect(outcomes.right).toBeGreaterThanOrEqual(2);
+    expect(outcomes.refused).toBeGreaterThanOrEqual(2);
+    await expect(errors(1e-14, 'f64')).rejects.toMatchObject({ code: 'UNSUPPORTED' });
   });
 
   it('come of decoders that keep weights of training rows; others are refused, and what is no sample', async () => {
@@ -253,7 +409,7 @@ describe('intervals of weights', () => {
       return readoutOf(decoder.model);
     };
     const dual = await fitted('dual');
-    const { lower, upper } = await weightIntervals(dual, { backend, targets: [0] });
+    const { lower, upper } = (await weightIntervals(dual, { backend, targets: [0] })).targets[0]!;
     expect(lower[0]).toBeGreaterThan(0.5);
     expect(lower[5]! < 0 && upper[5]! > 0).toBe(true);
     const failure = (of: Readout, more: object) =>

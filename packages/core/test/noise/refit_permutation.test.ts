@@ -230,6 +230,10 @@ describe('refitPermutationTest', () => {
     ).toMatch(/inner/);
     expect(await failure(folds, { permutations: 0 })).toMatch(/permutations/);
     expect(await failure(folds, { statistic: () => [Number.NaN] })).toMatch(/statistic/);
+    // Circular shifts of a run that is one block would be the true order alone, and p 1.
+    expect(await failure(folds, { exchangeability: 'continuous', blocks: runs })).toMatch(
+      /blocks.*no blocks, or exchangeability "trials"/,
+    );
     const controller = new AbortController();
     controller.abort();
     await expect(

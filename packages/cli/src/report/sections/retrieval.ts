@@ -26,7 +26,7 @@ export const retrievalSection: Section = {
         chance,
         published,
         score(metric.published.mean),
-        interval(metric.published),
+        metric.published.interval ? interval({ interval: metric.published.interval }) : 'none: one pool',
       ],
     });
     return html`<p>One of ${pool} candidates is the right one. How often is it ${place}, by the cosine of the decoded embedding (${arrays.retrieval}.npy) and that of the stimulus? The score is the expectation over all pools of the ${stimuli} stimuli; its interval is about other stimuli. ${note !== undefined && `Mind that ${note}.`}</p>

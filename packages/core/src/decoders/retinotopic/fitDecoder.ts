@@ -1,5 +1,6 @@
 import type { Backend } from '../../backend.ts';
 import type { FittedStep } from '../../bundle/contents.ts';
+import { fittedBy } from '../../bundle/fittedBy.ts';
 import { F2iError } from '../../error.ts';
 import { columnStats } from '../../ops/index.ts';
 import { rowExtents } from '../../rows.ts';
@@ -103,7 +104,7 @@ export async function fitRetinotopicModel(
         ...chosen,
         ...selection.inversion,
       },
-      report: reportOf(encoding, selection, n, warnings),
+      report: { ...reportOf(encoding, selection, n, warnings), fittedBy: fittedBy(backend) },
       warnings,
       ledger: [
         ...(data.ledger ?? []),

@@ -1,5 +1,6 @@
 import type { Backend } from '../../backend.ts';
 import type { BundleInput, FittedStep, SawTest } from '../../bundle/contents.ts';
+import { fittedBy } from '../../bundle/fittedBy.ts';
 import { lagVoxels } from '../../data/lags.ts';
 import { F2iError } from '../../error.ts';
 import { columnStats, standardize } from '../../ops/index.ts';
@@ -183,6 +184,7 @@ export async function fitRidgeModel(
       config: { intercept, standardize: scale },
       report: {
         ...reportOf(fit, { trials: n, constantVoxels, perTarget, score: options.score }),
+        fittedBy: fittedBy(backend, [fit.numerics.precision]),
         ...(banded && { bands: describeBands(bands, banded), candidates: banded.selection.gammas.length }),
       },
       warnings: fit.warnings,

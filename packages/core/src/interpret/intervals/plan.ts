@@ -1,0 +1,97 @@
+import { bytesInWords } from '../../decoders/memory.ts';
+import { bytesPerElement } from '../../dtype.ts';
+import { F2iError } from '../../error.ts';
+import { COLUMNS_AT_ONCE } from '../project.ts';
+import { DIAGONAL_BLOCK } from './heldOutResiduals.ts';
+
+export interface IntervalSizes {
+  /** Training rows, and how many of them are in the largest group. */
+  readonly rows: number;
+  readonly largestGroup: number;
+  readonly groups: number;
+  readonly voxels: number;
+  readonly targets: number;
+  readonly draws: number;
+  readonly precision: 'f32' | 'f64';
+}
+
+/** What is held at a time. */
+export interface IntervalPlan {
+  readonly voxels: number;
+  /** Targets whose draws are made together. */
+  readonly targets: number;
+  /** Draws of a product. */
+  readonly draws: number;
+  /** All that intervals take, on the device and beside it. */
+  readonly bytes: number;
+}
+
+/** Draws of so many bytes are held: all of those of some voxels, never those of all. */
+const DRAW_BYTES = 256 * 2 ** 20;
+const SMALLEST_DRAW_BYTES = 16 * 2 ** 20;
+const MOST_VOXELS = 512;
+/** What each row adds to each voxel is held for so many targets. */
+const INFLUENCE_BYTES = 128 * 2 ** 20;
+const MULTIPLIER_BYTES = 16 * 2 ** 20;
+
+/**
+ * Plans the memory of intervals before they begin: with less of it, the draws of fewer voxels are held at a time.
+ *
+ * @param memory ceiling in bytes; none when absent
+ * @throws OUT_OF_MEMORY with both numbers where the fewest do not fit
+ */
+export function planIntervals(sizes: IntervalSizes, memory: number | undefined): IntervalPlan {
+  let plan = planOf(sizes, DRAW_BYTES);
+  for (let held = DRAW_BYTES; memory !== undefined && plan.bytes > memory; ) {
+    held /= 2;
+    if (held < SMALLEST_DRAW_BYTES) throw refused(sizes, plan.bytes, memory);
+    plan = planOf(sizes, held);
+  }
+  return plan;
+}
+
+function planOf(sizes: IntervalSizes, held: number): IntervalPlan {
+  const { rows, largestGroup, groups, draws: all, precision } = sizes;
+  const size = bytesPerElement(precision);
+  const voxels = Math.max(1, Math.min(sizes.voxels, MOST_VOXELS, Math.floor(held / (4 * all))));
+  const influence = groups * voxels * size;
+  const targets = Math.max(
+    1,
+    Math.min(sizes.targets, Math.floor(held / (4 * all * voxels)), Math.floor(INFLUENCE_BYTES / influence)),
+  );
+  const draws = Math.min(all, Math.max(16, Math.floor(MULTIPLIER_BYTES / (8 * groups))));
+
+  const matrix = rows * rows * size;
+  const results = sizes.targets * sizes.voxels * 4 * 4;
+  const weights = rows * sizes.targets * 8 * 2;
+  // The sum so far, the part of a block, and their sum; columns as they were read and on the device.
+  const equations = 3 * matrix + rows * Math.min(COLUMNS_AT_ONCE, sizes.voxels) * (8 + size);
+  // Right-hand sides on the host and on the device, the solution, and what is looked up in it.
+  const columns = Math.max(largestGroup, Math.min(rows, DIAGONAL_BLOCK));
+  const residuals = 2 * matrix + columns * (rows * 3 + columns * 2) * size;
+  // Voxels as they were read and on the device, their solution, and that times the residuals of a target.
+  const drawing =
+    2 * matrix +
+    rows * voxels * (8 + 3 * size) +
+    targets * influence +
+    4 * targets * voxels * all +
+    draws * (groups * (8 + size) + 2 * voxels * size);
+  return {
+    voxels,
+    targets,
+    draws,
+    bytes: results + weights + Math.max(equations, residuals, drawing),
+  };
+}
+
+function refused({ rows, voxels, draws }: IntervalSizes, needed: number, memory: number): F2iError {
+  return new F2iError(
+    'OUT_OF_MEMORY',
+    'intervals do not fit into memory; less takes fewer training rows (the average of repeats) or smaller groups',
+    {
+      field: 'memory',
+      expected: `at most ${bytesInWords(memory)}`,
+      found: `${bytesInWords(needed)} for ${rows} training rows x ${voxels} voxels, ${draws} draws`,
+    },
+  );
+}
