@@ -255,7 +255,12 @@ describe('fmri2image maps', () => {
 
     const page = read('maps.html');
     expect(page).toContain('not activation');
-    expect(page.match(/<svg[^>]*role="img" aria-label="[^"]{40,}"/g)!.length).toBe(2 * names.length);
+    // Slices and a histogram of each map, and each score of the regions.
+    const drawn = page.match(/<svg[^>]*role="img" aria-label="[^"]{40,}"/g)!;
+    expect(drawn).toHaveLength(2 * names.length + index.decodedRegions.scores.length);
+    const [line] = index.decodedRegions.scores[1].regions;
+    const spoken = `${line.region} ${line.alone.toFixed(3)} alone, ${line.without.toFixed(3)} left out`;
+    expect(drawn.filter((svg) => svg.includes(spoken))).toHaveLength(1);
     expect(page).not.toMatch(/<script|https?:\/\/(?!doi\.org|www\.w3\.org)/);
   });
 
@@ -274,6 +279,7 @@ describe('fmri2image maps', () => {
     const [weights, lower, upper, error] = await Promise.all(
       ['weights', 'weightslower', 'weightsupper', 'weightsse'].map(values),
     );
+    const at = (data: Float32Array) => Float32Array.from(INDICES, (voxel) => data[voxel]!);
     for (const voxel of INDICES) {
       expect(lower![voxel]! < weights![voxel]! && weights![voxel]! < upper![voxel]!).toBe(true);
       expect(error![voxel]).toBeGreaterThan(0);
@@ -283,6 +289,22 @@ describe('fmri2image maps', () => {
       return voxels.filter((v) => lower![v]! > 0 || upper![v]! < 0).length / voxels.length;
     };
     expect(share((v) => carries(v, 0))).toBeGreaterThan(share((v) => !carries(v, 0)) + 0.1);
+    // The map to look at: weights in standard errors, with the count of intervals that do not hold 0.
+    const ratio = await values('weightsratio');
+    for (const voxel of INDICES) expect(ratio[voxel]! * error![voxel]!).toBeCloseTo(weights![voxel]!, 5);
+    const clear = [...INDICES].filter((v) => lower![v]! > 0 || upper![v]! < 0).length;
+    const page = readFileSync(join(out, 'maps.html'), 'utf8');
+    expect(page).toContain(`intervals of ${clear} of ${INDICES.length} voxels`);
+    // Weights and limits are compared: in the same colours, which are not those of the errors.
+    const { maps } = JSON.parse(readFileSync(join(out, 'maps.json'), 'utf8'));
+    const limits = new Map<string, number>(
+      maps.map((map: { name: string; colourLimit: number }) => [map.name, map.colourLimit]),
+    );
+    const common = Math.max(...[weights!, lower!, upper!].map((data) => colourLimit(at(data))));
+    expect(['weights', 'weightslower', 'weightsupper'].map((name) => limits.get(name))).toEqual(
+      Array(3).fill(common),
+    );
+    expect(limits.get('weightsse')).toBe(colourLimit(at(error!)));
     const sidecar = readFileSync(join(out, 'sub-07/sub-07_desc-weightslower_statmap.json'), 'utf8');
     expect(JSON.parse(sidecar)).toMatchObject({ Level: 0.95, Draws: 400, Over: 'training rows', Groups: 32 });
 

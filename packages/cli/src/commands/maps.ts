@@ -158,12 +158,17 @@ async function run(path: string, options: Options, context: Context): Promise<vo
       const { recording } = responses;
       const opened = await openReadout(options.bundle, options.head, study, recording, context);
       bundle = opened.model.contentHash;
-      add(await readoutMaps(opened, { target: options.target, form: options.pattern }, context));
-      if (options.intervals !== undefined) {
+      const made = await readoutMaps(opened, { target: options.target, form: options.pattern }, context);
+      if (options.intervals === undefined) add(made);
+      else {
         const trials = study?.trials ?? recording().trials;
         const draws = options.intervals === true ? DRAWS : options.intervals;
         const over = options.intervalsOver ?? 'trial';
-        add(await intervalMaps(opened, trials, { target: options.target, draws, over }, context));
+        const [before, ...others] = made.maps;
+        const settings = { target: options.target, draws, over };
+        const { weights, ...intervals } = await intervalMaps(opened, trials, before!, settings, context);
+        add({ maps: [weights, ...others], notes: made.notes });
+        add(intervals);
       }
     }
     if (options.noiseCeiling) {

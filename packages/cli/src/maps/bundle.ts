@@ -127,6 +127,13 @@ async function checkVoxels({ input }: BundleModel, recording: Recording, file: s
   });
 }
 
+/** `face`, `target 0`, `5 targets`: targets as titles say them. */
+export function targetsInWords(names: readonly string[]): string {
+  if (names.length > 3) return `${names.length} targets`;
+  const numbers = names.every((name) => /^\d+$/.test(name));
+  return `${numbers ? `target${names.length === 1 ? '' : 's'} ` : ''}${names.join(', ')}`;
+}
+
 /** Targets that the user names: numbers from 0, or names of labels. */
 export function namedTargets(model: BundleModel, names: readonly string[] | undefined): number[] | undefined {
   if (!names) return undefined;

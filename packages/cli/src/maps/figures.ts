@@ -4,10 +4,11 @@ import { draw, type Figure } from '../report/plot.ts';
 import { COLOUR } from '../report/theme.ts';
 import { type MadeMap, type MadeMaps, selectionOf } from './made.ts';
 import { drawMosaic } from './mosaic.ts';
+import { drawRegions } from './regionFigures.ts';
 
 const BINS = 30;
 
-/** Slices of each map, and a histogram; by name. Voxels of no image have histograms alone. */
+/** Slices of each map, and a histogram; scores of decoded regions; by name. Voxels of no image have histograms alone. */
 export async function drawMaps(made: MadeMaps, signal: AbortSignal): Promise<Map<string, Figure>> {
   const figures = new Map<string, Figure>();
   for (const map of made.maps) {
@@ -18,6 +19,7 @@ export async function drawMaps(made: MadeMaps, signal: AbortSignal): Promise<Map
     const name = `${map.name}-histogram`;
     figures.set(name, await drawHistogram(name, map));
   }
+  if (made.decoded) for (const [name, figure] of await drawRegions(made.decoded)) figures.set(name, figure);
   return figures;
 }
 

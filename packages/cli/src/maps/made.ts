@@ -9,6 +9,8 @@ export interface MadeMap extends Pick<VoxelMap, 'values' | 'units' | 'descriptio
   readonly name: string;
   readonly title: string;
   readonly scale: Scale;
+  /** Size of the value at which colours end, of maps that are read side by side; otherwise what the values call for. */
+  readonly colourLimit?: number | undefined;
   /** How it must be read, where that is easily got wrong. */
   readonly caution?: string | undefined;
   /** Columns of the responses that the values are of; all when absent. */

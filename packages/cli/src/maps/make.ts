@@ -1,6 +1,6 @@
 import { noiseCeilingOf, type PatternForm, patternMap, type Recording, weightMap } from '@fmri2image/core';
 import type { Context } from '../context.ts';
-import { type BundleReadout, namedTargets } from './bundle.ts';
+import { type BundleReadout, namedTargets, targetsInWords } from './bundle.ts';
 import { type MadeMap, WEIGHTS_CAUTION } from './made.ts';
 
 /** Weights and pattern of a read-out. */
@@ -10,7 +10,7 @@ export async function readoutMaps(
   { backend, signal, console }: Context,
 ): Promise<{ maps: MadeMap[]; notes: string[] }> {
   const targets = namedTargets(model, target);
-  const of = target ? ` of ${target.length > 3 ? `${target.length} targets` : target.join(', ')}` : '';
+  const of = target ? ` of ${targetsInWords(target)}` : '';
   console.progress('weights');
   const weights = await weightMap(readout, { backend, signal, targets });
   const maps: MadeMap[] = [

@@ -24,6 +24,8 @@ export interface DrawnMap {
   /** [voxels] */
   readonly values: Float32Array;
   readonly scale: Scale;
+  /** Size of the value at which colours end; {@link colourLimit} of the values when absent. */
+  readonly colourLimit?: number | undefined;
 }
 
 const SLICES = 7;
@@ -42,7 +44,7 @@ const MOST_SCALE = 5;
  */
 export function drawMosaic(map: DrawnMap, selection: VoxelSelection): Figure {
   const voxels = turned(selection);
-  const limit = colourLimit(map.values);
+  const limit = limitOf(map);
   const views = VIEW_NAMES.map((view) => {
     const slices = slicesOf(voxels, view, SLICES);
     const [x, y] = pixelSize(voxels, view);
@@ -85,6 +87,10 @@ export function drawMosaic(map: DrawnMap, selection: VoxelSelection): Figure {
     inline: whole(['light', 'dark']),
   };
 }
+
+/** Size of the value at which the colours of a map end. */
+export const limitOf = ({ values, colourLimit: given }: Pick<DrawnMap, 'values' | 'colourLimit'>) =>
+  given ?? colourLimit(values);
 
 /** 99th percentile of the sizes of values that are not 0; 1 where there are none. */
 export function colourLimit(values: ArrayLike<number>): number {

@@ -1,10 +1,11 @@
 import { score, short } from '../report/format.ts';
 import { type Html, html } from '../report/html.ts';
 import { renderPage } from '../report/page.ts';
-import { facts, table } from '../report/parts.ts';
+import { facts, plot, table } from '../report/parts.ts';
 import type { Figure } from '../report/plot.ts';
 import type { Section } from '../report/section.ts';
 import type { MadeMap, MadeMaps } from './made.ts';
+import { regionFigure } from './regionFigures.ts';
 import { mapFiles, regionSummary } from './write.ts';
 
 interface Page extends MadeMaps {
@@ -38,7 +39,7 @@ const mapSection = (map: MadeMap): Section<Page> => ({
 export function mapBody(map: MadeMap, { figures, regions }: Pick<Page, 'figures' | 'regions'>): Html {
   const figure = figures.get(map.name);
   const histogram = figures.get(`${map.name}-histogram`);
-  const caption = html`Slices go from left to right, back to front and below to above; left is left. Voxels outside the selection are transparent. ${map.scale === 'diverging' ? 'The neutral colour is 0.' : ''}`;
+  const caption = html`Slices from left to right, from back to front and from bottom to top; left is on the left (neurological convention), millimetres are those of the image. Voxels outside the selection are transparent. ${map.scale === 'diverging' ? 'The neutral colour is 0.' : ''}`;
   return html`<p>One value a voxel: ${map.description}. Unit: ${map.units}.</p>
 ${map.caution && html`<p><strong>${map.caution}</strong></p>`}
 ${map.notes.map((note) => html`<p>${note}.</p>`)}
@@ -68,24 +69,29 @@ const decoded: Section<Page> = {
   title: 'Decoding from regions, and without them',
   short: 'Regions',
   applies: (data) => data.decoded !== undefined,
-  body: ({ decoded }) => decodedBody(decoded!),
+  body: ({ decoded, figures }) => decodedBody(decoded!, figures),
 };
 
-export function decodedBody({ scores, heldOut, trials, notes }: NonNullable<MadeMaps['decoded']>): Html {
-  const tables = scores.map(({ words, all, chance, regions }) => {
+/** What regions reach alone, and what is lost without them: drawn, and in numbers. */
+export function decodedBody(
+  { scores, heldOut, trials, notes }: NonNullable<MadeMaps['decoded']>,
+  figures: Page['figures'],
+): Html {
+  const bodies = scores.map(({ name, words, all, chance, regions }) => {
     const rows = regions.map(({ region, voxels, alone, without, unique, shared }) => ({
       cells: [region, voxels, ...[alone, without, unique, shared].map((value) => score(value))],
     }));
     const columns = ['region', 'voxels', 'alone', 'left out', 'unique', 'shared'];
-    return table(
+    const numbers = table(
       `${words}: ${score(all)} with all voxels, chance ${score(chance)}`,
       columns.map((title, i) => ({ title, number: i > 0 })),
       rows,
     );
+    return html`${plot({ figures }, regionFigure(name), 'Regions that tell much lie far from chance alone; those that tell what no other does lie far from all voxels left out.')}${numbers}`;
   });
   return html`<p>Ridge decoders that have one region alone, and decoders that have all voxels but its own, each fitted anew; held out: ${heldOut}, ${trials} trials. Unique is what is lost when the region is left out; shared is what the region tells above chance that other voxels tell as well. A region that shares everything may be left out without loss and still carry much.</p>
 ${notes.map((note) => html`<p>${note}.</p>`)}
-${tables}`;
+${bodies}`;
 }
 
 const about: Section<Page> = {

@@ -6,6 +6,7 @@ import type { Figure } from '../report/plot.ts';
 import type { DecodedRegions } from './decodeRegions.ts';
 import type { MadeMap } from './made.ts';
 import { drawMosaic } from './mosaic.ts';
+import { drawRegions } from './regionFigures.ts';
 
 /** Maps of an earlier run, for a report. */
 export interface ReadMaps {
@@ -40,6 +41,7 @@ const schema = z.object({
       caution: z.string().optional(),
       notes: z.array(z.string()),
       scale: z.enum(['sequential', 'diverging']),
+      colourLimit: z.number().positive(),
     }),
   ),
   decodedRegions: z
@@ -97,5 +99,7 @@ export async function readMaps(path: string, study: Study, signal: AbortSignal):
     const drawn = { ...study.selection, indices: columns.map((column) => indices[column]!) };
     figures.set(map.name, drawMosaic({ ...made, name: `map-${map.name}` }, drawn));
   }
+  if (decodedRegions)
+    for (const [name, figure] of await drawRegions(decodedRegions)) figures.set(name, figure);
   return { maps: read, decoded: decodedRegions, figures, bundle: report.bundle };
 }

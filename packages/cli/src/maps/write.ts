@@ -3,7 +3,7 @@ import { datasetDescription, subjectEntity } from '../bids.ts';
 import { redactHome } from '../redact.ts';
 import type { Figure } from '../report/plot.ts';
 import { type MadeMap, type MadeMaps, selectionOf, valuesAt } from './made.ts';
-import { colourLimit } from './mosaic.ts';
+import { limitOf } from './mosaic.ts';
 import { renderMaps } from './page.ts';
 
 /** Names of the files of a map, in the folder of the maps. */
@@ -70,18 +70,18 @@ function summaryOf(made: MadeMaps, isImage: boolean) {
     version: 1,
     study: made.study.name,
     page: 'maps.html',
-    maps: made.maps.map(({ name, title, units, description, caution, notes, scale, values, details }) => ({
-      name,
-      file: mapFiles(made.study, name)[isImage ? 'image' : 'matrix'],
-      title,
-      units,
-      description,
-      ...(caution && { caution }),
-      notes,
-      scale,
-      voxels: values.length,
-      colourLimit: colourLimit(values),
-      ...(details && { details }),
+    maps: made.maps.map((map) => ({
+      name: map.name,
+      file: mapFiles(made.study, map.name)[isImage ? 'image' : 'matrix'],
+      title: map.title,
+      units: map.units,
+      description: map.description,
+      ...(map.caution && { caution: map.caution }),
+      notes: map.notes,
+      scale: map.scale,
+      voxels: map.values.length,
+      colourLimit: limitOf(map),
+      ...(map.details && { details: map.details }),
     })),
     regions: [...made.regions].map(([name, columns]) => ({ name, voxels: columns.length })),
     ...(made.decoded && { decodedRegions: made.decoded }),

@@ -38,7 +38,7 @@ export function dataFacts(data: ReportCommon, scored: string): Html {
     ['subject', study.pseudonym ?? terms.pseudonym],
     [
       'responses',
-      `${rows} ${study.rows === 'volumes' ? 'volumes' : 'trials'} of ${voxels} voxels: ${study.selection.description}`,
+      `${rows} ${study.rows === 'volumes' ? 'volumes' : 'trials'} of ${voxelsInWords(voxels, study.selection.description)}`,
     ],
     [
       'voxels used',
@@ -74,10 +74,7 @@ function recordingFacts({ study, folds, results }: ReportCommon, of: RecordingRo
   return html`${facts([
     ['recording', study.name],
     ['subject', terms.pseudonym],
-    [
-      'responses',
-      `${of.trials} trials of ${folds[0]?.voxels ?? 'unknown'} voxels: ${study.selection.description}`,
-    ],
+    ['responses', `${of.trials} trials of ${voxelsInWords(folds[0]?.voxels, study.selection.description)}`],
     ['sessions, runs', `${counted(of.sessions.length, 'session')}, ${counted(of.runs, 'run')}`],
     ['split', of.split],
     ['as counted', of.counts.length > 0 ? of.counts.join(', ') : undefined],
@@ -89,6 +86,10 @@ function recordingFacts({ study, folds, results }: ReportCommon, of: RecordingRo
     ['consent', terms.consentReference],
   ])}`;
 }
+
+/** How many, and which: the count once. */
+const voxelsInWords = (count: number | undefined, which: string) =>
+  which.startsWith(`${count} voxels `) ? which : `${count ?? 'unknown'} voxels: ${which}`;
 
 const sideInWords = ({ rows, trials, pictures, average }: SideRows) =>
   `${counted(rows, 'row')}, from ${counted(trials, 'trial')} of ${counted(pictures, 'picture')}: ${AVERAGES[average]}`;

@@ -17,6 +17,6 @@ export const mapsSection: Section<Pick<ReportCommon, 'reported' | 'maps' | 'resu
         : undefined;
     return html`${other}
 ${maps!.maps.map((map) => html`<h3>${map.title}</h3>${mapBody(map, { figures, regions: new Map() })}`)}
-${decoded && html`<h3>Decoding from regions, and without them</h3>${decodedBody(decoded)}`}`;
+${decoded && html`<h3>Decoding from regions, and without them</h3>${decodedBody(decoded, figures)}`}`;
   },
 };
