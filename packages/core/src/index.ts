@@ -16,7 +16,14 @@ export * from './metrics/index.ts';
 export * from './nn/index.ts';
 export * from './noise/index.ts';
 export * from './ops/index.ts';
-export { checkOptions, LOAD_OPTIONS } from './options.ts';
+export {
+  checkOptions,
+  checkOptionValues,
+  LOAD_OPTIONS,
+  MEMORY_LIMIT,
+  type OptionCheck,
+  type OptionChecks,
+} from './options.ts';
 export * from './place.ts';
 export * from './random.ts';
 export * from './recipes/index.ts';

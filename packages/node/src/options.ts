@@ -1,18 +1,14 @@
-import { checkOptions, F2iError } from '@fmri2image/core';
+import { checkOptions, checkOptionValues, F2iError, MEMORY_LIMIT, type OptionChecks } from '@fmri2image/core';
 import type { BackendOptions } from './backend.ts';
 import { ISAS, PRECISIONS } from './native/addon.ts';
 
-interface Check {
-  readonly expected: string;
-  readonly holds: (value: never) => boolean;
-}
-
 const DEVICES = ['auto', 'cpu', 'cuda', 'webgpu', 'reference'];
 
-/** What each option of a backend may be. The type has every key of them: none is forgotten here. */
-const CHECKS: Readonly<Record<keyof BackendOptions, Check>> = {
+/** What each option of a backend may be. */
+const CHECKS: OptionChecks<BackendOptions> = {
   device: {
-    expected: 'auto, cpu, cuda, webgpu or reference',
+    message: 'not a device',
+    expected: (device) => numbered(device) ?? 'auto, cpu, cuda, webgpu or reference',
     holds: (device: unknown) => DEVICES.includes(device as string),
   },
   threads: {
@@ -20,10 +16,7 @@ const CHECKS: Readonly<Record<keyof BackendOptions, Check>> = {
     holds: (threads: number) => Number.isInteger(threads) && threads >= 0 && threads <= 1024,
   },
   isa: { expected: ISAS.join(', '), holds: (isa: unknown) => (ISAS as readonly unknown[]).includes(isa) },
-  memoryLimit: {
-    expected: 'bytes, 0 for none',
-    holds: (bytes: number) => Number.isSafeInteger(bytes) && bytes >= 0,
-  },
+  memoryLimit: MEMORY_LIMIT,
   graphs: { expected: 'true or false', holds: (graphs: unknown) => typeof graphs === 'boolean' },
   index: {
     expected: 'the number of a GPU, from 0',
@@ -65,17 +58,12 @@ export function checkBackendOptions(options: BackendOptions): void {
 
 /** As above, for values alone: of options that have been named. */
 export function checkValues(options: BackendOptions): void {
-  for (const name of BACKEND_OPTIONS) {
-    const value = options[name];
-    if (value === undefined || CHECKS[name].holds(value as never)) continue;
-    const message = name === 'device' ? 'not a device' : 'not a usable option';
-    throw invalid(message, name, numbered(name, value) ?? CHECKS[name].expected, value);
-  }
+  checkOptionValues(options, CHECKS);
 }
 
 /** What "cuda:1" would be here; commands take it so. */
-function numbered(name: string, value: unknown): string | undefined {
-  const index = name === 'device' ? /^cuda:(\d+)$/.exec(String(value))?.[1] : undefined;
+function numbered(device: unknown): string | undefined {
+  const index = /^cuda:(\d+)$/.exec(String(device))?.[1];
   return index && `device: 'cuda', index: ${index}`;
 }
 

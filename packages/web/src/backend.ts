@@ -1,5 +1,6 @@
 import { type Backend, type DeviceName, F2iError, ReferenceBackend } from '@fmri2image/core';
 import { whyUnavailable } from './device.ts';
+import { checkBackendOptions } from './options.ts';
 import { createWebBackend, type WebBackendOptions } from './webgpu.ts';
 
 export interface BackendOptions extends Omit<WebBackendOptions, 'device'> {
@@ -14,10 +15,13 @@ export interface BackendOptions extends Omit<WebBackendOptions, 'device'> {
  * Opens a device. `auto` (the default) takes WebGPU, and never falls to the slow reference by itself. Where the
  * reference is asked for because there is no WebGPU, `backend.info.rejected` says why there is none.
  *
- * @throws F2iError UNSUPPORTED, with what is missing, if the device is not available
+ * @throws F2iError UNSUPPORTED, with what is missing, if the device is not available; INVALID_ARGUMENT, before one is
+ *   tried, for an option that there is not, or a value that it does not take
  * @example const backend = await createBackend();
  */
-export async function createBackend({ device = 'auto', ...rest }: BackendOptions = {}): Promise<Backend> {
+export async function createBackend(options: BackendOptions = {}): Promise<Backend> {
+  checkBackendOptions(options);
+  const { device = 'auto', ...rest } = options;
   if (typeof device === 'object') return createWebBackend({ ...rest, device });
   switch (device) {
     case 'webgpu':
@@ -36,12 +40,6 @@ export async function createBackend({ device = 'auto', ...rest }: BackendOptions
     case 'cpu':
     case 'cuda':
       throw new F2iError('UNSUPPORTED', `${device} is a device of @fmri2image/node`);
-    default:
-      throw new F2iError('INVALID_ARGUMENT', 'not a device', {
-        field: 'device',
-        expected: 'auto, webgpu, reference or a GPUDevice',
-        found: String(device),
-      });
   }
 }
 

@@ -16,6 +16,7 @@ import {
 } from '@fmri2image/core';
 import { type BackendOptions, createBackend } from './backend.ts';
 import { type DirectoryHandleLike, handleFolder, isDirectoryHandle } from './handle.ts';
+import { BACKEND_OPTIONS, checkBackendOptions } from './options.ts';
 import { absoluteUrl, urlFolder } from './url.ts';
 
 /**
@@ -26,14 +27,7 @@ export type DecoderSource = string | URL | DirectoryHandleLike | Folder | Bundle
 const SOURCES = 'a URL, files, a directory handle or a Folder';
 
 export interface LoadDecoderOptions extends BackendOptions, LoadOptions {}
-const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
-  ...LOAD_OPTIONS,
-  'device',
-  'gpu',
-  'powerPreference',
-  'memoryLimit',
-  'limits',
-];
+const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [...LOAD_OPTIONS, ...BACKEND_OPTIONS];
 
 /**
  * Opens a fitted decoder: verifies the bundle, and puts its weights on a device.
@@ -41,8 +35,9 @@ const OPTIONS: readonly (keyof LoadDecoderOptions)[] = [
  * @example
  * const decoder = await loadDecoder('/bundles/subject-1/', { worker, onProgress });
  * for await (const { trial, image } of decoder.reconstruct(betas)) context.putImageData(image.toImageData(), 0, 0);
- * @throws IO for what is missing or cannot be fetched, FORMAT for a damaged bundle; UNSUPPORTED for a device, a version
- *   or a kind of decoder that is not available; OUT_OF_MEMORY, CANCELLED, WORKER_LOST
+ * @throws INVALID_ARGUMENT for an option that there is not, or a value that it does not take; IO for what is missing or
+ *   cannot be fetched, FORMAT for a damaged bundle; UNSUPPORTED for a device, a version or a kind of decoder that is not
+ *   available; OUT_OF_MEMORY, CANCELLED, WORKER_LOST
  */
 export async function loadDecoder(
   source: DecoderSource,
@@ -51,6 +46,7 @@ export async function loadDecoder(
   checkOptions(options, OPTIONS);
   const { signal, onProgress, backend, worker, workerTimeout, ...settings } = options;
   const { stage, precision, subject, ...device } = settings;
+  checkBackendOptions(device);
   throwIfAborted(signal, 'loading');
   if (worker) {
     const kept = backend ? 'backend' : typeof settings.device === 'object' ? 'device' : settings.gpu && 'gpu';

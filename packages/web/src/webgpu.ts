@@ -21,12 +21,13 @@ import { type DeviceOptions, type OpenedDevice, openDevice } from './device.ts';
 import { kernels } from './kernels/index.ts';
 import type { Dispatch, Encoder, Kernel, KernelCall, KernelOperand, Matrix } from './kernels/kernel.ts';
 import { type KernelLimits, limitsOf } from './limits.ts';
+import { checkBackendOptions } from './options.ts';
 import { type Binding, type Command, GpuStorage, OpRun } from './queue/commands.ts';
 import { BufferPool, type PooledBuffer } from './queue/pool.ts';
 import { Queue } from './queue/queue.ts';
 
 export interface WebBackendOptions extends DeviceOptions {
-  /** Ceiling of device memory in bytes; none by default. */
+  /** Ceiling of device memory in bytes; 0 (the default) for none. */
   memoryLimit?: number | undefined;
   /** Lower limits than the device's. For tests: every tiling path, on small shapes. */
   limits?: Partial<KernelLimits> | undefined;
@@ -38,10 +39,12 @@ const KEEP_BYTES = 256 * 2 ** 20;
 /**
  * Opens a WebGPU device and a backend on it.
  *
- * @throws F2iError UNSUPPORTED, saying what is missing, where there is no WebGPU, adapter or device
+ * @throws F2iError UNSUPPORTED, saying what is missing, where there is no WebGPU, adapter or device; INVALID_ARGUMENT
+ *   for an option that there is not, or a value that it does not take
  * @example const backend = await createWebBackend();
  */
 export async function createWebBackend(options: WebBackendOptions = {}): Promise<WebGpuBackend> {
+  checkBackendOptions(options);
   return new WebGpuBackend(await openDevice(options), options);
 }
 
@@ -64,7 +67,7 @@ export class WebGpuBackend extends Backend {
     this.#opened = opened;
     this.#limits = { ...limitsOf(opened.device, opened.software), ...options.limits };
     this.#queue = new Queue(opened.device, this.#limits.maxDispatchFlops / 10);
-    this.#pool = new BufferPool(opened.device, options.memoryLimit ?? Infinity, KEEP_BYTES, ({ gpu }) =>
+    this.#pool = new BufferPool(opened.device, options.memoryLimit || Infinity, KEEP_BYTES, ({ gpu }) =>
       this.#queue.push({ kind: 'destroy', buffer: gpu }),
     );
     this.info = {
