@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Backend } from '@fmri2image/core';
 
@@ -17,4 +18,9 @@ export function commit(): string {
   } catch {
     return 'unknown';
   }
+}
+
+/** Our version, as the package.json in a folder has it. */
+export function version(folder: string): string {
+  return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version;
 }

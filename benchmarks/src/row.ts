@@ -35,6 +35,11 @@ export interface Row {
   readonly seed: number;
 }
 
+/** What the columns of the table mean. */
+export const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
+peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
+error / tolerance: sampled entries against float64 in this run, at most 1 when right.`;
+
 /** The rows as a Markdown table, ours beside the peers. */
 export function markdown(rows: readonly Row[]): string {
   const header = [

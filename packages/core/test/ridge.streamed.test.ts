@@ -13,6 +13,7 @@ import {
   kFolds,
   type MatrixSource,
   type MemorySink,
+  matrixDesign,
   matrixInMemory,
   memorySink,
   openMatrix,
@@ -120,6 +121,10 @@ describe('openStreamedRidge', () => {
         const weights = memorySink(voxels, t, 'f64');
         await ridge.primal(targets, weights, { alphas: alpha });
         expect(worst(weights.values, expected.weights)).toBeLessThan(1e-10);
+        const [same, aside] = [memorySink(voxels, t, 'f64'), memorySink(test, t, 'f64')];
+        await ridge.primal(targets, same, { alphas: alpha, predictions: aside });
+        expect(same.values).toEqual(weights.values);
+        expect(worst(aside.values, expected.predictions)).toBeLessThan(1e-10);
         if (form === 'dual') {
           const dual = memorySink(train, t, 'f64');
           await ridge.dual(targets, dual, { alphas: alpha });
@@ -150,9 +155,10 @@ describe('openStreamedRidge', () => {
         const sink = memorySink(3, columns, 'f64');
         await ridge.predict(targets, sink, { alphas: 30 });
         expect(worst(sink.values, expected.predictions)).toBeLessThan(error);
-        const weights = memorySink(voxels, columns, 'f64');
-        await ridge.primal(targets, weights, { alphas: 30 });
+        const [weights, beside] = [memorySink(voxels, columns, 'f64'), memorySink(3, columns, 'f64')];
+        await ridge.primal(targets, weights, { alphas: 30, predictions: beside });
         expect(worst(weights.values, expected.weights)).toBeLessThan(error);
+        expect(worst(beside.values, expected.predictions)).toBeLessThan(error);
       });
     }
   });
@@ -181,6 +187,30 @@ describe('openStreamedRidge', () => {
     }
     expect(worst(halves.values, floats.values)).toBe(0);
     expect(halves.values.some((value) => value !== 0)).toBe(true);
+  });
+
+  it('reads test rows only where they are needed', async () => {
+    const design = randomDesign(12, 3, 40);
+    const source = matrixInMemory({ data: design.rows, shape: [15, 40] });
+    const rowsRead: number[] = [];
+    const counting: MatrixSource = {
+      ...source,
+      async read(rows, from, to, signal, into) {
+        if (rows.length > 0) rowsRead.push(rows.length);
+        return source.read(rows, from, to, signal, into);
+      },
+    };
+    const train = Array.from({ length: 12 }, (_, i) => i);
+    const ofMatrix = matrixDesign(counting, { train, test: [12, 13, 14] });
+    const targets = randomTargets(12, 5);
+    await withRidge(ofMatrix, { alpha: 30, precision: 'f64' }, async (ridge) => {
+      expect(rowsRead).toEqual([12, 3]);
+      const weights = memorySink(40, 5, 'f64');
+      await ridge.primal(targets, weights, { alphas: 30 });
+      expect(rowsRead).toEqual([12, 3, 12]);
+      const expected = await direct(design, targets.values, 30, true);
+      expect(worst(weights.values, expected.weights)).toBeLessThan(1e-10);
+    });
   });
 
   it('reads blocks into memory that has come back from the device', async () => {

@@ -25,12 +25,14 @@ export function matrixDesign(
     async read(from, to, signal, into) {
       return {
         train: await part(matrix.train, [from, to], signal, into?.train),
-        test: await part(matrix.test, [from, to], signal, into?.test),
+        test: await part(into?.trainOnly ? NO_ROWS : matrix.test, [from, to], signal, into?.test),
       };
     },
     ledger,
   };
 }
+
+const NO_ROWS = new Int32Array(0);
 
 function asFloat32(values: Values): Float32Array {
   return values instanceof Float32Array ? values : Float32Array.from(values);

@@ -21,22 +21,26 @@ export function targetAlphas(alphas: Float64Array | number, columns: number): Ta
  *
  * @param y [s, t]
  * @param alphas [t]
+ * @param each is told the values of `row` that go with its columns
+ * @param row [t], one value for each column
  */
 export function perAlpha(
   y: Tensor,
   alphas: Float64Array,
-  each: (alpha: number, y: Tensor) => Tensor,
+  each: (alpha: number, y: Tensor, row: Tensor | undefined) => Tensor,
   options: OpOptions,
+  row?: Tensor | undefined,
 ): Tensor {
   const distinct = [...new Set(alphas)].sort((a, b) => a - b);
-  if (distinct.length === 1) return each(distinct[0]!, y);
+  if (distinct.length === 1) return each(distinct[0]!, y, row);
   /** Column of y of each column of the results, and the reverse. */
   const order: number[] = [];
   const results = distinct.map((alpha) => {
     const cols = Int32Array.from(alphas.keys()).filter((j) => alphas[j] === alpha);
     order.push(...cols);
     const some = gather(y, { ...options, cols });
-    const result = each(alpha, some);
+    const own = row && gather(row.reshape(1, row.size), { ...options, cols }).reshape(cols.length);
+    const result = each(alpha, some, own);
     some.dispose();
     return result;
   });

@@ -30,6 +30,8 @@ export interface StreamedSizes {
   readonly precision: StreamedPrecision;
   readonly form?: RidgeForm | 'auto' | undefined;
   readonly trainingStatistics?: boolean | undefined;
+  /** Do predictions come along with weights? */
+  readonly predictions?: boolean | undefined;
   /** Ceiling of resident bytes; none by default. */
   readonly memory?: number | undefined;
 }
@@ -85,9 +87,13 @@ export function planStreamed(
     held +
     alphas * hat +
     Math.max(factor + solving(m), weights + statistics + n * width * 3 * product + 4 * m * width * product);
+  // As they are computed, as they are rounded, and two blocks on the host.
+  const beside = sizes.predictions ? m * width * (equation + 3 * product) : 0;
   // Weights may be transposed for the sink.
-  const dual = held + alphas * factor + solving(width) + n * width * (3 * equation + product) + statistics;
-  const primalBlock = form === 'dual' ? n * width * equation + p * width * product : 0;
+  const dual =
+    held + alphas * factor + solving(width) + n * width * (3 * equation + product) + statistics + beside;
+  const ofBlock = p + (sizes.predictions ? m : 0);
+  const primalBlock = form === 'dual' ? n * width * equation + ofBlock * width * product : 0;
   const primal = dual + primalBlock + (form === 'dual' ? reading : 2 * p * width * product);
   const folds = held + 2 * matrix + 2 * factor + 256 * 2 ** 20;
 

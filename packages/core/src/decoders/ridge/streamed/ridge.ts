@@ -1,7 +1,7 @@
 import type { Values } from '../../../data/matrix/matrix.ts';
 import { matrixInMemory, memorySink } from '../../../data/matrix/memory.ts';
 import { F2iError, throwIfAborted } from '../../../error.ts';
-import { add, mul, permute, sub } from '../../../ops/index.ts';
+import { mul, permute, sub } from '../../../ops/index.ts';
 import type { Tensor } from '../../../tensor.ts';
 import { crossValidate } from '../crossValidate.ts';
 import { invalid } from '../fit.ts';
@@ -27,7 +27,6 @@ import type {
   AlphaChoice,
   Design,
   DesignTargets,
-  DualOptions,
   Streamed,
   StreamedNumerics,
   StreamedPhase,
@@ -138,16 +137,16 @@ export class OpenedRidge implements StreamedRidge {
       compute: (block) => {
         const y = asType(block.y, dtype, plain);
         const mean = block.mean && asType(block.mean, dtype, plain);
-        const each = (alpha: number, some: Tensor) =>
-          ops.gemm(this.#hats.get(alpha)!, some, { transA: true });
-        const centred = perAlpha(y, alphas.of(block.from, block.to), each, plain);
+        const each = (alpha: number, some: Tensor, bias: Tensor | undefined) =>
+          ops.gemm(this.#hats.get(alpha)!, some, { transA: true, bias });
+        const values = perAlpha(y, alphas.of(block.from, block.to), each, plain, mean);
         const fitted = trainingStatistics ? this.#fit(block, alphas, true).fitted : undefined;
-        return { values: mean ? add(centred, mean, plain) : centred, fitted };
+        return { values, fitted };
       },
     });
   }
 
-  async dual(targets: DesignTargets, sink: StreamedSink, options: DualOptions): Promise<Streamed> {
+  async dual(targets: DesignTargets, sink: StreamedSink, options: WeightOptions): Promise<Streamed> {
     if (this.form === 'primal') {
       throw invalid('form', 'weights of trials come from dual equations', 'form dual', 'form primal');
     }
@@ -158,11 +157,13 @@ export class OpenedRidge implements StreamedRidge {
     if (this.form === 'primal') return this.#solve('primal', targets, sink, options);
     const context = this.#begin(targets);
     const alphas = this.#alphasOf(targets, options);
-    const { trainingStatistics = false, byTarget = false, from = 0 } = options;
+    const { trainingStatistics = false, byTarget = false, from = 0, predictions } = options;
+    const cross = predictions && this.#testRows();
     const { primalAtOnce } = this.#plan('primal', {
       targets: targets.source.columns,
       alphas: alphas.distinct.length,
       trainingStatistics,
+      predictions: predictions !== undefined,
     });
     this.#dropHats();
     await this.#prepareSolvers(alphas.distinct);
@@ -172,7 +173,11 @@ export class OpenedRidge implements StreamedRidge {
       from,
       atOnce: primalAtOnce,
       byTarget,
-      compute: (block) => this.#fit(block, alphas, trainingStatistics),
+      beside: predictions,
+      compute: (block) => {
+        const fit = this.#fit(block, alphas, trainingStatistics);
+        return { ...fit, beside: cross && this.#predicted(cross, fit.values, block.mean) };
+      },
     });
   }
 
@@ -188,7 +193,7 @@ export class OpenedRidge implements StreamedRidge {
     const { train, test } = this.#design;
     const columns = y.length / train;
     const source = matrixInMemory({ data: y, shape: [train, columns] }, 'y');
-    const sink = memorySink(test, columns, this.#productType);
+    const sink = memorySink(test, columns, this.#productType, this.#context.backend);
     const rows = Int32Array.from({ length: train }, (_, i) => i);
     await this.predict({ source, train: rows }, sink, { alphas: alpha });
     return sink.values;
@@ -217,7 +222,7 @@ export class OpenedRidge implements StreamedRidge {
     phase: 'dual' | 'primal',
     targets: DesignTargets,
     sink: StreamedSink,
-    options: DualOptions,
+    options: WeightOptions,
   ): Promise<Streamed> {
     const context = this.#begin(targets);
     const alphas = this.#alphasOf(targets, options);
@@ -227,6 +232,7 @@ export class OpenedRidge implements StreamedRidge {
       targets: targets.source.columns,
       alphas: alphas.distinct.length,
       trainingStatistics,
+      predictions: predictions !== undefined,
     });
     this.#dropHats();
     await this.#prepareSolvers(alphas.distinct);
@@ -239,13 +245,20 @@ export class OpenedRidge implements StreamedRidge {
       compute: (block) => {
         const { values, fitted } = this.#fit(block, alphas, trainingStatistics);
         const weights = asType(values, this.#productType, context.options);
-        const result = { values: byTarget ? permute(weights, [1, 0], context.options) : weights, fitted };
-        if (!cross) return result;
-        const centred = context.ops.gemm(cross, values, { transA: true });
-        const predicted = block.mean ? add(centred, block.mean, context.options) : centred;
-        return { ...result, beside: asType(predicted, this.#productType, context.options) };
+        return {
+          values: byTarget ? permute(weights, [1, 0], context.options) : weights,
+          fitted,
+          beside: cross && this.#predicted(cross, values, block.mean),
+        };
       },
     });
+  }
+
+  /** Predictions of the test rows out of a solution [train or voxels, t]. */
+  #predicted(cross: Tensor, solution: Tensor, mean: Tensor | undefined): Tensor {
+    const { ops, options } = this.#context;
+    const predictions = ops.gemm(cross, solution, { transA: true, bias: mean });
+    return asType(predictions, this.#productType, options);
   }
 
   /** How test rows meet the unknowns, [train or voxels, test]. */
@@ -362,7 +375,7 @@ export class OpenedRidge implements StreamedRidge {
 
   #plan(
     phase: StreamedPhase,
-    more: { targets?: number; alphas: number; trainingStatistics?: boolean },
+    more: { targets?: number; alphas: number; trainingStatistics?: boolean; predictions?: boolean },
   ): ReturnType<typeof planStreamed> {
     const { train, test, voxels } = this.#design;
     const { precision } = this.numerics;

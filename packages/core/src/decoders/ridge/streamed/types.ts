@@ -18,19 +18,27 @@ export interface Design {
   /**
    * Voxels [from, to): training rows [train, to - from] and test rows [test, to - from], arrays that the caller may give away.
    *
-   * @param into arrays that may be filled instead of new ones, where they are long enough (`MatrixSource.read`)
+   * @param into arrays that may be filled instead of new ones, where they are long enough (`MatrixSource.read`); `trainOnly`
+   *   where nobody looks at the test rows: they may be left out then, as an empty array
    */
   read(
     from: number,
     to: number,
     signal?: AbortSignal,
-    into?: { readonly train?: Float32Array | undefined; readonly test?: Float32Array | undefined },
+    into?: DesignInto,
   ): Promise<{ readonly train: Float32Array; readonly test: Float32Array }>;
   /** The rows of a matrix that `read` gives, where they are its values as they stand: a device may read those in place. */
   readonly matrix?: DesignMatrix | undefined;
   /** What was subtracted from and divided each voxel by last, on training rows: what a single trial needs. */
   statistics?(from: number, to: number): { readonly mean: Float32Array; readonly std: Float32Array };
   readonly ledger: readonly FittedStep[];
+}
+
+/** How the rows of a design are wanted. */
+export interface DesignInto {
+  readonly train?: Float32Array | undefined;
+  readonly test?: Float32Array | undefined;
+  readonly trainOnly?: boolean | undefined;
 }
 
 /** A matrix of responses [rows, voxels], and its rows in a design. */
@@ -130,12 +138,9 @@ export interface StreamOptions {
 export interface WeightOptions extends StreamOptions {
   /** The sink takes a row for each target, [to - from, rows], as bundles store weights: transposed where they are computed. */
   byTarget?: boolean | undefined;
-}
-
-export interface DualOptions extends WeightOptions {
   /**
-   * Takes the predictions of the test rows, [test, targets], from the same pass over the targets. They are made of the
-   * weights, K_test c: equal to those of `predict` but for rounding.
+   * Takes the predictions of the test rows, [test, targets], from the same pass over the targets; a block of them is written
+   * before its weights. They are made of the solution, K_test c: equal to those of `predict` but for rounding.
    */
   predictions?: StreamedSink | undefined;
 }
@@ -158,7 +163,7 @@ export interface StreamedRidge {
   /** Predictions of the test rows [test, targets] through the small hat matrix K_test (K + alpha I)^-1, without coefficients. */
   predict(targets: DesignTargets, sink: StreamedSink, options: StreamOptions): Promise<Streamed>;
   /** Weights of training rows, [train, targets]: predictions are (x - mean) Xᵀ c + targetMean. */
-  dual(targets: DesignTargets, sink: StreamedSink, options: DualOptions): Promise<Streamed>;
+  dual(targets: DesignTargets, sink: StreamedSink, options: WeightOptions): Promise<Streamed>;
   /** Weights of voxels, [voxels, targets]: reads the design once more for each set of blocks that fits in memory. */
   primal(targets: DesignTargets, sink: StreamedSink, options: WeightOptions): Promise<Streamed>;
   /**

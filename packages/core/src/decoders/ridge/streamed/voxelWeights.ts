@@ -24,8 +24,20 @@ export interface VoxelWeightsPass {
   readonly atOnce: number;
   /** [to - from, voxels] for the sink, instead of [voxels, to - from]. */
   readonly byTarget: boolean;
+  /** Takes `BlockResult.beside`. */
+  readonly beside?: StreamedSink | undefined;
   /** Weights of trials [train, to - from]. */
   compute(block: TargetsOnDevice): BlockResult;
+}
+
+/** A block of targets while the design is read. */
+interface Held {
+  readonly from: number;
+  readonly to: number;
+  /** Of trials. */
+  readonly weights: Tensor;
+  readonly beside: Promise<HostArray> | undefined;
+  readonly statistics: BlockStatistics;
 }
 
 /**
@@ -46,7 +58,7 @@ export async function streamVoxelWeights(
   for (let from = blockStart(pass.from, columns, train.length, source.name); from < columns; ) {
     throwIfAborted(signal, 'the ridge');
     const edges = edgesFrom(from, columns, train.length, pass.atOnce);
-    const held: { from: number; to: number; weights: Tensor; statistics: BlockStatistics }[] = [];
+    const held: Held[] = [];
     try {
       for (let i = 0; i + 1 < edges.length; i++) {
         const [start, end] = [edges[i]!, edges[i + 1]!];
@@ -57,15 +69,16 @@ export async function streamVoxelWeights(
           [start, end],
           () => moveTo(backend, values, [train.length, end - start], pass.dtype, options),
           (on) => {
-            const { values: result, fitted } = pass.compute(on);
-            return { result, fitted };
+            const { values: weights, fitted, beside } = pass.compute(on);
+            return { result: { weights, beside: beside && quiet(beside.download()) }, fitted };
           },
         );
+        const { weights, beside } = block.result;
         try {
           const statistics = await tally.busy(block.statistics);
-          held.push({ from: start, to: end, weights: block.result, statistics });
+          held.push({ from: start, to: end, weights, beside, statistics });
         } catch (error) {
-          block.result.dispose();
+          weights.dispose();
           throw error;
         }
       }
@@ -92,7 +105,12 @@ export async function streamVoxelWeights(
       });
       for (const [i, block] of held.entries()) {
         throwIfAborted(signal, 'the ridge');
-        await tally.files(() => sink.write(block.from, block.to, weights[i]!, block.statistics));
+        const predictions = await block.beside;
+        await tally.files(async () => {
+          if (predictions)
+            await pass.beside!.write(block.from, block.to, predictions as Values, block.statistics);
+          await sink.write(block.from, block.to, weights[i]!, block.statistics);
+        });
         if (context.intercept) targetMean.set(block.statistics.targetMean, block.from);
         else targetMean.fill(0, block.from, block.to);
         context.report('primal', block.to, columns);
