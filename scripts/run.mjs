@@ -157,6 +157,13 @@ function page(args) {
   return serve(process.execPath, [path.join('scripts', 'page.mjs'), ...args]);
 }
 
+/** Help is a text that lies in the repository: to read it costs no build. */
+const helpOr = (help, command) => (args) => {
+  if (!args.some((arg) => arg === '--help' || arg === '-h')) return command(args);
+  console.log(readFileSync(path.join(root, help), 'utf8').trimEnd());
+  return 0;
+};
+
 /** Runs a command that goes on until it is stopped: what stops this process stops it too. */
 function serve(command, args) {
   const child = spawn(command, args, { cwd: root, env, stdio: 'inherit' });
@@ -175,7 +182,7 @@ const commands = {
   start: (args) => after('packages', 'cli', 'dist', 'main.js')(['demo', ...args]),
   test,
   goldens: after('scripts', 'goldens.mjs'),
-  bench: after('benchmarks', 'dist', 'run.js'),
+  bench: helpOr(path.join('benchmarks', 'usage.txt'), after('benchmarks', 'dist', 'run.js')),
   page,
   replay: after('benchmarks', 'dist', 'replay.js'),
   'example:align': after('examples', 'align', 'run.mjs'),

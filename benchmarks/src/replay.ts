@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -6,6 +6,7 @@ import { nodeFolder } from '@fmri2image/node';
 import type { Script } from '@fmri2image/node/recorder';
 import { conformanceScript } from './replay/conformance.ts';
 import { goldensScript } from './replay/goldens.ts';
+import { goldensFolder } from './replay/goldensFolder.ts';
 import { modelsScript } from './replay/models.ts';
 import { shapesScript } from './replay/shapes.ts';
 import { readShapes } from './shape.ts';
@@ -20,7 +21,7 @@ Writes what machines without Node run again (native/gpu.sh, native/tools/replay)
   models        whole stages of MindEye2 at its published size, weights drawn where they are measured
 
   --sets LIST       of these (default: all)
-  --goldens FOLDER  (default: F2I_GOLDENS, or ../shared/goldens beside the repository)
+  --goldens FOLDER  (default: F2I_GOLDENS, or ../shared/goldens beside the repository where that is there)
   --only REGEX      cases of the conformance
   --most BYTES      of data that a case of conformance or goldens may have (default 16e6)`;
 
@@ -34,10 +35,7 @@ async function main(): Promise<number> {
     options: {
       help: { type: 'boolean', default: false },
       sets: { type: 'string', default: SETS.join(',') },
-      goldens: {
-        type: 'string',
-        default: process.env.F2I_GOLDENS ?? join(here, '..', '..', 'shared', 'goldens'),
-      },
+      goldens: { type: 'string' },
       only: { type: 'string', default: '' },
       most: { type: 'string', default: '16e6' },
     },
@@ -52,8 +50,8 @@ async function main(): Promise<number> {
   const makers: Record<(typeof SETS)[number], () => Promise<Exported | undefined>> = {
     conformance: () => conformanceScript((id) => only.test(id), most),
     async goldens() {
-      if (existsSync(values.goldens)) return goldensScript(await nodeFolder(values.goldens), most);
-      console.log(`goldens: there is no folder ${values.goldens}`);
+      if (goldens !== undefined) return goldensScript(await nodeFolder(goldens), most);
+      console.log(`goldens: left out, there is no folder ${beside}`);
       return undefined;
     },
     shapes: () => shapesScript(readShapes(join(here, 'shapes'), [])),
@@ -62,6 +60,10 @@ async function main(): Promise<number> {
   const sets = values.sets.split(',');
   const unknown = sets.find((set) => !Object.hasOwn(makers, set));
   if (unknown !== undefined) throw new Error(`--sets: expected ${SETS.join(', ')}, found ${unknown}`);
+  const beside = join(here, '..', '..', 'shared', 'goldens');
+  const named = [['--goldens', values.goldens] as const, ['F2I_GOLDENS', process.env.F2I_GOLDENS] as const];
+  // A folder that was named and is not there is found before anything is made.
+  const goldens = sets.includes('goldens') ? goldensFolder(named, beside) : undefined;
   mkdirSync(folder, { recursive: true });
   for (const set of SETS.filter((each) => sets.includes(each))) {
     const exported = await makers[set]();

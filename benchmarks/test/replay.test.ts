@@ -4,6 +4,7 @@ import { nodeFolder } from '@fmri2image/node';
 import { expect, it } from 'vitest';
 import { conformanceScript } from '../src/replay/conformance.ts';
 import { goldensScript } from '../src/replay/goldens.ts';
+import { goldensFolder } from '../src/replay/goldensFolder.ts';
 import { shapesScript } from '../src/replay/shapes.ts';
 import { readShapes } from '../src/shape.ts';
 
@@ -34,6 +35,22 @@ it.skipIf(absent !== '')(`goldens are calls with the original's numbers in betwe
   // What a result is compared with lies before the buffer goes.
   const buffer = / (\d+) /.exec(/\nentries.*/.exec(prior)![0])![1];
   expect(prior.indexOf('\nentries')).toBeLessThan(prior.indexOf(`\nfree ${buffer}\n`));
+});
+
+it('a folder of goldens that was named must be there; the one beside the repository may be missing', () => {
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  const gone = `${here}none`;
+  expect(goldensFolder([['--goldens', here]], gone)).toBe(here);
+  expect(goldensFolder([['--goldens', undefined]], here)).toBe(here);
+  expect(goldensFolder([['--goldens', undefined]], gone)).toBeUndefined();
+  for (const named of [
+    [['--goldens', gone] as const, ['F2I_GOLDENS', here] as const],
+    [['--goldens', undefined] as const, ['F2I_GOLDENS', gone] as const],
+    // A file is no folder.
+    [['--goldens', fileURLToPath(import.meta.url)] as const],
+  ]) {
+    expect(() => goldensFolder(named, here)).toThrow(/(--goldens|F2I_GOLDENS): expected a folder of goldens/);
+  }
 });
 
 it('every shape of the benchmarks is timed by one call, whose result is held against float64', async () => {

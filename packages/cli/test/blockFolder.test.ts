@@ -18,19 +18,17 @@ const spec = {
   name: 'vision',
   shape: [TARGETS],
   targets: TARGETS,
-  keep: 'weights',
-  inputs: INPUTS,
-  dtype: 'f32',
+  weights: { inputs: INPUTS, dtype: 'f32' },
 } as const;
 
 /** Weight i of all is i; statistics of target t are t plus a tenth of their place. */
-function block(from: number, to: number): [Float32Array, HeadStatistics] {
+function block(from: number, to: number): [{ weights: Float32Array }, HeadStatistics] {
   const values = Float32Array.from({ length: (to - from) * INPUTS }, (_, i) => from * INPUTS + i);
   const about = STATISTICS.map((part, s) => [
     part,
     Float64Array.from({ length: to - from }, (_, t) => from + t + s / 10),
   ]);
-  return [values, Object.fromEntries(about)];
+  return [{ weights: values }, Object.fromEntries(about)];
 }
 
 async function write(work: BlockFolder, until = TARGETS): Promise<void> {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileSource, nodeFolder, openNifti } from '@fmri2image/node';
 import { beforeAll, expect, it } from 'vitest';
@@ -34,6 +35,26 @@ it('intervals over sessions take rows by picture for what they are: trials of th
   const [single, averaged] = [await standardErrors('none'), await standardErrors('normalised')];
   expect(single.length).toBe(20);
   for (const [v, value] of averaged.entries()) expect(Math.abs(value / single[v]! - 1)).toBeLessThan(0.12);
+});
+
+it('bands are ROIs of NSD by name; an atlas is all of its labels; maps say the unit', async () => {
+  const recipe = ['--recipe', 'custom', '--split', 'brain-diffuser', '--alphas', '10', '--band-draws', '3'];
+  const targets = ['--targets', 'clip=sim/features/clip.npy'];
+  const said = await ok('fit', 'sim', ...recipe, ...targets, '--bands', 'streams', '-o', 'streams');
+  const counts = said.match(/bands of clip: (.*)/)![1]!;
+  expect(counts).toMatch(/streams:early \d+ voxels?/);
+  const inBands = [...counts.matchAll(/(\d+) voxel/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  const nobody = Number(/(\d+) voxels? of no band: left out/.exec(said)?.[1] ?? 0);
+  expect(inBands + nobody).toBe(20);
+  await ok('maps', 'sim', '--bundle', 'streams', '-o', 'streams-maps');
+  const maps = JSON.parse(readFileSync(join(folder, 'streams-maps/maps.json'), 'utf8')).maps;
+  expect(maps[0].units).toMatch(/over the root of the weight of its band$/);
+  // A voxel of both is of the first.
+  const both = await ok('fit', 'sim', ...recipe, ...targets, '--bands', 'early,nsdgeneral', '-o', 'both');
+  expect(both).toMatch(/\d+ voxels? of both early and nsdgeneral: taken as the first/);
+  const wrong = await run(['fit', 'sim', ...recipe, ...targets, '--bands', 'early,V9', '-o', 'wrong'], folder);
+  expect(wrong.code).toBe(2);
+  expect(wrong.stderr).toMatch(/--bands: no such ROI/);
 });
 
 it('maps of a decoder are of the voxels that it was fitted on', async () => {

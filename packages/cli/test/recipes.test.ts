@@ -142,6 +142,24 @@ describe('fit --recipe', () => {
       expect(largest((await arrayOf(`by-${storage}/tokens.npy`)).data, expected)).toBeLessThan(1e-4);
       const decoder = await loadDecoder(at(storage), { device: 'cpu' });
       expect(decoder.model.containsTrainingData).toBe(storage === 'dual');
+      expect(decoder.model.report.fittedBy).toMatchObject({ device: expect.stringMatching(/^CPU, [^,]+$/) });
+      expect(await ok(['inspect', storage])).toMatch(/fitted +by version \d\S* on CPU, [^,]+, in f(32|64)/);
+      // In one pass: the same bundle, and the predictions beside it, which say of which bundle they are.
+      const both = await ok([
+        ...PLAIN,
+        '--storage',
+        storage,
+        '--predictions',
+        `${storage}-p`,
+        '-o',
+        `${storage}-b`,
+      ]);
+      expect(both).toMatch(new RegExp(`predictions of ${TEST} test rows in ${storage}-p`));
+      expect(bytesOf(`${storage}-b`)).toEqual(bytesOf(storage));
+      expect(largest((await arrayOf(`${storage}-p/tokens.npy`)).data, expected)).toBeLessThan(1e-4);
+      const beside = JSON.parse(readFileSync(at(`${storage}-p/reconstructions.json`), 'utf8'));
+      expect(beside.provenance.bundle).toBe(decoder.model.contentHash);
+      expect(beside.items).toEqual(index.items);
       const rows = averages(TRAIN, PICTURES).slice(2, 3).flat();
       const one = await decoder.predict({ data: Float32Array.from(rows), shape: [1, VOXELS] });
       expect(largest(one, expected.slice(8, 12))).toBeLessThan(1e-4);
@@ -211,9 +229,12 @@ describe('fit --recipe', () => {
       '--roi',
       'all',
     ];
-    await ok([...args, '--storage', 'dual', '--threads', '1', '--memory', '400MB', '-o', 'whole']);
+    // Predictions beside the weights, which go on as these do.
+    const whole = ['--predictions', 'whole-predictions', '-o', 'whole'];
+    await ok([...args, '--storage', 'dual', '--threads', '1', '--memory', '400MB', ...whole]);
     for (const signal of ['SIGKILL', 'SIGINT'] as const) {
-      const again = [...args, '--storage', 'dual', '--threads', '2', '-o', 'stopped'];
+      const stopped = ['--predictions', 'stopped-predictions', '-o', 'stopped'];
+      const again = [...args, '--storage', 'dual', '--threads', '2', ...stopped];
       const { child, done } = start(again, folder);
       await reached(child, () => isBegun(at('.stopped.unfinished')));
       child.kill(signal);
@@ -244,6 +265,11 @@ describe('fit --recipe', () => {
         await ok(again);
       }
       expect(bytesOf('stopped')).toEqual(bytesOf('whole'));
+      // A signal behind the bundle leaves none of these.
+      if (existsSync(at('stopped-predictions'))) {
+        expect(bytesOf('stopped-predictions')['text.npy']).toBe(bytesOf('whole-predictions')['text.npy']);
+        rmSync(at('stopped-predictions'), { recursive: true });
+      }
       expect(existsSync(at('.stopped.unfinished'))).toBe(false);
       rmSync(at('stopped'), { recursive: true });
     }
@@ -272,6 +298,47 @@ describe('fit --recipe', () => {
     expect(model.config.designs[0]).toMatchObject({ intercept: false, average: 'none', rows: 2 * TRAIN });
     expect(model.ledger.map(({ step }: { step: string }) => step)).toContain('ridge penalty of z');
     expect(await ok(['inspect', 'takagi'])).toMatch(/head z +\[4, 40, 40\] from all: weights of 12 voxels/);
+  });
+
+  it('bands by ROI: counts of voxels, weights in the bundle, the same predictions from it', async () => {
+    // Two voxels of none, and one of both images would be told: a text names each voxel once.
+    const label = (v: number) => (v < 4 ? 'V1' : v < 10 ? 'LOC' : 'n/a');
+    writeFileSync(at('rois.txt'), Array.from({ length: VOXELS }, (_, v) => `${label(v)}\n`).join(''));
+    const banded = [...PLAIN, '--bands', 'rois.txt', '--band-draws', '5'];
+    const said = await ok([...banded, '--predictions', 'banded-p', '-o', 'banded']);
+    expect(said).toMatch(/bands of tokens: V1 4 voxels, LOC 6 voxels\n +2 voxels of no band: left out/);
+    expect(said).toMatch(
+      /bands of tokens weigh V1 \S+, LOC \S+ \(of 5 candidates; mean r2 \S+, equal weights \S+\)/,
+    );
+    expect(await ok(['inspect', 'banded'])).toMatch(
+      /bands of tokens +penalties over V1 \S+ \(4 voxels\), LOC/,
+    );
+    await ok(['reconstruct', 'banded', 'study', '-o', 'by-banded']);
+    const { data } = await arrayOf('banded-p/tokens.npy');
+    expect(largest((await arrayOf('by-banded/tokens.npy')).data, data)).toBeLessThan(1e-4);
+    // Ridge on the same voxels, each times the root of the weight of its band.
+    const model = JSON.parse(readFileSync(at('banded/model.json'), 'utf8'));
+    const [v1, loc] = model.report.headBands.tokens.bands.map(({ weight }: { weight: number }) =>
+      Math.sqrt(weight),
+    );
+    const scaled = (rows: number[][]) =>
+      rows.map((row) => row.slice(0, 10).map((x, v) => x * (v < 4 ? v1 : loc)));
+    const expected = ridge64(
+      scaled(averages(0, TRAIN)),
+      features.slice(0, TRAIN),
+      scaled(averages(TRAIN, PICTURES)),
+      10,
+    );
+    expect(largest(data, expected.flat())).toBeLessThan(1e-4);
+    for (const [bands, message] of [
+      ['V1,LOC', /no such ROI|have no ROIs/],
+      ['betas.txt', /--bands/],
+    ] as const) {
+      const wrong = await run([...PLAIN, '--bands', bands, '-o', 'unbanded'], folder);
+      expect(wrong.code).toBe(2);
+      expect(wrong.stderr).toMatch(message);
+      expect(existsSync(at('unbanded'))).toBe(false);
+    }
   });
 
   it('mirage: the head for retrieval has rows and tokens of length 1', async () => {

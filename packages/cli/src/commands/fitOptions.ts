@@ -117,7 +117,7 @@ function withRidge(command: Command): Command {
     .option('--no-standardize', 'do not divide voxels by their standard deviation')
     .option(
       '--bands <file>',
-      'banded ridge: penalties of their own for bands of voxels, by an atlas (NIfTI of whole numbers) or a text with a label for each voxel',
+      'banded ridge: penalties of their own for bands of voxels, by an atlas (NIfTI of whole numbers) or a text with a label for each voxel; with --recipe also ROIs by their names, "streams:early,streams:ventral"',
     )
     .option(
       '--band-draws <n>',

@@ -1,4 +1,11 @@
-import { F2iError, openNifti, type RidgeBands, readText, type Study } from '@fmri2image/core';
+import {
+  F2iError,
+  openNifti,
+  type RidgeBands,
+  readText,
+  type Study,
+  type VoxelSelection,
+} from '@fmri2image/core';
 import { fileSource } from '@fmri2image/node';
 
 /** Candidates for the weights of bands, unless the user says how many. */
@@ -22,9 +29,8 @@ export async function readBands(
   signal: AbortSignal,
 ): Promise<RidgeBands | undefined> {
   if (path === undefined) return undefined;
-  const labels = /\.nii(\.gz)?$/i.test(path)
-    ? await labelsOfAtlas(path, study, signal)
-    : await labelsOfText(path, study, signal);
+  const { selection, name } = study;
+  const labels = await labelsOfVoxels(path, { voxels: study.voxels.shape[1]!, selection, name }, signal);
   const bands = new Set(labels.filter((label) => label !== undefined));
   if (bands.size > 0) return { labels, draws };
   throw new F2iError('FORMAT', 'no voxel of the study is in a band', {
@@ -34,21 +40,36 @@ export async function readBands(
   });
 }
 
-async function labelsOfText(path: string, study: Study, signal: AbortSignal) {
+/** Voxels that labels are of. */
+export interface LabelledVoxels {
+  readonly voxels: number;
+  readonly selection: VoxelSelection;
+  readonly name: string;
+}
+
+/** The label of each voxel, undefined for none: see `readBands`. */
+export function labelsOfVoxels(
+  path: string,
+  of: LabelledVoxels,
+  signal: AbortSignal,
+): Promise<(string | undefined)[]> {
+  return (/\.nii(\.gz)?$/i.test(path) ? labelsOfAtlas : labelsOfText)(path, of, signal);
+}
+
+async function labelsOfText(path: string, { voxels, selection }: LabelledVoxels, signal: AbortSignal) {
   const text = await readText(await fileSource(path), signal);
   const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
-  const voxels = study.voxels.shape[1]!;
   if (lines.length !== voxels) {
     throw new F2iError('FORMAT', 'one line for each voxel', {
       file: path,
-      expected: `${voxels} lines, in the order of ${study.selection.description}`,
+      expected: `${voxels} lines, in the order of ${selection.description}`,
       found: `${lines.length}`,
     });
   }
   return lines.map((line) => (['', 'n/a'].includes(line.trim()) ? undefined : line.trim()));
 }
 
-async function labelsOfAtlas(path: string, { selection, name }: Study, signal: AbortSignal) {
+async function labelsOfAtlas(path: string, { selection, name }: LabelledVoxels, signal: AbortSignal) {
   const { space, indices } = selection;
   if (space?.kind !== 'image') {
     throw new F2iError('FORMAT', 'an atlas belongs to voxels of an image', {

@@ -157,14 +157,16 @@ export class BlockFolder implements HeadStore {
   }
 
   async head(spec: HeadSpec): Promise<StoredHead> {
-    const { name, keep } = spec;
-    const values = keep === 'predictions' ? await this.#predictionsOf(spec) : await this.#weightsOf(spec);
+    const { name } = spec;
+    const weights = await this.#weightsOf(spec);
+    const predictions = await this.#predictionsOf(spec);
     const statistics = await this.#handle(`${name}.statistics`);
     return {
       done: this.#done.get(name) ?? 0,
       write: (from, to, block, about) =>
         this.#guarded(async () => {
-          await values(from, to, block);
+          await weights?.(from, to, block.weights!);
+          await predictions?.(from, to, block.predictions!);
           const numbers = new Float64Array((to - from) * STATISTICS.length);
           for (let t = 0; t < to - from; t++) {
             for (const [i, part] of STATISTICS.entries())
@@ -282,20 +284,23 @@ export class BlockFolder implements HeadStore {
     if (performance.now() - this.#flushed >= FLUSH_MILLISECONDS) await this.flush();
   }
 
-  async #predictionsOf({ name, inputs, shape }: HeadSpec): Promise<BlockWriter> {
+  async #predictionsOf({ name, predictions, shape }: HeadSpec): Promise<BlockWriter | undefined> {
+    if (!predictions) return undefined;
     const open = this.#predictions.get(name);
     if (open) return (from, to, values) => open.write(from, to, values);
     const resume = (this.#done.get(name) ?? 0) > 0;
     const path = this.#file(`${name}.npy`);
     // What a run left before its first flush counts for nothing.
     if (!resume) await this.#guarded(() => rm(path, { force: true }));
-    const sink = await npyFileSink(path, { rows: inputs, shape, resume });
+    const sink = await npyFileSink(path, { rows: predictions.rows, shape, resume });
     this.#predictions.set(name, sink);
     return (from, to, values) => sink.write(from, to, values);
   }
 
-  #weightsOf({ name, dtype, targets, inputs }: HeadSpec): Promise<BlockWriter> {
-    return this.#matrix({ name: headTensor(name, 'weights'), dtype, rows: targets, columns: inputs });
+  async #weightsOf({ name, weights, targets }: HeadSpec): Promise<BlockWriter | undefined> {
+    if (!weights) return undefined;
+    const { inputs: columns, dtype } = weights;
+    return this.#matrix({ name: headTensor(name, 'weights'), dtype, rows: targets, columns });
   }
 
   /** Files of a matrix, each with its header; rows go to their place. */

@@ -5,6 +5,18 @@ interface Reported {
     readonly name: string;
     readonly alpha: number | { readonly chosen: Readonly<Record<string, number>>; readonly score: number };
   }[];
+  readonly headBands?: Readonly<
+    Record<
+      string,
+      {
+        readonly bands: readonly {
+          readonly name: string;
+          readonly voxels: number;
+          readonly weight: number;
+        }[];
+      }
+    >
+  >;
   readonly recording?: { readonly name: string; readonly counts: readonly string[] };
 }
 
@@ -12,7 +24,7 @@ interface Reported {
 export function describeHeads(model: BundleModel): [what: string, text: string][] {
   if (model.kind !== HEADS_KIND) return [];
   const { recipe, split, normalisation, input, designs, heads } = headsConfig(model, 'model.json');
-  const { heads: reported = [], recording } = model.report as unknown as Reported;
+  const { heads: reported = [], headBands = {}, recording } = model.report as unknown as Reported;
   const rows: [string, string][] = [
     ['recipe', `${recipe}; split ${split}, normalisation ${normalisation}`],
     [
@@ -39,6 +51,13 @@ export function describeHeads(model: BundleModel): [what: string, text: string][
       `head ${name}`,
       `[${shape.join(', ')}] from ${roi}: weights of ${size}${penalty}; renormalised: ${renormalise}`,
     ]);
+    const bands = headBands[name]?.bands;
+    if (bands) {
+      const list = bands.map(
+        (band) => `${band.name} ${Number(band.weight.toPrecision(3))} (${band.voxels} voxels)`,
+      );
+      rows.push([`bands of ${name}`, `penalties over ${list.join(', ')}`]);
+    }
   }
   return rows;
 }

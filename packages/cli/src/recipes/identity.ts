@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Backend, type Folder, type Json, selectionChecksum } from '@fmri2image/core';
+import { type Backend, type Folder, type Json, kindOfDevice, selectionChecksum } from '@fmri2image/core';
 import { ioError } from '@fmri2image/node';
 import { checksum } from '../pipeline/responses.ts';
 import type { OpenedRecording } from './recording.ts';
@@ -26,8 +26,7 @@ export class WatchedFiles {
 }
 
 /** Numbers are the same for any number of threads and on GPUs of one kind, but not on any device. */
-export const deviceIdentity = (backend: Backend): string =>
-  backend.info.description.replace(/, (\d+ threads?|GPU \d+ of \d+)$/, '');
+export const deviceIdentity = ({ info }: Backend): string => kindOfDevice(info);
 
 /** `clip.npy, 808464432 bytes of 2024-05-01T10:00:00.000Z` */
 export async function fileIdentity(path: string): Promise<string> {

@@ -29,6 +29,12 @@ export interface RecipeFlags extends Partial<Pick<FitFlags, 'alphas' | 'alphaFor
   renormalise?: 'none' | (typeof RENORMALISATIONS)[number];
   precision?: 'auto' | 'f32' | 'f64' | 'refined';
   keep: (typeof KEEPS)[number];
+  predictions?: string;
+  atlas?: string;
+  atlasLabels?: string;
+  region?: string[];
+  bands?: string;
+  bandDraws?: number;
   restart?: boolean;
 }
 
@@ -38,6 +44,9 @@ const RECIPE_ONLY = [
   'roi',
   'betas',
   'mask',
+  'atlas',
+  'atlasLabels',
+  'region',
   'dropBadVoxels',
   'shuffleFolds',
   'split',
@@ -48,20 +57,11 @@ const RECIPE_ONLY = [
   'renormalise',
   'precision',
   'keep',
+  'predictions',
   'restart',
 ];
 /** What `fit` takes otherwise, and a recipe has no use for. */
-const FOREIGN = [
-  'decoder',
-  'groupBy',
-  'delays',
-  'detrend',
-  'zscore',
-  'standardize',
-  'bands',
-  'bandDraws',
-  'leaveOut',
-];
+const FOREIGN = ['decoder', 'groupBy', 'delays', 'detrend', 'zscore', 'standardize', 'leaveOut'];
 
 export function withRecipe(command: Command): Command {
   return command
@@ -78,6 +78,13 @@ export function withRecipe(command: Command): Command {
     .option(
       '--mask <image>',
       'voxels above 0 of this image, of all that the files hold (--roi chooses among them)',
+    )
+    .option('--atlas <image>', 'ROIs for --bands and --roi: an image of labels on the grid of the responses')
+    .option('--atlas-labels <table>', 'names of its labels: columns index and name')
+    .option(
+      '--region <name=image>',
+      'an ROI for --bands and --roi: voxels above 0 of an image; may be repeated',
+      (value: string, before: string[] = []) => [...before, value],
     )
     .option('--drop-bad-voxels', 'leave out voxels with values that are not finite in some trial')
     .option('--split <name>', 'brain-diffuser, mindeye2-new-test, ..., or "split": of the study')
@@ -116,6 +123,10 @@ export function withRecipe(command: Command): Command {
       )
         .choices([...KEEPS])
         .default('bundle'),
+    )
+    .option(
+      '--predictions <folder>',
+      'beside the bundle, predictions of the test rows, from the same pass over the features',
     )
     .option('--restart', 'throw away what an interrupted run left');
 }

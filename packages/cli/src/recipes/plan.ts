@@ -14,7 +14,9 @@ import {
   type RecipeHead,
   type RecordingDesign,
   type RecordingFacts,
+  type RunBands,
   type RunDesign,
+  regionBands,
   regionColumns,
   SPLIT_NAMES,
   type SplitPictures,
@@ -32,6 +34,14 @@ export interface TargetFile {
   readonly array?: string | undefined;
 }
 
+/** Bands of ROIs, as a user asks for them. */
+export interface AskedBands {
+  /** ROIs by their names: see `regionBands`. */
+  readonly names: readonly string[];
+  /** Candidates for their weights. */
+  readonly draws: number;
+}
+
 /** A design of a run, and what a bundle says of it. */
 export interface PlannedDesign extends RunDesign {
   readonly roi: string;
@@ -41,6 +51,8 @@ export interface PlannedDesign extends RunDesign {
   readonly columns: Int32Array;
   readonly rows: RecordingDesign;
   readonly arrangement: Arrangement;
+  /** How many voxels each band has, and what was left out, in words. */
+  readonly bandCounts: readonly string[];
 }
 
 /** A recipe on a recording: everything is checked, nothing is computed. */
@@ -189,19 +201,21 @@ export function planRecipe(
   recipe: Recipe,
   packed: PackedRecording,
   targets: ReadonlyMap<string, OpenTargets>,
+  asked?: AskedBands,
 ): Plan {
   const normalisation = normalisationOf(recipe);
   const groups = new Map<string, RecipeHead[]>();
   for (const head of recipe.heads) {
-    const { roi, average, intercept, unitVoxels } = head;
-    const key = JSON.stringify([roi, average, intercept, unitVoxels]);
+    const { roi, average, intercept, unitVoxels, name } = head;
+    // Weights of bands are a head’s own, and so are its voxels.
+    const key = JSON.stringify([roi, average, intercept, unitVoxels, asked && name]);
     groups.set(key, [...(groups.get(key) ?? []), head]);
   }
   const designs: PlannedDesign[] = [];
   for (const heads of groups.values()) {
     const { roi, average, intercept, unitVoxels } = heads[0]!;
     const arrangement = arrangementOf(packed, recipe, average);
-    const columns = columnsOf(packed, roi);
+    const { columns, bands, counts } = bandsOfHead(packed, heads[0]!, asked);
     const rows = designOf(packed, arrangement, normalisation, { columns });
     const pictures = Int32Array.from(arrangement.train, ({ stimulus }) => stimulus);
     const split = splitOf(arrangement);
@@ -219,6 +233,7 @@ export function planRecipe(
       pictures,
       groups: recipe.testAverage === 'predictions' ? repeatsOf(arrangement) : undefined,
       intercept,
+      bands,
       heads: runs,
       roi,
       average,
@@ -226,6 +241,7 @@ export function planRecipe(
       columns,
       rows,
       arrangement,
+      bandCounts: counts,
     });
   }
   const first = designs[0]!.arrangement;
@@ -236,6 +252,25 @@ export function planRecipe(
     pictures: splitOf(first),
     warnings: [...new Set(designs.flatMap(({ arrangement }) => arrangement.warnings))],
   };
+}
+
+/** Voxels of a head, and its bands where they are asked for. */
+function bandsOfHead(
+  packed: RecordingFacts,
+  { name, roi, unitVoxels }: RecipeHead,
+  asked: AskedBands | undefined,
+): { columns: Int32Array; bands: RunBands | undefined; counts: readonly string[] } {
+  const all = columnsOf(packed, roi);
+  if (!asked) return { columns: all, bands: undefined, counts: [] };
+  if (unitVoxels) {
+    throw new F2iError('USAGE', 'bands of rows that are brought to length 1 have no weights of their own', {
+      field: '--bands',
+      expected: 'a head whose voxels are not brought to length 1',
+      found: name,
+    });
+  }
+  const { bands, columns, counts } = regionBands(packed.regions, all, asked.names, '--bands');
+  return { columns, bands: { bands, draws: asked.draws, seed: 0 }, counts };
 }
 
 /** The designs as they are regressed, of responses that can be read: norms of rows need all voxels. */

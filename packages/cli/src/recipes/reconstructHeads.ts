@@ -133,26 +133,20 @@ export async function reconstructHeads(
       const groups = config.testAverage === 'predictions' ? repeatsOf(arrangement) : undefined;
       const left = new Map(config.heads.map(({ name }) => [name, work.startOf(name)]));
       const from = (head: string) => left.get(head)!;
-      for await (const block of decoder.blocks(rows, {
-        normalised: config.input === 'normalised',
-        from,
-        signal,
-      })) {
+      for await (const block of decoder.blocks(rows, { from, signal })) {
         const { head, statistics, values } = block;
         const stored = await work.head({
           name: head.name,
           shape: head.shape,
           targets: sizes.get(head.name)!,
-          keep: 'predictions',
-          inputs: items.length,
-          dtype: 'f32',
+          predictions: { rows: items.length },
         });
-        const finished = finishPredictions(values, rows.shape[0]!, {
+        const predictions = finishPredictions(values, rows.shape[0]!, {
           renormalise: by(head),
           statistics,
           groups,
         });
-        await stored.write(block.from, block.to, finished, statistics);
+        await stored.write(block.from, block.to, { predictions }, statistics);
         console.progress('reconstruct', work.done / work.count, head.name);
       }
       const heads = await Promise.all(

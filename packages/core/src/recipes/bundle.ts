@@ -2,6 +2,7 @@ import type { BundleInput, FittedStep } from '../bundle/contents.ts';
 import type { Json } from '../data/json.ts';
 import type { HeadStatistics, HeadsConfig } from '../decoders/heads/model.ts';
 import type { DesignNumbers, HeadsBundle } from '../decoders/heads/save.ts';
+import type { BandWeights } from './bands/weighBands.ts';
 import { voxelBlocks } from './designs.ts';
 import type { Recipe, RecipeHead } from './recipe.ts';
 import type { RunDesign, RunOutcome } from './runTypes.ts';
@@ -41,7 +42,7 @@ export function fittedSteps({ recipe, designs, outcome, runs, ledger }: Describe
     unique.set(JSON.stringify(step), step);
   }
   const steps = [...unique.values()];
-  for (const { head } of orderedHeads({ recipe, designs })) {
+  for (const { head, design } of orderedHeads({ recipe, designs })) {
     const { name, alpha, renormalise, unitVoxels, unitTargets } = head;
     const { storage } = outcome.heads.find((one) => one.name === name)!;
     const units = [unitVoxels && 'rows of voxels', unitTargets && 'tokens'].filter(Boolean);
@@ -52,6 +53,8 @@ export function fittedSteps({ recipe, designs, outcome, runs, ledger }: Describe
       sawTest: 'no',
       note: `${storage}, ${head.intercept ? 'with' : 'without'} intercept${length}`,
     });
+    const bands = outcome.bands[design];
+    if (bands) steps.push(bandStep(name, bands.weights, runs));
     const penalty = `ridge penalty of ${name}`;
     if (typeof alpha === 'number') {
       steps.push({ step: penalty, runs: [], sawTest: 'no', note: `alpha ${alpha}, stated and not fitted` });
@@ -70,6 +73,21 @@ export function fittedSteps({ recipe, designs, outcome, runs, ledger }: Describe
   }
   return steps;
 }
+
+/** How the penalties of bands came about, relative to each other. */
+function bandStep(head: string, weights: BandWeights, runs: readonly string[]): FittedStep {
+  const { bands, candidates, score, values, of, chosen, plain } = weights;
+  const list = bands.map(({ name, weight }) => `${name} ${short(weight)}`).join(', ');
+  const scored = values < of ? `${values} of ${of} values` : `${of} values`;
+  return {
+    step: `weights of bands of ${head}`,
+    runs: [...runs],
+    sawTest: 'no',
+    note: `${list}: of ${candidates} candidates, by the mean ${score} of ${scored} over folds, ${short(chosen)} (equal weights ${short(plain)})`,
+  };
+}
+
+const short = (value: number) => `${Number(value.toPrecision(3))}`;
 
 /** What renormalises the predictions of a head. */
 export function renormalisationStep(
@@ -141,13 +159,24 @@ export async function headsBundle(
         alpha: typeof alpha === 'number' ? alpha : { ...alpha },
       })),
       numerics: outcome.numerics.map((numerics) => ({ ...numerics })),
+      fittedBy: outcome.fittedBy,
+      ...(outcome.bands.some((bands) => bands !== undefined) && {
+        headBands: Object.fromEntries(
+          orderedHeads(run).flatMap(({ head, design }) => {
+            const bands = outcome.bands[design]?.weights;
+            return bands ? [[head.name, bands as unknown as Json]] : [];
+          }),
+        ),
+      }),
       warnings: [...outcome.warnings],
       quirks: recipe.quirks.map(({ what }) => what),
       inferred: [...recipe.inferred],
       trials: designs[0]!.design.train,
     },
     ledger: fittedSteps(run),
-    designs: await Promise.all(designs.map((design, d) => numbersOf(design, config, outcome.centers[d]!))),
+    designs: await Promise.all(
+      designs.map((design, d) => numbersOf(design, config, outcome.centers[d]!, outcome.bands[d]?.scale)),
+    ),
     statistics: await Promise.all(config.heads.map(({ name }) => statistics(name))),
   };
 }
@@ -157,6 +186,7 @@ async function numbersOf(
   { design, columns }: DescribedDesign,
   { input }: HeadsConfig,
   center: Float32Array,
+  scale: Float32Array | undefined,
 ): Promise<DesignNumbers> {
   const mean = new Float32Array(design.voxels);
   const std = new Float32Array(design.voxels).fill(1);
@@ -167,5 +197,7 @@ async function numbersOf(
       std.set(block.std, from);
     }
   }
+  // What multiplies a voxel divides what divides it; one of a band without weight becomes 0, as one that never varied.
+  if (scale) for (let v = 0; v < std.length; v++) std[v] = scale[v]! > 0 ? std[v]! / scale[v]! : 0;
   return { columns, mean, std, center };
 }

@@ -3,8 +3,9 @@ import { planStreamed, type StreamedPlan, targetBlock } from '../decoders/ridge/
 import type { StreamedPrecision } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError } from '../error.ts';
+import { bandBytes, checkBandMemory } from './bands/plan.ts';
 import type { Recipe } from './recipe.ts';
-import type { RunDesign } from './runTypes.ts';
+import type { RunDesign, RunKeep } from './runTypes.ts';
 
 /** What a plan counts for a process of its own; one that holds more has less left. */
 const PLANNED_PROCESS = 224 * 2 ** 20;
@@ -21,7 +22,7 @@ export interface MemoryShares {
 }
 
 export interface SharedMemory {
-  readonly keep: 'weights' | 'predictions';
+  readonly keep: RunKeep;
   readonly precision: Recipe['precision'];
   readonly form: RidgeForm;
   /** Ceiling of resident bytes. */
@@ -37,7 +38,7 @@ export interface SharedMemory {
  *
  * @throws OUT_OF_MEMORY with both numbers, where the cheapest arithmetic does not fit
  */
-export function shareMemory({ design, heads }: RunDesign, settings: SharedMemory): MemoryShares {
+export function shareMemory({ design, heads, bands }: RunDesign, settings: SharedMemory): MemoryShares {
   const { keep, precision, form, memory, resident } = settings;
   const { train, test, voxels } = design;
   const targets = Math.max(...heads.map(({ head }) => targetsOf(head)));
@@ -45,11 +46,12 @@ export function shareMemory({ design, heads }: RunDesign, settings: SharedMemory
   const phase = keep === 'predictions' ? 'predict' : form;
   const trainingStatistics =
     form === 'dual' || heads.some(({ head }) => head.renormalise === 'stored-training');
-  const planned = (one: StreamedPrecision) =>
-    planStreamed({ train, test, voxels, targets, form, precision: one, trainingStatistics }, []).bytes;
+  const sizes = { train, test, voxels, targets, form, trainingStatistics, predictions: keep === 'both' };
+  const planned = (one: StreamedPrecision) => planStreamed({ ...sizes, precision: one }, []).bytes;
 
   const read = train * width * 4;
-  const result = (keep === 'predictions' ? test : form === 'dual' ? train : voxels) * width * 4;
+  const predicted = keep === 'weights' ? 0 : test * width * 4;
+  const result = predicted + (keep === 'predictions' ? 0 : (form === 'dual' ? train : voxels) * width * 4);
   const chooses = heads.some(({ head }) => typeof head.alpha !== 'number');
   const choosing = (bytes: StreamedPlan['bytes']) => (chooses ? bytes['cross-validate'] : 0);
   const most = (one: StreamedPrecision) => {
@@ -68,7 +70,14 @@ export function shareMemory({ design, heads }: RunDesign, settings: SharedMemory
   const all = (['f32', 'refined', 'f64'] as const).filter(
     (one) => one === cheapest || (precision === 'auto' && needs(one) <= memory),
   );
-  const device = Math.max(...all.map(onDevice));
+  // The search for weights of bands comes before the rest, and leaves nothing behind.
+  const search = bands && {
+    train,
+    bands: bands.bands.length,
+    precision: precision === 'f32' ? ('f32' as const) : ('f64' as const),
+  };
+  if (search) checkBandMemory(search, memory, resident + UNCOLLECTED);
+  const device = Math.max(search ? bandBytes(search) : 0, ...all.map(onDevice));
   // Each block that is read ahead has its result, too, of which the plan does not know.
   const room = memory - resident - UNCOLLECTED - 2 * result - device;
   const ahead = Math.max(0, Math.floor(room / (2 * (read + result))) - 1);

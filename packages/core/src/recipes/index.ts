@@ -1,3 +1,5 @@
+export { type RegionBands, regionBands } from './bands/regionBands.ts';
+export type { BandWeights, RunBands } from './bands/weighBands.ts';
 export {
   type DescribedDesign,
   type DescribedRun,
@@ -19,9 +21,18 @@ export type {
   RecipeHead,
 } from './recipe.ts';
 export { checkMemory, fitHeads } from './run.ts';
-export type { HeadOutcome, RunDesign, RunHead, RunOptions, RunOutcome, RunProgress } from './runTypes.ts';
+export type {
+  HeadOutcome,
+  RunDesign,
+  RunHead,
+  RunKeep,
+  RunOptions,
+  RunOutcome,
+  RunProgress,
+  WeightedBands,
+} from './runTypes.ts';
 export { chooseRecipe, RECIPE_NAMES, RECIPES, type RecipeOverrides } from './settings.ts';
-export type { ChosenAlphas, HeadSpec, HeadStore, StoredHead, StoredRows } from './store.ts';
+export type { ChosenAlphas, HeadSpec, HeadStore, StoredBlock, StoredHead, StoredRows } from './store.ts';
 export {
   checkTargetShape,
   picturesOf,

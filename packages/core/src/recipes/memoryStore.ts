@@ -43,24 +43,21 @@ export function memoryHeadStore(): MemoryHeadStore {
       chosen.set(head, alphas);
     },
     isDone: (head) => done.has(head) && done.get(head)! >= (statistics.get(head)?.alpha.length ?? 0),
-    async head({ name, targets, keep, inputs, dtype }: HeadSpec) {
+    async head({ name, targets, weights, predictions: predicted }: HeadSpec) {
       const about = Object.fromEntries(
         STATISTICS.map((part) => [part, new Float64Array(targets)]),
       ) as unknown as HeadStatistics;
       statistics.set(name, about);
-      const isPredicted = keep === 'predictions';
-      const all = isPredicted
-        ? new Float32Array(inputs * targets)
-        : matrix(headTensor(name, 'weights'), dtype, targets, inputs);
-      if (isPredicted) predictions.set(name, all as Float32Array);
+      const all = weights && matrix(headTensor(name, 'weights'), weights.dtype, targets, weights.inputs);
+      const rows = predicted && new Float32Array(predicted.rows * targets);
+      if (rows) predictions.set(name, rows);
       return {
         done: 0,
         async write(from, to, values, block) {
-          if (!isPredicted) all.set(values, from * inputs);
-          else {
-            for (let row = 0; row < inputs; row++) {
-              all.set(values.subarray(row * (to - from), (row + 1) * (to - from)), row * targets + from);
-            }
+          all?.set(values.weights!, from * weights!.inputs);
+          for (let row = 0; row < (predicted?.rows ?? 0); row++) {
+            const own = values.predictions!.subarray(row * (to - from), (row + 1) * (to - from));
+            rows!.set(own, row * targets + from);
           }
           for (const part of STATISTICS) about[part].set(block[part], from);
           done.set(name, to);

@@ -19,7 +19,7 @@ export async function packTraining(
   if (keep === 'predictions' || heads.length === 0) return center;
   const stored = number === undefined ? undefined : await store.training(number, voxels, train);
   for (const [from, to] of voxelBlocks(voxels)) {
-    const { train: rows } = await design.read(from, to, signal);
+    const { train: rows } = await design.read(from, to, signal, { trainOnly: true });
     const columns = transposed(rows, train);
     for (let v = from; v < to; v++) {
       const own = columns.subarray((v - from) * train, (v - from + 1) * train);

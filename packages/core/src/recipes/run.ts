@@ -1,13 +1,16 @@
+import { fittedBy } from '../bundle/fittedBy.ts';
 import type { Json } from '../data/json.ts';
 import { openStreamedRidge } from '../decoders/ridge/streamed/index.ts';
 import type { Design, StreamedNumerics, StreamedRidge } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
+import { bandScale, scaledDesign } from './bands/scaledDesign.ts';
+import { type BandWeights, bandPrecision, weighBands } from './bands/weighBands.ts';
 import { type MemoryShares, shareMemory } from './ceiling.ts';
 import { fitHead } from './fitHead.ts';
 import { packTraining } from './packTraining.ts';
 import { alphasOf, tallied } from './penalties.ts';
-import type { HeadOutcome, RunDesign, RunOptions, RunOutcome } from './runTypes.ts';
+import type { HeadOutcome, RunDesign, RunOptions, RunOutcome, WeightedBands } from './runTypes.ts';
 import type { HeadStore } from './store.ts';
 
 /**
@@ -28,10 +31,14 @@ export async function fitHeads(
   const centers: Float32Array[] = [];
   const warnings: string[] = [];
   const work = { flops: 0, fileSeconds: 0 };
-  for (const [d, run] of designs.entries()) {
+  const bands: (WeightedBands | undefined)[] = [];
+  for (const [d, plain] of designs.entries()) {
     throwIfAborted(signal, 'fitting');
+    const weighted = await weightedBands(plain, d, store, options);
+    bands.push(weighted);
+    const run = weighted ? { ...plain, design: scaledDesign(plain.design, weighted.scale) } : plain;
     const form = formOf(run.design, options);
-    const isDual = keep === 'weights' && form === 'dual';
+    const isDual = keep !== 'predictions' && form === 'dual';
     centers.push(await packTraining(run, isDual ? d : undefined, store, options));
     let current: string | undefined;
     let ridge: StreamedRidge | undefined;
@@ -78,8 +85,10 @@ export async function fitHeads(
         if (!store.isDone(current)) await fitHead(await open(), one, run, alphas, store, options);
       }
       current = undefined;
-      if (ridge) await store.keepNote(d, noteOf(ridge));
-      const note = (store.note(d) ?? noteOf(await open())) as unknown as DesignNote;
+      const kept = store.note(d) as unknown as DesignNote | undefined;
+      if (ridge) await store.keepNote(d, { ...(kept as object | undefined), ...(noteOf(ridge) as object) });
+      const known = store.note(d) as unknown as DesignNote | undefined;
+      const note = known?.numerics ? known : (noteOf(await open()) as unknown as DesignNote);
       numerics.push(note.numerics);
       warnings.push(...note.warnings);
       work.flops += ridge?.work.flops ?? 0;
@@ -88,7 +97,11 @@ export async function fitHeads(
       ridge?.dispose();
     }
   }
-  return { heads, numerics, centers, warnings: [...new Set(warnings)], ...work };
+  const fitted = fittedBy(
+    options.backend,
+    numerics.map(({ precision }) => precision),
+  );
+  return { heads, numerics, fittedBy: fitted, bands, centers, warnings: [...new Set(warnings)], ...work };
 }
 
 /**
@@ -116,8 +129,33 @@ function sharesOf(
   return shareMemory(run, { keep, precision, memory, resident, form: formOf(run.design, options) });
 }
 
-/** What a store keeps of a design. */
+/** Weights of the bands that an earlier run or this one chooses. */
+async function weightedBands(
+  run: RunDesign,
+  number: number,
+  store: HeadStore,
+  { backend, precision, signal, onProgress }: RunOptions,
+): Promise<WeightedBands | undefined> {
+  const { bands, design, heads } = run;
+  if (!bands) return undefined;
+  const before = (store.note(number) as unknown as DesignNote | undefined)?.bands;
+  const weights =
+    before ??
+    (await weighBands(run, heads[0]!, bands, {
+      backend,
+      precision: bandPrecision(backend, precision),
+      signal,
+      onProgress: ({ done, total }) =>
+        onProgress?.({ phase: 'bands', done, total, head: heads[0]!.head.name, flops: 0, fileSeconds: 0 }),
+    }));
+  if (!before) await store.keepNote(number, { bands: weights as unknown as Json });
+  const gammas = weights.bands.map(({ weight }) => weight);
+  return { weights, scale: bandScale(design.voxels, bands.bands, gammas) };
+}
+
+/** What a store keeps of a design: of one that is not done yet, its bands alone. */
 interface DesignNote {
+  readonly bands?: BandWeights | undefined;
   readonly numerics: StreamedNumerics;
   readonly warnings: readonly string[];
 }

@@ -1,4 +1,5 @@
 import type { Backend } from '../backend.ts';
+import type { Json } from '../data/json.ts';
 import type {
   Design,
   DesignTargets,
@@ -6,6 +7,7 @@ import type {
   StreamedProgress,
 } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
+import type { BandWeights, RunBands } from './bands/weighBands.ts';
 import type { Recipe, RecipeHead } from './recipe.ts';
 
 /** One head of a run: what is regressed, and its shape. */
@@ -22,13 +24,20 @@ export interface RunDesign {
   /** Rows of the test whose predictions are averaged; each by itself when absent. */
   readonly groups?: readonly (readonly number[])[] | undefined;
   readonly intercept: boolean;
+  /** ROIs with penalties of their own, of a design that has one head; none where it is plain ridge. */
+  readonly bands?: RunBands | undefined;
   readonly heads: readonly RunHead[];
 }
 
+/**
+ * What a run leaves: weights for a bundle; predictions of the test rows alone, which need no weights; or `both`, of one pass
+ * over the targets, in which predictions are made of the weights.
+ */
+export type RunKeep = 'weights' | 'predictions' | 'both';
+
 export interface RunOptions {
   backend: Backend;
-  /** Weights for a bundle, or predictions of the test rows alone, which need no weights. */
-  keep: 'weights' | 'predictions';
+  keep: RunKeep;
   precision: Recipe['precision'];
   /** Weights of training rows (dual) or of voxels (primal); by default the fewer. */
   storage?: RidgeForm | 'auto' | undefined;
@@ -41,9 +50,16 @@ export interface RunOptions {
 }
 
 export interface RunProgress extends Omit<StreamedProgress, 'phase'> {
-  readonly phase: StreamedProgress['phase'] | 'voxels';
+  readonly phase: StreamedProgress['phase'] | 'voxels' | 'bands';
   /** The head at work; none while a design is factorised. */
   readonly head?: string | undefined;
+}
+
+/** Bands of a design, and what they make of its voxels. */
+export interface WeightedBands {
+  readonly weights: BandWeights;
+  /** Multiplies the normalised voxels, [voxels]. */
+  readonly scale: Float32Array;
 }
 
 /** What a head came to. */
@@ -58,6 +74,10 @@ export interface RunOutcome {
   readonly heads: readonly HeadOutcome[];
   /** How each design was computed. */
   readonly numerics: readonly StreamedNumerics[];
+  /** Device, version and arithmetic, as a bundle keeps them. */
+  readonly fittedBy: Json;
+  /** What each design's bands weigh, and by what its voxels were multiplied for it, [voxels]; of those that have bands. */
+  readonly bands: readonly (WeightedBands | undefined)[];
   /** What each design's voxels were centred on after their normalisation, [voxels]; zeros without intercept. */
   readonly centers: readonly Float32Array[];
   readonly warnings: readonly string[];

@@ -9,7 +9,7 @@ export interface StoredRows {
   write(from: number, to: number, values: Float32Array | Float64Array): Promise<void>;
 }
 
-/** What is kept of a head: weights (a row a target), or predictions (a column a target), and statistics of each target. */
+/** What is kept of a head: weights (a row a target), predictions (a column a target), and statistics of each target. */
 export interface StoredHead {
   /** Targets that an earlier run has left. */
   readonly done: number;
@@ -17,14 +17,17 @@ export interface StoredHead {
    * Targets [from, to). A block counts as done when all of it, statistics included, is where a killed process cannot take
    * it back.
    *
-   * @param values weights [to - from, inputs], or predictions [rows, to - from]
+   * @param values what the spec asked for
    */
-  write(
-    from: number,
-    to: number,
-    values: Float32Array | Float64Array,
-    statistics: HeadStatistics,
-  ): Promise<void>;
+  write(from: number, to: number, values: StoredBlock, statistics: HeadStatistics): Promise<void>;
+}
+
+/** What a block of targets came to. */
+export interface StoredBlock {
+  /** [to - from, inputs] */
+  readonly weights?: Float32Array | Float64Array | undefined;
+  /** [rows, to - from] */
+  readonly predictions?: Float32Array | undefined;
 }
 
 /** Penalties that cross-validation chose. */
@@ -40,10 +43,10 @@ export interface HeadSpec {
   /** Axes of the targets; all of them multiplied are `targets`. */
   readonly shape: readonly number[];
   readonly targets: number;
-  /** `weights`: [targets, inputs]; `predictions`: [inputs, targets], inputs being rows of the test. */
-  readonly keep: 'weights' | 'predictions';
-  readonly inputs: number;
-  readonly dtype: 'f32' | 'f64';
+  /** Weights [targets, inputs], where they are kept. */
+  readonly weights?: { readonly inputs: number; readonly dtype: 'f32' | 'f64' } | undefined;
+  /** Predictions of the test [rows, targets], where they are kept. */
+  readonly predictions?: { readonly rows: number } | undefined;
 }
 
 /** Where a run puts its numbers, and where it finds those of an earlier one that was killed. */

@@ -43,6 +43,25 @@ describe('a ceiling of a run', () => {
     expect(large!.ridge[0]).toBeLessThan(small!.ridge[0]!);
   });
 
+  it('counts predictions beside weights: as they are computed, and on their way to the disk', () => {
+    const many = { ...run, design: { ...run.design, test: 20 * TEST } };
+    const least = (keep: 'weights' | 'both') => {
+      let memory = 400e6;
+      for (;;) {
+        try {
+          shareMemory(many, { ...settings, keep, precision: 'f32', memory });
+          return memory;
+        } catch {
+          memory += 1e6;
+        }
+      }
+    };
+    const block = 20 * TEST * 2048 * 4;
+    const more = least('both') - least('weights');
+    expect(more).toBeGreaterThanOrEqual(4 * block - 2e6);
+    expect(more).toBeLessThan(8 * block);
+  });
+
   it('has room for a cross-validation where penalties are chosen', () => {
     const chosen = { ...run, heads: [{ ...run.heads[0]!, head: { ...head, alpha: CUSTOM_DEFAULTS.alpha } }] };
     expect(() => shareMemory(run, { ...settings, memory: 700e6 })).not.toThrow();

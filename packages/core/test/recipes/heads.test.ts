@@ -128,6 +128,34 @@ describe('heads of a recipe', () => {
     decoder.dispose();
   });
 
+  it.each(['primal', 'dual'] as const)(
+    'weights (%s) and predictions of one pass are those of two',
+    async (form) => {
+      const own = simulate(6, form === 'primal' ? [40, 9, 13, 5] : [11, 4, 17, 6]);
+      const groups = Array.from({ length: own.m / 2 }, (_, g) => [2 * g, 2 * g + 1]);
+      const run = {
+        ...runDesign(own, [{ renormalise: 'stored-training' }, { name: 'text', alpha: 200 }]),
+        groups,
+      };
+      const kept = async (keep: 'weights' | 'predictions' | 'both') => {
+        const store = memoryHeadStore();
+        await fitHeads([run], store, { backend, keep, precision: 'auto', storage: form });
+        return store;
+      };
+      const [both, weights, predictions] = [
+        await kept('both'),
+        await kept('weights'),
+        await kept('predictions'),
+      ];
+      expect(both.matrices).toEqual(weights.matrices);
+      for (const head of ['vision', 'text']) {
+        expect(both.statistics(head)).toEqual(weights.statistics(head));
+        expect(both.predictions(head).length).toBe(groups.length * own.t);
+        expect(largestDifference(both.predictions(head), predictions.predictions(head))).toBeLessThan(1e-4);
+      }
+    },
+  );
+
   it('renormalise by stored training predictions, in the bundle as through the hat matrix', async () => {
     const { train, test } = solved(data, 10, true);
     const expected = test.map((value, i) => {

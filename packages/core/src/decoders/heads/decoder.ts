@@ -58,8 +58,6 @@ export interface HeadBlock {
 }
 
 export interface BlockOptions {
-  /** Rows went through the normalisation of the design already. */
-  readonly normalised?: boolean | undefined;
   /** Targets of a head that are not wanted, for an earlier run made them: from 0 to here. */
   readonly from?: ((head: string) => number) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -171,7 +169,7 @@ export class RidgeHeadsDecoder implements Decoder {
   async *blocks(betas: Rows, options: BlockOptions = {}): AsyncGenerator<HeadBlock, void, void> {
     this.#assertAlive();
     const [count] = betaExtents(betas, this.voxels);
-    const { signal, from: first = () => 0, normalised = false } = options;
+    const { signal, from: first = () => 0 } = options;
     checkFiniteBetas(
       betas.data,
       Array.from({ length: count }, (_, i) => i),
@@ -182,7 +180,7 @@ export class RidgeHeadsDecoder implements Decoder {
       const own = config.heads.flatMap((head, h) => (head.design === d ? [{ head, ...loaded[h]! }] : []));
       if (own.every(({ head }) => first(head.name) >= targetsOf(head))) continue;
       const inputs = new Inputs(
-        preparedRows(betas, design, config.designs[d]!.unitVoxels, normalised),
+        preparedRows(betas, design, config.designs[d]!.unitVoxels),
         count,
         design,
         this.backend,
@@ -300,7 +298,6 @@ function preparedRows(
   { data, shape }: Rows,
   { columns, mean, std, center }: LoadedDesign,
   unit: boolean,
-  normalised: boolean,
 ): Float32Array {
   const [rows, all] = shape as [number, number];
   const width = columns.length;
@@ -309,8 +306,8 @@ function preparedRows(
     const own = prepared.subarray(row * width, (row + 1) * width);
     for (let v = 0; v < width; v++) {
       const value = data[row * all + columns[v]!]!;
-      // A voxel without spread is ignored.
-      own[v] = normalised ? value : std[v]! > 0 ? (value - mean[v]!) / std[v]! : 0;
+      // A voxel without spread is ignored. Of rows that are normalised before, means are 0 and spreads 1, or as bands weigh.
+      own[v] = std[v]! > 0 ? (value - mean[v]!) / std[v]! : 0;
     }
     const norm = unit ? Math.sqrt(own.reduce((sum, value) => sum + value * value, 0)) : 1;
     for (let v = 0; v < width; v++) own[v] = (norm > 0 ? own[v]! / norm : 0) - center[v]!;
