@@ -121,8 +121,8 @@ async function ours(kind: RidgeCase, data: RidgeData, backend: Backend): Promise
   try {
     const features = { source, train: Int32Array.from({ length: size.train }, (_, i) => i) };
     const alphas = chosen ? (await ridge.choose(features)).alphas : new Float64Array(targets).fill(ALPHA);
-    const weights = kind === 'predictions' ? undefined : memorySink(size.train, targets, 'f32', backend);
-    const predictions = memorySink(size.test, targets, 'f32', backend);
+    const weights = kind === 'predictions' ? undefined : memorySink(size.train, targets);
+    const predictions = memorySink(size.test, targets);
     if (weights) await ridge.dual(features, weights, { alphas, predictions });
     else await ridge.predict(features, predictions, { alphas });
     return {

@@ -216,14 +216,6 @@ export abstract class Backend {
   zeros(shape: Shape, dtype: DType = 'f32'): Tensor {
     this.assertOpen();
     checkDType(dtype);
-  /**
-   * A host array of zeros, for results that are put together on the host. Backends that can ask the system for large pages do:
-   * without them the first write to new memory costs more time than the values do.
-   */
-  newArray<D extends DType>(dtype: D, length: number): HostArrays[D] {
-    return hostArray(dtype, length);
-  }
-
     checkShape(shape);
     return this.tensor(hostZeros({ shape, dtype }), shape, dtype);
   }

@@ -3,7 +3,6 @@
 
 #include "context.hpp"
 #include "devices.hpp"
-#include "pages.hpp"
 
 namespace f2i::node {
 
@@ -12,7 +11,6 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("version", Napi::String::New(env, f2i_version()));
   exports.Set("bestIsa", Napi::Number::New(env, f2i_best_isa()));
   exports.Set("describeDevice", Napi::Function::New(env, describe_device, "describeDevice"));
-  exports.Set("hugePages", Napi::Function::New(env, huge_pages, "hugePages"));
   exports.Set("Context", Context::define(env));
   return exports;
 }

@@ -1,7 +1,6 @@
 // Promises that the queue settles: downloads, single tensors, everything.
 #include "context.hpp"
 #include "errors.hpp"
-#include "pages.hpp"
 
 namespace f2i::node {
 
@@ -77,9 +76,7 @@ Napi::Value Context::read(const Napi::CallbackInfo &info) {
   f2i_buffer *from = buffer(info[0]);
   const auto offset = static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue());
   const auto bytes = static_cast<size_t>(info[2].As<Napi::Number>().DoubleValue());
-  const bool given = info[3].IsArrayBuffer();
-  auto array = given ? info[3].As<Napi::ArrayBuffer>() : Napi::ArrayBuffer::New(Env(), bytes);
-  if (!given) ask_for_huge_pages(array.Data(), bytes);
+  auto array = info[3].IsArrayBuffer() ? info[3].As<Napi::ArrayBuffer>() : Napi::ArrayBuffer::New(Env(), bytes);
   if (array.ByteLength() != bytes) throw Napi::TypeError::New(Env(), "an array of another size");
   if (bytes > 0) check(f2i_buffer_read(context, from, offset, array.Data(), bytes));
   return {Env(), settle_by_queue(from, array)};

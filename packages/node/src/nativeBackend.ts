@@ -9,7 +9,6 @@ import {
   describe,
   F2iError,
   type HostArray,
-  type HostArrays,
   hostArray,
   type LaunchCall,
   type OpCall,
@@ -163,12 +162,6 @@ export abstract class NativeBackend extends Backend {
       this.#now(() => this.#native.createBuffer(byteLength, this.#tag)),
       byteLength,
     );
-  override newArray<D extends DType>(dtype: D, length: number): HostArrays[D] {
-    const array = super.newArray(dtype, length);
-    loadAddon().hugePages(array.buffer as ArrayBuffer);
-    return array;
-  }
-
   }
 
   protected write(target: Storage, data: HostArray): void {

@@ -4,8 +4,6 @@ export interface Addon {
   readonly version: string;
   /** Best instruction set of this machine: an index into `ISAS`. */
   readonly bestIsa: number;
-  /** Asks the system to back memory that nobody has written to by huge pages. */
-  hugePages(array: ArrayBuffer): void;
   readonly Context: new (
     args: Float64Array,
     threads: number,

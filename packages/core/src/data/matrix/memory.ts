@@ -1,4 +1,3 @@
-import type { Backend } from '../../backend.ts';
 import { hostArray } from '../../dtype.ts';
 import { F2iError } from '../../error.ts';
 import { type Rows, rowExtents } from '../../rows.ts';
@@ -43,18 +42,9 @@ export interface MemorySink extends MatrixSink {
   readonly values: Values;
 }
 
-/**
- * @param dtype of `values`; what is written is converted to it
- * @param backend whose `newArray` makes `values`: quicker to fill where results are large
- */
-export function memorySink(
-  rows: number,
-  columns: number,
-  dtype: 'f32' | 'f64' = 'f32',
-  backend?: Pick<Backend, 'newArray'> | undefined,
-): MemorySink {
-  const make = backend ? backend.newArray.bind(backend) : hostArray;
-  const values = make(dtype, rows * columns);
+/** @param dtype of `values`; what is written is converted to it */
+export function memorySink(rows: number, columns: number, dtype: 'f32' | 'f64' = 'f32'): MemorySink {
+  const values = hostArray(dtype, rows * columns);
   return {
     values,
     async write(from, to, block) {

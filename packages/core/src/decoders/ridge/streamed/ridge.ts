@@ -193,7 +193,7 @@ export class OpenedRidge implements StreamedRidge {
     const { train, test } = this.#design;
     const columns = y.length / train;
     const source = matrixInMemory({ data: y, shape: [train, columns] }, 'y');
-    const sink = memorySink(test, columns, this.#productType, this.#context.backend);
+    const sink = memorySink(test, columns, this.#productType);
     const rows = Int32Array.from({ length: train }, (_, i) => i);
     await this.predict({ source, train: rows }, sink, { alphas: alpha });
     return sink.values;
