@@ -15,7 +15,7 @@ async function ok(...args: string[]): Promise<string> {
 /** A simulated person who saw each training picture once, in six sessions. */
 beforeAll(async () => {
   const shown = ['--train-pictures', '42', '--train-repeats', '1', '--test-pictures', '4', '--repeats', '3'];
-  const small = ['--voxels', '20', '--sessions', '6', '--size', '16', '--features', 'clip.npy=2'];
+  const small = ['--voxels', '20', '--sessions', '6', '--size', '16', '--features', 'clip.npy=13'];
   await ok('simulate', '--layout', 'nsd', '-o', 'sim', ...shown, ...small);
 });
 
@@ -35,6 +35,9 @@ it('intervals over sessions take rows by picture for what they are: trials of th
   const [single, averaged] = [await standardErrors('none'), await standardErrors('normalised')];
   expect(single.length).toBe(20);
   for (const [v, value] of averaged.entries()) expect(Math.abs(value / single[v]! - 1)).toBeLessThan(0.12);
+  const all = await run(['maps', 'sim', '--bundle', 'none', '--intervals', '-o', 'all-maps'], folder);
+  expect(all.code).toBe(2);
+  expect(all.stderr).toMatch(/of each target by itself, 12 of them at most: --target names some of the 13/);
 });
 
 it('bands are ROIs of NSD by name; an atlas is all of its labels; maps say the unit', async () => {
@@ -52,7 +55,10 @@ it('bands are ROIs of NSD by name; an atlas is all of its labels; maps say the u
   // A voxel of both is of the first.
   const both = await ok('fit', 'sim', ...recipe, ...targets, '--bands', 'early,nsdgeneral', '-o', 'both');
   expect(both).toMatch(/\d+ voxels? of both early and nsdgeneral: taken as the first/);
-  const wrong = await run(['fit', 'sim', ...recipe, ...targets, '--bands', 'early,V9', '-o', 'wrong'], folder);
+  const wrong = await run(
+    ['fit', 'sim', ...recipe, ...targets, '--bands', 'early,V9', '-o', 'wrong'],
+    folder,
+  );
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toMatch(/--bands: no such ROI/);
 });

@@ -296,7 +296,10 @@ describe('fmri2image maps', () => {
     const page = readFileSync(join(out, 'maps.html'), 'utf8');
     expect(page).toContain(`intervals of ${clear} of ${INDICES.length} voxels`);
     // Weights and limits are compared: in the same colours, which are not those of the errors.
-    const { maps } = JSON.parse(readFileSync(join(out, 'maps.json'), 'utf8'));
+    const made = JSON.parse(readFileSync(join(out, 'maps.json'), 'utf8')) as {
+      maps: { name: string; title: string; colourLimit: number; details: object }[];
+    };
+    const { maps } = made;
     const limits = new Map<string, number>(
       maps.map((map: { name: string; colourLimit: number }) => [map.name, map.colourLimit]),
     );
@@ -308,9 +311,35 @@ describe('fmri2image maps', () => {
     const sidecar = readFileSync(join(out, 'sub-07/sub-07_desc-weightslower_statmap.json'), 'utf8');
     expect(JSON.parse(sidecar)).toMatchObject({ Level: 0.95, Draws: 400, Over: 'training rows', Groups: 32 });
 
+    // Of all targets each has its own: the same, with its signed weights beside the norm over them.
+    const both = join(folder, 'intervals-of-three');
+    const all = await run(['maps', study, '-o', both, '--bundle', bundle, '--intervals', '400']);
+    expect(all.code, all.stderr).toBe(0);
+    const index = JSON.parse(readFileSync(join(both, 'maps.json'), 'utf8')) as typeof made;
+    const kinds = ['weights', 'weightsratio', 'weightslower', 'weightsupper', 'weightsse'];
+    expect(index.maps.map(({ name }) => name)).toEqual([
+      'weights',
+      'pattern',
+      ...kinds.map((kind) => `${kind}Of0`),
+      ...kinds.map((kind) => `${kind}Of1`),
+      ...kinds.map((kind) => `${kind}Of2`),
+    ]);
+    expect(index.maps.at(-1)).toMatchObject({
+      title: 'Weights of target 2: standard error',
+      details: { Targets: ['2'] },
+    });
+    for (const [kind, alone] of [
+      ['weights', weights],
+      ['weightslower', lower],
+      ['weightsse', error],
+    ] as const) {
+      const file = join(both, `sub-07/sub-07_desc-${kind}Of0_statmap.nii.gz`);
+      const volume = (await (await openNifti(await fileSource(file))).readVolume(0)) as Float32Array;
+      for (const voxel of INDICES) expect(volume[voxel]).toBeCloseTo(alone![voxel]!, 6);
+    }
+
     const failure = async (...more: string[]) =>
       (await run(['maps', study, '-o', join(folder, 'none'), '--bundle', bundle, ...more])).stderr;
-    expect(await failure('--intervals')).toMatch(/of one target: --target NAME/);
     const few = await failure('--intervals', '--target', '0', '--intervals-over', 'run');
     expect(few).toMatch(/groups: too few groups.*at least 5, found 4/);
     expect(await failure('--intervals-over', 'run')).toMatch(/--intervals-over is of --intervals/);

@@ -1,6 +1,8 @@
 import { stat } from 'node:fs/promises';
+import { freemem } from 'node:os';
 import { basename, join } from 'node:path';
 import {
+  type Backend,
   HEADS_KIND,
   type PatternForm,
   type Recording,
@@ -20,7 +22,15 @@ import type { MadeMap, MadeMaps } from '../maps/made.ts';
 import { ceilingMaps, readoutMaps } from '../maps/make.ts';
 import { type RegionFlags, readRegions } from '../maps/regions.ts';
 import { writeMaps } from '../maps/write.ts';
-import { type DeviceOptions, textList, usage, wholeNumber, withDevice, withStudy } from '../options.ts';
+import {
+  backendOptions,
+  type DeviceOptions,
+  textList,
+  usage,
+  wholeNumber,
+  withDevice,
+  withStudy,
+} from '../options.ts';
 import { prepareOutput } from '../output.ts';
 import { provenanceOf } from '../pipeline/results.ts';
 import { GROUPINGS, type Grouping } from '../pipeline/select.ts';
@@ -76,7 +86,7 @@ export function mapsCommand(program: Command): void {
     )
     .option(
       '--intervals [draws]',
-      'of one target: 95 % intervals and standard errors of its weights, by bootstrap (default: 1000 draws)',
+      '95 % intervals and standard errors of the weights of each target, by bootstrap (default: 1000 draws)',
       wholeNumber,
     )
     .addOption(
@@ -165,7 +175,8 @@ async function run(path: string, options: Options, context: Context): Promise<vo
         const draws = options.intervals === true ? DRAWS : options.intervals;
         const over = options.intervalsOver ?? 'trial';
         const [before, ...others] = made.maps;
-        const settings = { target: options.target, draws, over };
+        const memory = ceilingOf(backend, backendOptions(options).memoryLimit);
+        const settings = { target: options.target, draws, over, memory };
         const { weights, ...intervals } = await intervalMaps(opened, trials, before!, settings, context);
         add({ maps: [weights, ...others], notes: made.notes });
         add(intervals);
@@ -209,6 +220,12 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   } finally {
     responses.close();
   }
+}
+
+/** What may be taken: the user’s ceiling, or what this machine has left, where a device computes in its memory. */
+function ceilingOf({ name }: Pick<Backend, 'name'>, limit: number | undefined): number | undefined {
+  if (limit) return limit;
+  return name === 'cpu' || name === 'reference' ? (process.availableMemory?.() ?? freemem()) : undefined;
 }
 
 function report({ maps, decoded, notes, reported }: MadeMaps, output: string, { console }: Context): void {

@@ -29,14 +29,14 @@ export interface BundleReadout {
   readonly model: BundleModel;
   readonly readout: Readout;
   /** Columns of the responses; all when absent. */
-  readonly columns: Int32Array | undefined;
+  readonly columns?: Int32Array | undefined;
   /** Responses that it was trained on, where they can be had. */
-  readonly design: DesignColumns | undefined;
+  readonly design?: DesignColumns | undefined;
   /** Why there are none. */
-  readonly without: string | undefined;
+  readonly without?: string | undefined;
   readonly warnings: readonly string[];
   /** Trial of each training row, where each is of one and it is known which. */
-  readonly rowTrials: readonly number[] | undefined;
+  readonly rowTrials?: readonly number[] | undefined;
 }
 
 /**
@@ -86,30 +86,22 @@ export async function openReadout(
     if (study) warnings.push(...(await otherVoxels(model.input, study, model.input.voxels, path)));
     else await checkVoxels(model, recording(), file);
     const trained = study && trainedTrials(model.report.training, study);
+    const made = { model, readout, warnings };
     if (readout.design) {
-      const rowTrials = trained?.length === readout.design.rows ? trained : undefined;
       const { design } = readout;
-      return { model, readout, columns: undefined, design, without: undefined, warnings, rowTrials };
+      return { ...made, design, rowTrials: trained?.length === design.rows ? trained : undefined };
     }
     if (!trained) {
       const without = study
         ? 'the bundle does not say which trials of this study it was trained on'
         : 'the bundle keeps weights of voxels without its training responses, and no study was given';
-      return {
-        model,
-        readout,
-        columns: undefined,
-        design: undefined,
-        without,
-        warnings,
-        rowTrials: undefined,
-      };
+      return { ...made, without };
     }
     const prepared = prepareStudy(study, preparationOf(model, file));
     const plain = ridge.lags.length === 1 && ridge.lags[0] === 0;
     const rows = plain ? prepared.voxels : lagVoxels(prepared.voxels, ridge.lags, prepared.runs);
     const design = standardisedDesign(takeRows(rows, trained).data, ridge);
-    return { model, readout, columns: undefined, design, without: undefined, warnings, rowTrials: trained };
+    return { ...made, design, rowTrials: trained };
   } finally {
     decoder.dispose();
   }

@@ -1,8 +1,8 @@
-import { type TargetIntervals, weightIntervals } from '@fmri2image/core';
+import { type TargetIntervals, type WeightIntervals, weightIntervals } from '@fmri2image/core';
 import type { Context } from '../context.ts';
 import { usage } from '../options.ts';
 import { type BundleReadout, namedTargets, targetsInWords } from './bundle.ts';
-import type { MadeMap } from './made.ts';
+import { type MadeMap, WEIGHTS_CAUTION } from './made.ts';
 import { colourLimit } from './mosaic.ts';
 
 /** What a bootstrap draws together. */
@@ -15,24 +15,39 @@ interface TrialPlace {
   readonly session?: string | undefined;
 }
 
+export interface IntervalSettings {
+  /** Targets as the user names them; all when absent. */
+  readonly target: readonly string[] | undefined;
+  readonly draws: number;
+  readonly over: Drawn;
+  /** Ceiling of what intervals may take, in bytes. */
+  readonly memory: number | undefined;
+}
+
+/** More are no longer looked at one by one: each target has five maps. */
+const MOST_TARGETS = 12;
+
 /**
- * Intervals of the weights of one target: maps of both limits, of the standard error, and of the weights in standard errors,
- * which is the one to look at. Weights and limits end their colours at one value, so that they can be compared.
+ * Intervals of the weights of some targets, one by one: maps of both limits, of the standard error, and of the weights in
+ * standard errors, which is the one to look at. Weights and limits of a target end their colours at one value, so that they can
+ * be compared. Of several targets each has its signed weights, too, beside the norm over them.
  *
  * @param weights map of the weights, as it was made
  * @param trials of the study or recording that was fitted on
- * @throws USAGE where weights do not tell residuals, or rows belong to no run
+ * @throws USAGE where weights do not tell residuals, rows belong to no run, or targets are too many to look at
  */
 export async function intervalMaps(
   { model, readout, columns, rowTrials }: BundleReadout,
   trials: readonly TrialPlace[],
   weights: MadeMap,
-  { target, draws, over }: { target: readonly string[] | undefined; draws: number; over: Drawn },
+  { target, draws, over, memory }: IntervalSettings,
   { backend, signal, console }: Context,
 ): Promise<{ weights: MadeMap; maps: MadeMap[]; notes: readonly string[] }> {
-  const targets = namedTargets(model, target);
-  if (readout.targets > 1 && targets?.length !== 1) {
-    throw usage('--intervals are of the signed weights of one target: --target NAME');
+  const targets = namedTargets(model, target) ?? Array.from({ length: readout.targets }, (_, t) => t);
+  if (targets.length > MOST_TARGETS) {
+    throw usage(
+      `--intervals are of each target by itself, ${MOST_TARGETS} of them at most: --target names some of the ${targets.length}`,
+    );
   }
   if (!readout.design || readout.form !== 'dual') {
     throw usage(
@@ -42,65 +57,106 @@ export async function intervalMaps(
   const made = await weightIntervals(readout, {
     backend,
     signal,
-    targets: targets ?? [0],
+    targets,
     groups: over === 'trial' ? undefined : labelsOf(rowTrials, trials, over),
     draws,
+    memory,
     onProgress: ({ done, total }) => console.progress('intervals', done / total),
   });
-  const { level, groups } = made;
-  const [found] = made.targets as [TargetIntervals];
-  const percent = `${Math.round(100 * level)} %`;
-  const shared = {
-    units: made.units,
+  const names = target ?? namesOf(model, targets);
+  const suffixes = suffixesOf(names);
+  const maps = made.targets.flatMap((found, i) => {
+    const about = {
+      suffix: suffixes[i]!,
+      of: readout.targets > 1 ? ` of ${targetsInWords([names[i]!])}` : '',
+      columns,
+      details: {
+        Targets: readout.targets > 1 ? [names[i]!] : 'all',
+        Level: made.level,
+        Draws: draws,
+        Over: over === 'trial' ? 'training rows' : `${over}s`,
+        Groups: made.groups,
+      },
+    };
+    return mapsOfTarget(found, made, about);
+  });
+  const isSingle = targets.length === 1;
+  // Of a single target the map of the weights is there already.
+  const [own, ...others] = maps;
+  return {
+    weights: isSingle ? { ...weights, colourLimit: own!.colourLimit } : weights,
     notes: made.notes,
-    columns,
-    details: {
-      Targets: target ?? 'all',
-      Level: level,
-      Draws: draws,
-      Over: over === 'trial' ? 'training rows' : `${over}s`,
-      Groups: groups,
-    },
+    maps: isSingle ? others : maps,
   };
-  const shownTo = Math.max(...[weights.values, found.lower, found.upper].map(colourLimit));
-  const of = target ? ` of ${targetsInWords(target)}` : '';
+}
+
+/** Weights, ratio, limits and standard error of one target. */
+function mapsOfTarget(
+  found: TargetIntervals,
+  { level, units, notes, description }: WeightIntervals,
+  {
+    suffix,
+    of,
+    ...shared
+  }: Pick<MadeMap, 'columns' | 'details'> & { readonly suffix: string; readonly of: string },
+): MadeMap[] {
+  const { weights, lower, upper, standardError } = found;
+  const shownTo = Math.max(...[weights, lower, upper].map(colourLimit));
+  const about = { ...shared, units, notes, description };
   const limit = (side: 'lower' | 'upper'): MadeMap => ({
-    ...shared,
-    name: `weights${side}`,
-    title: `Weights${of}: ${side} limit (${percent})`,
-    description: made.description,
+    ...about,
+    name: `weights${side}${suffix}`,
+    title: `Weights${of}: ${side} limit (${Math.round(100 * level)} %)`,
     scale: 'diverging',
     values: found[side],
     colourLimit: shownTo,
   });
-  const { standardError } = found;
-  return {
-    weights: { ...weights, colourLimit: shownTo },
-    notes: made.notes,
-    maps: [
-      {
-        ...shared,
-        name: 'weightsratio',
-        title: `Weights${of} in standard errors`,
-        units: 'standard errors of the weight',
-        description: 'the weight over its standard error: how far it stands out from noise',
-        scale: 'diverging',
-        // A voxel that never varies has neither weight nor error.
-        values: weights.values.map((value, v) => (standardError[v]! > 0 ? value / standardError[v]! : 0)),
-        notes: [...made.notes, clearOfZero(found, level)],
-      },
-      limit('lower'),
-      limit('upper'),
-      {
-        ...shared,
-        name: 'weightsse',
-        title: `Weights${of}: standard error`,
-        description: made.description.replace(/^.*? of the weight/, 'standard error of the weight'),
-        scale: 'sequential',
-        values: standardError,
-      },
-    ],
-  };
+  return [
+    {
+      ...about,
+      name: `weights${suffix}`,
+      title: `Weights${of}`,
+      description: 'the weight of the voxel, with its sign',
+      scale: 'diverging',
+      values: weights,
+      colourLimit: shownTo,
+      caution: WEIGHTS_CAUTION,
+    },
+    {
+      ...about,
+      name: `weightsratio${suffix}`,
+      title: `Weights${of} in standard errors`,
+      units: 'standard errors of the weight',
+      description: 'the weight over its standard error: how far it stands out from noise',
+      scale: 'diverging',
+      // A voxel that never varies has neither weight nor error.
+      values: weights.map((value, v) => (standardError[v]! > 0 ? value / standardError[v]! : 0)),
+      notes: [...notes, clearOfZero(found, level)],
+    },
+    limit('lower'),
+    limit('upper'),
+    {
+      ...about,
+      name: `weightsse${suffix}`,
+      title: `Weights${of}: standard error`,
+      description: description.replace(/^.*? of the weight/, 'standard error of the weight'),
+      scale: 'sequential',
+      values: standardError,
+    },
+  ];
+}
+
+/** Labels, or numbers of targets. */
+const namesOf = ({ output }: BundleReadout['model'], targets: readonly number[]): string[] =>
+  targets.map((target) => (output.kind === 'labels' ? output.names[target]! : `${target}`));
+
+/** What tells names of maps apart: BIDS allows letters and digits. One target needs nothing. */
+function suffixesOf(names: readonly string[]): string[] {
+  if (names.length === 1) return [''];
+  const plain = names.map((name) => name.replace(/[^a-z0-9]/gi, '').toLowerCase());
+  const isClear = plain.every((name, i) => name !== '' && plain.indexOf(name) === i);
+  // `weights` + `se` would be the name of another map.
+  return plain.map((name, i) => `Of${isClear ? `${name[0]!.toUpperCase()}${name.slice(1)}` : i + 1}`);
 }
 
 /** How many intervals do not hold 0, beside what noise alone gives. */
