@@ -18,8 +18,8 @@
  *  - Results are bit-equal from run to run on one machine and instruction set
  *    and do not depend on the number of threads.
  *  - A context may be used from one thread at a time; several contexts may
- *    live in several threads. f2i_wait_room, f2i_sync, f2i_context_get_info
- *    and f2i_token_cancel may be called from any thread while their handle
+ *    live in several threads. f2i_wait_room, f2i_sync, f2i_context_get_info,
+ *    f2i_context_remark and f2i_token_cancel may be called from any thread while their handle
  *    lives.
  */
 #ifndef F2I_F2I_H
@@ -119,10 +119,13 @@ typedef struct f2i_device_info {
   int32_t processors;   /* multiprocessors; threads on the CPU */
   uint64_t memory_bytes;
   char name[64];
+  /* Appended: a struct_size of 96 goes without. */
+  uint64_t free_bytes; /* of its memory, that no process uses now; 0 on the CPU */
 } f2i_device_info;
 
 /* What a context on this device would run on. F2I_UNSUPPORTED says what is
- * missing: the library, a driver, the device. library: the path of the device's
+ * missing: the library, a driver, the device; info->count then says how many
+ * there are of its kind, where that is known, and is 0 elsewhere. library: the path of the device's
  * library; NULL: the environment variable F2I_CUDA_LIBRARY, else libf2i_cuda.so
  * beside this library, else where the system looks. */
 F2I_API f2i_status f2i_device_describe(f2i_device device, int32_t index, const char *library,
@@ -167,6 +170,10 @@ F2I_API f2i_status f2i_context_get_info(f2i_context *ctx, f2i_context_info *info
 /* Whether the context's device has the op of this name ("gemm", "top_k"):
  * F2I_UNSUPPORTED where it has no kernel of it yet. */
 F2I_API f2i_status f2i_context_supports(f2i_context *ctx, const char *op);
+/* What the device has found out about itself so far, in words, cut to size: "" for nothing, as
+ * always on the CPU; else for example that kernels which its check found wrong are not used. May
+ * change when ops have run. Any thread. */
+F2I_API f2i_status f2i_context_remark(f2i_context *ctx, char *text, uint64_t size);
 /* Text of the calling thread's last failure ("" if none); valid until that
  * thread's next call. ctx may be NULL (f2i_context_create). */
 F2I_API const char *f2i_last_error(const f2i_context *ctx);

@@ -189,6 +189,17 @@ f2i_status f2i_context_get_info(f2i_context *context, f2i_context_info *info) {
 
 const char *f2i_last_error(const f2i_context *) { return abi::last_error(); }
 
+f2i_status f2i_context_remark(f2i_context *context, char *text, uint64_t size) {
+  return guard([&] {
+    require_context(context, "context_remark");
+    if (text == nullptr || size == 0) {
+      refuse(F2I_INVALID_ARGUMENT, "context_remark: text: expected room for one character or more, found none");
+    }
+    text[0] = '\0';
+    if (context->device) context->device->remark(text, size);
+  });
+}
+
 f2i_status f2i_context_set_tag(f2i_context *context, uint64_t tag) {
   return guard([&] {
     require_context(context, "context_set_tag");

@@ -1,7 +1,9 @@
 // What a device is, and how a context gets one.
 #include "abi/device.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 #include "abi/device_ops.hpp"
 #include "abi/guard.hpp"
@@ -49,8 +51,9 @@ using abi::guard, abi::refuse;
 
 extern "C" f2i_status f2i_device_describe(f2i_device device, int32_t index, const char *path, f2i_device_info *info) {
   return guard([&] {
-    abi::read_struct("device_describe", info);
+    abi::read_struct("device_describe", info, offsetof(f2i_device_info, free_bytes));
     const uint32_t size = info->struct_size;
+    info->count = 0;
     f2i_device_info found = F2I_INIT(f2i_device_info);
     abi::require_index("device_describe", index);
     if (device == F2I_DEVICE_CPU) {
@@ -62,9 +65,10 @@ extern "C" f2i_status f2i_device_describe(f2i_device device, int32_t index, cons
       const DeviceLibrary &library = abi::library_of("device_describe", device, path);
       char why[300] = "";
       const f2i_status status = library.describe(index, &found, why, sizeof why);
+      info->count = found.count;
       if (status != F2I_OK) refuse(status, "device_describe: %s", why);
     }
-    *info = found;
-    info->struct_size = size;
+    found.struct_size = size;
+    std::memcpy(info, &found, std::min<size_t>(size, sizeof found)); // of an older caller, what he has
   });
 }

@@ -15,6 +15,15 @@ int attribute(cudaDeviceAttr which, int index) {
   return cudaDeviceGetAttribute(&value, which, index) == cudaSuccess ? value : 0;
 }
 
+/// What no process uses of its memory. CUDA makes its context on the GPU to say so.
+uint64_t free_memory(int index) {
+  const OnDevice on(index);
+  size_t free = 0, total = 0;
+  const bool known = on.error == cudaSuccess && cudaMemGetInfo(&free, &total) == cudaSuccess;
+  (void)cudaGetLastError();
+  return known ? free : 0;
+}
+
 /// Asked for in the place of all kernels, which are built for the same GPUs.
 __global__ void any_kernel() {}
 
@@ -63,6 +72,7 @@ f2i_status CudaDevice::describe(int32_t index, f2i_device_info *info, char *why,
     explain(error, why, size);
     return F2I_UNSUPPORTED;
   }
+  info->count = count;
   if (index >= count) {
     std::snprintf(why, size, "no GPU of this index: expected one below %d, found %d", count, index);
     return F2I_UNSUPPORTED;
@@ -74,7 +84,6 @@ f2i_status CudaDevice::describe(int32_t index, f2i_device_info *info, char *why,
   }
   info->device = F2I_DEVICE_CUDA;
   info->index = index;
-  info->count = count;
   info->capability =
       10 * attribute(cudaDevAttrComputeCapabilityMajor, index) + attribute(cudaDevAttrComputeCapabilityMinor, index);
   info->processors = attribute(cudaDevAttrMultiProcessorCount, index);
@@ -88,7 +97,10 @@ f2i_status CudaDevice::describe(int32_t index, f2i_device_info *info, char *why,
     return F2I_UNSUPPORTED;
   }
   const cudaError_t found = find_code(index);
-  if (found == cudaSuccess) return F2I_OK;
+  if (found == cudaSuccess) {
+    info->free_bytes = free_memory(index);
+    return F2I_OK;
+  }
   if (found == cudaErrorNoKernelImageForDevice || found == cudaErrorInvalidDeviceFunction) {
     std::snprintf(why, size,
                   "this build of the library has no code for compute capability %d.%d of %s: build it with "

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "cuda/gemm.cuh"
 #include "cuda/on_device.hpp"
 #include "runtime/copy.hpp"
 
@@ -78,6 +79,7 @@ f2i_status CudaDevice::open(int32_t index, cudaStream_t stream, Device **out, ch
 }
 
 CudaDevice::~CudaDevice() {
+  if (hangs_.load()) return; // what ends these things waits for the device
   const OnDevice on(index_);
   lanes_.close();
   for (Moment *const moment : moments_) {
@@ -87,6 +89,7 @@ CudaDevice::~CudaDevice() {
     delete moment;
   }
   if (capture_ != nullptr) (void)cudaStreamDestroy(capture_);
+  if (uint32_t *const word = alarm_.load()) (void)cudaFreeHost(word);
   if (pool_ != nullptr) (void)cudaMemPoolDestroy(pool_);
 }
 
@@ -150,6 +153,7 @@ void CudaDevice::trim() noexcept {
 // ---- work
 
 f2i_status CudaDevice::begin_op(const char *name) noexcept {
+  if (is_lost(error_, sizeof error_)) return F2I_DEVICE_LOST;
   const cudaError_t current = cudaSetDevice(index_); // the queue's thread is nobody else's
   if (current != cudaSuccess) return failed(current, "cudaSetDevice");
   if (capturing_) return F2I_OK;
@@ -339,6 +343,7 @@ void CudaDevice::close_moment(Moment *moment) noexcept {
 }
 
 f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
+  if (hangs_.load() && is_lost(why, size)) return F2I_DEVICE_LOST;
   if (which == nullptr) return F2I_OK; // mark() has waited
   const OnDevice on(index_);
   Moment *const moment = static_cast<Moment *>(which);
@@ -352,7 +357,7 @@ f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
   close_moment(moment);
   if (error == cudaSuccess) {
     if (passed_.load() < op) passed_.store(op);
-    return F2I_OK;
+    return is_lost(why, size) ? F2I_DEVICE_LOST : F2I_OK;
   }
   (void)cudaGetLastError();
   const uint64_t first = passed_.load() + 1;
@@ -367,6 +372,57 @@ f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
                   index_, info_.name);
   }
   return status_of(error);
+}
+
+// ---- what kernels and checks find out about the device
+
+uint32_t *CudaDevice::alarm() noexcept {
+  if (uint32_t *const word = alarm_.load()) return word;
+  void *data = nullptr;
+  if (cudaHostAlloc(&data, sizeof(uint32_t), cudaHostAllocMapped) != cudaSuccess) {
+    (void)cudaGetLastError();
+    return nullptr;
+  }
+  auto *const word = static_cast<uint32_t *>(data);
+  *word = 0;
+  alarm_.store(word);
+  return word;
+}
+
+void CudaDevice::lose(const char *why, bool hangs) noexcept {
+  const std::lock_guard lock(lost_mutex_);
+  if (!lost_.load()) std::snprintf(why_lost_, sizeof why_lost_, "%s (GPU %d, %s)", why, index_, info_.name);
+  lost_.store(true);
+  if (hangs) hangs_.store(true);
+}
+
+bool CudaDevice::is_lost(char *why, size_t size) noexcept {
+  const uint32_t *const word = alarm_.load();
+  if (!lost_.load() && word != nullptr && *static_cast<const volatile uint32_t *>(word) != 0) {
+    hopper::gave_up(index_);
+    lose("a product's kernel waited for its operands in vain, and what has been computed since is wrong; another context "
+         "of this process goes without such kernels",
+         false);
+  }
+  if (!lost_.load()) return false;
+  const std::lock_guard lock(lost_mutex_);
+  std::snprintf(why, size, "%s", why_lost_);
+  return true;
+}
+
+void CudaDevice::remark(char *text, size_t size) const noexcept {
+  text[0] = '\0';
+  if (info_.capability == 90) hopper::describe_check(index_, text, size);
+}
+
+// ---- for Aside
+
+cudaError_t CudaDevice::allocate_for(cudaStream_t stream, void **data, uint64_t bytes) {
+  return pool_ != nullptr ? cudaMallocFromPoolAsync(data, bytes, pool_, stream) : cudaMalloc(data, bytes);
+}
+
+void CudaDevice::free_for(cudaStream_t stream, void *data) {
+  (void)(pool_ != nullptr ? cudaFreeAsync(data, stream) : cudaFree(data));
 }
 
 // ---- graphs

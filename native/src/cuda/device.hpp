@@ -47,15 +47,27 @@ public:
   f2i_status end_capture(bool wanted, void **graph) noexcept override;
   f2i_status launch(void *graph) noexcept override;
   void end_graph(void *graph) noexcept override;
+  void remark(char *text, size_t size) const noexcept override;
 
   // ---- for drivers
 
   /// Kernels are enqueued here.
-  cudaStream_t stream() const { return capturing_ ? capture_ : lanes_.stream(kernels); }
+  cudaStream_t stream() const { return aside_ != nullptr ? aside_ : capturing_ ? capture_ : lanes_.stream(kernels); }
   /// After a launch: where launches are to be waited for (F2I_CUDA_BLOCKING), what the kernel did.
   cudaError_t launched() const { return blocking_ && !capturing_ ? cudaStreamSynchronize(stream()) : cudaSuccess; }
   /// A short list of the host's to the beginning of a block of Exec::keep().
   f2i_status upload(void *block, const void *from, uint64_t bytes) noexcept;
+  /// A word of the host's that kernels set when they have waited for too long (patience.cuh): from then on the device is
+  /// lost to this context. Null: no memory.
+  uint32_t *alarm() noexcept;
+  /// From here on ops, and whoever waits, are told why the device is lost. hangs: what it runs may never end, so that
+  /// nothing waits for it any more, either.
+  void lose(const char *why, bool hangs) noexcept;
+  // ---- for Aside
+  void turn_aside(cudaStream_t stream) { aside_ = stream; }
+  cudaError_t allocate_for(cudaStream_t stream, void **data, uint64_t bytes);
+  void free_for(cudaStream_t stream, void *data);
+
   int processors() const { return info_.processors; }
   int capability() const { return info_.capability; }
   /// Tensor cores with TF32 and asynchronous copies to shared memory.
@@ -76,6 +88,7 @@ private:
   cudaError_t open_moment(Moment *&moment);
   void close_moment(Moment *moment) noexcept;
   cudaError_t drain();
+  bool is_lost(char *why, size_t size) noexcept;
 
   f2i_device_info info_{};
   int index_ = 0;
@@ -99,6 +112,11 @@ private:
 
   cudaStream_t capture_ = nullptr;
   bool capturing_ = false;
+  cudaStream_t aside_ = nullptr;
+  std::atomic<uint32_t *> alarm_{nullptr};
+  std::atomic<bool> lost_{false}, hangs_{false};
+  std::mutex lost_mutex_;
+  char why_lost_[256] = "";
   char error_[256] = "";
 };
 

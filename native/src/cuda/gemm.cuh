@@ -1,6 +1,8 @@
 // What the kernels of products share: their launch, tiles and ranges of terms.
 #pragma once
 
+#include <chrono>
+
 #include "cuda/product.cuh"
 
 namespace f2i::cuda {
@@ -66,10 +68,35 @@ Tiling<float> tiling(Kind kind, const Product<float> &p, int64_t processors);
 /// Enqueues what makes y of the sums of `splits` ranges of terms, in their order.
 f2i_status join_ranges(Exec &ex, const char *name, const Product<float> &p, const float *parts, int64_t splits);
 
+/// The product by mma.sync.
+f2i_status product_by_mma(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind);
+
 namespace hopper {
-/// Enqueues the product by wgmma; false, with nothing of y written, where it is not for that: another device, too
-/// small, patches; or status says what failed. `kind`: how mma::tiling() would make it.
+/// Enqueues the product by wgmma; false, with nothing of y written, where it is not for that: another device, one on which
+/// it has been found wrong (hopper_check.cu), too small, patches; or status says what failed. `kind`: how
+/// mma::tiling() would make it.
 bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status);
+
+// What the check knows of gemm_hopper.cu; the shim has a stand-in.
+
+/// A pair's rows and columns, the terms of a slice, the slices that are under way, the pairs that run at once, and the
+/// terms from which a sum is cut into ranges.
+struct Extents {
+  int64_t rows, columns, terms, stages, at_once, range;
+};
+Extents extents(mma::Kind kind, int processors);
+/// Whether the device has it and it pays.
+bool suits(Exec &ex, const Product<float> &p, mma::Kind kind);
+/// As product(), whatever is known of it. alarm: a word of the host's that is set where a kernel gives up (patience.cuh).
+bool multiply(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, uint32_t *alarm, f2i_status &status);
+
+/// How long the products of a check may take before the GPU counts as lost.
+std::chrono::milliseconds longest_check();
+
+/// What is known of it on this GPU in this process, in words; "": nothing yet. Any thread.
+void describe_check(int index, char *text, size_t size);
+/// A kernel has given up in the middle of work: it is not used on this GPU any more.
+void gave_up(int index);
 } // namespace hopper
 
 /// The operand with its rows one after the other, `ld` entries each, of another type: bf16, f16, or f32 rounded

@@ -1,6 +1,7 @@
 // Products on Hopper: tensors are copied by the copy engine, multiplied by wgmma.
 // For compute capability 9.0 alone (sm_90a), and not verified by the shim, which has
-// none of it: tests on a GPU are its only proof. F2I_CUDA_HOPPER=0 turns it off.
+// none of it: so it is checked on each GPU before it is used (hopper_check.cu), and
+// waits end (patience.cuh).
 //
 // A block has a tile of 128 rows by 256 columns (128 where a number is two of TF32):
 // one warp keeps the copy engine busy, two groups of four warps multiply 64 rows each.
@@ -15,15 +16,13 @@
 //   tf32        packed, which rounds
 //   f32         packed into a big and a small part (gemm_mma.cu has the formula);
 //               each slice is summed from zero and added by the plain cores
-#include <cstdlib>
-#include <cstring>
-
 #include "cuda/gemm.cuh"
 
 #if !defined(F2I_CUDA_SHIM)
 #include <cuda.h>
 
 #include "cuda/hopper.cuh"
+#include "cuda/patience.cuh"
 
 namespace f2i::cuda::hopper {
 namespace {
@@ -36,6 +35,7 @@ template <Kind kind> constexpr int columns_of = kind == Kind::f32 ? 128 : 256;
 template <Kind kind> constexpr int stages_of = kind == Kind::f32 ? 3 : 4;
 template <Kind kind> constexpr int depth_of = kind == Kind::bf16 || kind == Kind::f16 ? 64 : 32; // terms of a slice
 constexpr int store_columns = 64; // of a warp's sums on their way to rows
+constexpr int64_t shortest_range = 512; // terms of a range of a long sum, roughly
 
 template <Kind kind> struct Room {
   struct Stage {
@@ -102,18 +102,19 @@ __device__ __forceinline__ void for_tiles_of_block(const Work<float> &work, cons
 /// One thread: copies slices to stages as they become empty.
 template <Kind kind, bool across>
 __device__ __forceinline__ void produce(const Work<float> &work, const Pairs &pairs, const Maps &maps,
-                                        Room<kind> &room, uint32_t rank) {
+                                        Room<kind> &room, uint32_t rank, Patience<Clock> &patience) {
   constexpr int half = columns_of<kind> / 2, depth = depth_of<kind>, parts = parts_of<kind>;
   constexpr uint32_t bytes = sizeof(typename Room<kind>::Stage);
   Turn<stages_of<kind>> turn;
   for_tiles_of_block<kind>(work, pairs, rank, [&](int64_t i0, int64_t j0, int64_t first, int64_t last, int64_t) {
     const int row = static_cast<int>(i0), column = static_cast<int>(j0) + static_cast<int>(rank) * half;
 #pragma unroll 1
-    for (int64_t p = first; p < last; p += depth, turn.next()) {
+    for (int64_t p = first; p < last && !patience.gone(); p += depth, turn.next()) {
       auto &stage = room.stage[turn.stage];
       uint64_t *const full = &room.full[turn.stage];
       const int term = static_cast<int>(p);
-      wait_for_phase(&room.empty[turn.stage], turn.parity ^ 1);
+      // Bytes that nobody waits for would overflow a barrier's count: who has given up copies nothing any more.
+      if (!patience.wait([&] { return phase_is_over(&room.empty[turn.stage], turn.parity ^ 1); })) return;
       expect_bytes(full, bytes);
 #pragma unroll
       for (int part = 0; part < parts; ++part) {
@@ -182,7 +183,7 @@ __device__ __forceinline__ void store_sums(const Work<float> &work, const float 
 /// Four warps: 64 rows of each of the block's tiles.
 template <Kind kind, bool across>
 __device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pairs, Room<kind> &room, uint32_t rank,
-                                        int group) {
+                                        int group, Patience<Clock> &patience) {
   constexpr int columns = columns_of<kind>, depth = depth_of<kind>;
   constexpr int steps = 4;                                        // products of 32 bytes of terms in a slice
   constexpr uint32_t step_a = 32, step_b = across ? 2 * 1024 : 32; // to the next terms: across, 16 rows of 128 bytes
@@ -199,6 +200,10 @@ __device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pa
   const auto release = [&](int stage) { // in both blocks: each copies to both
     if (lane < 2) arrive_at(&room.empty[stage], static_cast<uint32_t>(lane));
   };
+  // Who has given up goes on with whatever the stages hold, so that all take the same way.
+  const auto wait_for_slice = [&](int stage, uint32_t parity) {
+    (void)patience.wait([&] { return phase_is_over(&room.full[stage], parity); });
+  };
   Turn<stages_of<kind>> turn;
   for_tiles_of_block<kind>(work, pairs, rank, [&](int64_t i0, int64_t j0, int64_t first, int64_t last, int64_t range) {
     float sums[columns / 2] = {};
@@ -206,7 +211,7 @@ __device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pa
 #pragma unroll 1
       for (int64_t p = first; p < last; p += depth, turn.next()) {
         float part[columns / 2] = {};
-        wait_for_phase(&room.full[turn.stage], turn.parity);
+        wait_for_slice(turn.stage, turn.parity);
         settle(part);
         begin_products();
 #pragma unroll
@@ -227,7 +232,7 @@ __device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pa
       int before = -1; // the stage whose products are still on their way
 #pragma unroll 1
       for (int64_t p = first; p < last; p += depth, turn.next()) {
-        wait_for_phase(&room.full[turn.stage], turn.parity);
+        wait_for_slice(turn.stage, turn.parity);
         settle(sums);
         begin_products();
 #pragma unroll
@@ -245,12 +250,14 @@ __device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pa
       settle(sums);
       if (before >= 0) release(before);
     }
-    store_sums<columns>(work, sums, room.sums[warp], i0 + 16 * warp, j0, first, last, range, kind == Kind::f32);
+    store_sums<columns>(work, sums, room.sums[warp], i0 + 16 * warp, j0, first, last, range,
+                        kind == Kind::f32 && !patience.gone());
   });
 }
 
 template <Kind kind, bool across>
-__device__ __forceinline__ void run_block(const Work<float> &work, const Pairs &pairs, const Maps &maps) {
+__device__ __forceinline__ void run_block(const Work<float> &work, const Pairs &pairs, const Maps &maps,
+                                          volatile uint32_t *alarm) {
   extern __shared__ __align__(1024) unsigned char f2i_hopper_shared[];
   const uint32_t begins = shared_address(f2i_hopper_shared);
   auto &room = *reinterpret_cast<Room<kind> *>(f2i_hopper_shared + (alignment - begins % alignment) % alignment);
@@ -266,10 +273,15 @@ __device__ __forceinline__ void run_block(const Work<float> &work, const Pairs &
   const int group = static_cast<int>(threadIdx.x) / 128;
   if (group == 0) {
     give_registers<40>();
-    if (threadIdx.x == 0) produce<kind, across>(work, pairs, maps, room, rank);
+    if (threadIdx.x == 0) {
+      Patience<Clock> patience(alarm, GaveUp::copying);
+      produce<kind, across>(work, pairs, maps, room, rank, patience);
+      if (patience.gone()) __nanosleep(1000000); // what is under way arrives while the memory is still this block's
+    }
   } else {
     take_registers<232>();
-    consume<kind, across>(work, pairs, room, rank, group - 1);
+    Patience<Clock> patience(alarm, GaveUp::multiplying);
+    consume<kind, across>(work, pairs, room, rank, group - 1, patience);
   }
   pair_barrier(); // a block lives until the other writes no more to it
 }
@@ -279,9 +291,9 @@ __device__ __forceinline__ void run_block(const Work<float> &work, const Pairs &
 template <Kind kind, bool across>
 __global__ void __launch_bounds__(threads, 1)
     product_kernel(const __grid_constant__ Work<float> work, const __grid_constant__ Pairs pairs,
-                   const __grid_constant__ Maps maps) {
+                   const __grid_constant__ Maps maps, volatile uint32_t *alarm) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  run_block<kind, across>(work, pairs, maps);
+  run_block<kind, across>(work, pairs, maps, alarm);
 #endif
 }
 
@@ -335,7 +347,8 @@ struct Ready {
 
 class Run {
 public:
-  Run(Exec &ex, const char *name, Kind kind, const Product<float> &p) : ex_(ex), name_(name), kind_(kind), p_(p) {}
+  Run(Exec &ex, const char *name, Kind kind, const Product<float> &p, uint32_t *alarm = nullptr)
+      : ex_(ex), name_(name), kind_(kind), p_(p), alarm_(alarm) {}
 
   bool halves() const { return kind_ == Kind::bf16 || kind_ == Kind::f16; }
   f2i_dtype type() const { return kind_ == Kind::bf16 ? F2I_BF16 : kind_ == Kind::f16 ? F2I_F16 : F2I_F32; }
@@ -405,7 +418,7 @@ private:
 
   template <Kind kind, bool across>
   bool launch_pairs(Work<float> &work, const Ready &a, const Ready &b, f2i_status &status) const {
-    void (*const kernel)(Work<float>, Pairs, Maps) = product_kernel<kind, across>;
+    void (*const kernel)(Work<float>, Pairs, Maps, volatile uint32_t *) = product_kernel<kind, across>;
     static const bool there = is_there(reinterpret_cast<const void *>(kernel));
     if (!there) return false;
     const Product<float> &p = work.product;
@@ -422,7 +435,7 @@ private:
     Pairs pairs{ceil_div(p.m, 2 * tile_rows), ceil_div(p.n, columns), 1};
     const int64_t at_once = device.processors() / 2, tiles = pairs.all();
     // Few tiles and long sums: ranges of terms, joined in their order.
-    int64_t splits = at_once / tiles < p.k / 512 ? at_once / tiles : p.k / 512;
+    int64_t splits = at_once / tiles < p.k / shortest_range ? at_once / tiles : p.k / shortest_range;
     if (splits > 1) {
       work.parts = ex_.scratch_of<float>(splits * p.m * p.n);
       if (work.parts == nullptr) return lacks(status);
@@ -454,7 +467,7 @@ private:
       config.stream = device.stream();
       config.attrs = &attribute;
       config.numAttrs = 1;
-      error = cudaLaunchKernelEx(&config, kernel, work, pairs, maps);
+      error = cudaLaunchKernelEx(&config, kernel, work, pairs, maps, static_cast<volatile uint32_t *>(alarm_));
     }
     (void)cudaGetLastError(); // a refused launch is not the next one's
     if (error == cudaSuccess) error = device.launched();
@@ -484,39 +497,48 @@ private:
   const char *const name_;
   const Kind kind_;
   const Product<float> &p_;
+  uint32_t *const alarm_;
 };
 
-bool turned_off() {
-  const char *const text = std::getenv("F2I_CUDA_HOPPER");
-  return text != nullptr && std::strcmp(text, "0") == 0;
+Kind own_kind(mma::Kind kind) {
+  switch (kind) {
+  case mma::Kind::bf16:
+  case mma::Kind::bf16_of_f32: return Kind::bf16;
+  case mma::Kind::f16:
+  case mma::Kind::f16_of_f32: return Kind::f16;
+  case mma::Kind::tf32: return Kind::tf32;
+  default: return Kind::f32;
+  }
 }
 
 } // namespace
 
-bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status) {
-  const CudaDevice &device = device_of(ex);
-  if (device.capability() != 90 || turned_off()) return false;
-  if (p.planes * p.groups != 1 || p.a.is_patches || p.b.is_patches) return false;
-  Kind own = Kind::f32;
-  switch (kind) {
-  case mma::Kind::bf16:
-  case mma::Kind::bf16_of_f32: own = Kind::bf16; break;
-  case mma::Kind::f16:
-  case mma::Kind::f16_of_f32: own = Kind::f16; break;
-  case mma::Kind::tf32: own = Kind::tf32; break;
-  case mma::Kind::f32:
-    if (p.a.half() || p.b.half()) return false; // fewer products by mma.sync
-  }
-  const Run run(ex, name, own, p);
-  return run.pays() && encoder() != nullptr && run.all(status);
+bool suits(Exec &ex, const Product<float> &p, mma::Kind kind) {
+  if (device_of(ex).capability() != 90 || p.planes * p.groups != 1 || p.a.is_patches || p.b.is_patches) return false;
+  if (kind == mma::Kind::f32 && (p.a.half() || p.b.half())) return false; // fewer products by mma.sync
+  return Run(ex, "", own_kind(kind), p).pays() && encoder() != nullptr;
 }
 
-} // namespace f2i::cuda::hopper
+bool multiply(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, uint32_t *alarm, f2i_status &status) {
+  return Run(ex, name, own_kind(kind), p, alarm).all(status);
+}
 
-#else
+Extents extents(mma::Kind kind, int processors) {
+  const Kind own = own_kind(kind);
+  const auto of = [&]<Kind k>() {
+    return Extents{2 * tile_rows, columns_of<k>, depth_of<k>, stages_of<k>, processors / 2, shortest_range};
+  };
+  switch (own) {
+  case Kind::bf16: return of.template operator()<Kind::bf16>();
+  case Kind::f16: return of.template operator()<Kind::f16>();
+  case Kind::tf32: return of.template operator()<Kind::tf32>();
+  default: return of.template operator()<Kind::f32>();
+  }
+}
 
-namespace f2i::cuda::hopper {
-bool product(Exec &, const char *, const Product<float> &, mma::Kind, f2i_status &) { return false; }
+/// Kernels give up after some seconds (patience.cuh): this is for what they cannot see.
+std::chrono::milliseconds longest_check() { return std::chrono::seconds(60); }
+
 } // namespace f2i::cuda::hopper
 
 #endif

@@ -49,16 +49,27 @@ __device__ __forceinline__ void arrive_at(uint64_t *barrier, uint32_t rank) {
                "mbarrier.arrive.shared::cluster.b64 _, [there];\n}" ::"r"(shared_address(barrier)), "r"(rank)
                : "memory");
 }
-/// Until the phase of this parity is over; a barrier begins in phase 0, so parity 1 is over at once.
-__device__ __forceinline__ void wait_for_phase(uint64_t *barrier, uint32_t parity) {
+/// Whether the phase of this parity is over, looking for as long as the device sees fit; a barrier begins in phase 0, so
+/// parity 1 is over at once.
+__device__ __forceinline__ bool phase_is_over(uint64_t *barrier, uint32_t parity) {
+  uint32_t is_over;
   asm volatile("{\n.reg .pred over;\n"
-               "again:\n"
-               "mbarrier.try_wait.parity.shared::cta.b64 over, [%0], %1;\n"
-               "@over bra done;\n"
-               "bra again;\n"
-               "done:\n}" ::"r"(shared_address(barrier)), "r"(parity)
+               "mbarrier.try_wait.parity.shared::cta.b64 over, [%1], %2;\n"
+               "selp.b32 %0, 1, 0, over;\n}"
+               : "=r"(is_over)
+               : "r"(shared_address(barrier)), "r"(parity)
                : "memory");
+  return is_over != 0;
 }
+
+/// Nanoseconds; the same clock for all of a device.
+struct Clock {
+  static __device__ __forceinline__ uint64_t now() {
+    uint64_t time;
+    asm volatile("mov.u64 %0, %%globaltimer;" : "=l"(time));
+    return time;
+  }
+};
 
 // ---- bulk copies -----------------------------------------------------------------
 

@@ -100,11 +100,17 @@ f2i_status as_halves(Exec &ex, Operand &x, int64_t rows, int64_t k, f2i_dtype ty
 }
 
 f2i_status on_tensor_cores(Exec &ex, const char *name, const Product<float> &p) {
-  using mma::Kind;
-  const Kind kind = kind_of(p);
+  const mma::Kind kind = kind_of(p);
   f2i_status on_hopper = F2I_OK;
   if (hopper::product(ex, name, p, kind, on_hopper)) return on_hopper;
   F2I_TRY(on_hopper);
+  return product_by_mma(ex, name, p, kind);
+}
+
+} // namespace
+
+f2i_status product_by_mma(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind) {
+  using mma::Kind;
   Product<float> packed = p;
   if (kind == Kind::bf16 || kind == Kind::f16) {
     const f2i_dtype type = kind == Kind::bf16 ? F2I_BF16 : F2I_F16;
@@ -113,8 +119,6 @@ f2i_status on_tensor_cores(Exec &ex, const char *name, const Product<float> &p) 
   }
   return run(ex, name, packed, mma::tiling(kind, packed, device_of(ex).processors()));
 }
-
-} // namespace
 
 f2i_status join_ranges(Exec &ex, const char *name, const Product<float> &p, const float *parts, int64_t splits) {
   return join(ex, name, p, parts, splits);

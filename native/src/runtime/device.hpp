@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 
 #include "f2i/f2i.h"
 
@@ -66,6 +67,9 @@ public:
   virtual f2i_status launch(void *graph) noexcept = 0;
   /// Once it does not run any more. Any thread.
   virtual void end_graph(void *graph) noexcept = 0;
+
+  /// What its own checks have found so far, in words; "": nothing. Any thread.
+  virtual void remark(char *text, size_t size) const noexcept { (void)std::snprintf(text, size, "%s", ""); }
 
   /// Why the last call of the queue thread failed.
   virtual const char *error() const noexcept = 0;

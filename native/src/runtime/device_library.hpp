@@ -11,7 +11,7 @@ namespace f2i {
 
 /// Raised whenever anything that core and library share changes: this file, device.hpp, exec.hpp,
 /// cpu/drivers.hpp, abi/device_ops.hpp. Both are built of one tree; a mix of two is refused.
-constexpr uint32_t device_interface = 3;
+constexpr uint32_t device_interface = 4;
 
 struct DeviceRequest {
   int32_t index = 0;

@@ -43,6 +43,39 @@ TEST(a_device_is_described) {
   CHECK(info.processors > 0);
 }
 
+TEST(a_gpu_that_is_too_old_hides_no_other) {
+  setenv("F2I_SHIM_DEVICES", "2", 1);
+  const char *const before = std::getenv("F2I_SHIM_CAPABILITY");
+  const std::string kept = before != nullptr ? before : "90";
+  setenv("F2I_SHIM_CAPABILITY", "70,80", 1);
+  f2i_device_info info = F2I_INIT(f2i_device_info);
+  CHECK_EQUAL(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info), F2I_UNSUPPORTED);
+  CHECK_EQUAL(info.count, 2); // there is one to ask for
+  ok(f2i_device_describe(F2I_DEVICE_CUDA, 1, nullptr, &info));
+  CHECK_EQUAL(info.capability, 80);
+  CHECK_EQUAL(f2i_device_describe(F2I_DEVICE_CUDA, 0, "/nowhere.so", &info), F2I_UNSUPPORTED);
+  CHECK_EQUAL(info.count, 0);
+  setenv("F2I_SHIM_CAPABILITY", kept.c_str(), 1);
+  unsetenv("F2I_SHIM_DEVICES");
+}
+
+TEST(free_memory_is_told_to_those_who_ask) {
+  f2i_device_info info = F2I_INIT(f2i_device_info);
+  ok(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info));
+  const uint64_t before = info.free_bytes;
+  CHECK(before > 0 && before <= info.memory_bytes);
+  const Engine engine;
+  (void)engine.create(64 << 20);
+  ok(f2i_sync(engine, nullptr));
+  ok(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info));
+  CHECK(info.free_bytes <= before - (64 << 20));
+  info.struct_size = 96; // a caller of the version before
+  info.free_bytes = 7;
+  ok(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info));
+  CHECK_EQUAL(info.free_bytes, 7u);
+  CHECK_EQUAL(info.struct_size, 96u);
+}
+
 TEST(what_is_missing_is_said) {
   struct {
     const char *variable, *value, *words;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "check.hpp"
+#include "cuda/patience.cuh"
 #include "cuda_runtime.h"
 
 namespace {
@@ -117,6 +118,39 @@ TEST(shared_memory_has_bounds) {
 TEST(impossible_launches_are_refused) {
   CHECK_CONTAINS(run(1, 2048, 0, [] {}), "no device takes");
   CHECK_CONTAINS(run(0, 32, 0, [] {}), "no device takes");
+}
+
+namespace {
+/// A second each time that somebody looks.
+struct SlowClock {
+  static inline uint64_t time = 0;
+  static uint64_t now() { return time += 1000000000; }
+};
+} // namespace
+
+TEST(waits_end) {
+  using f2i::cuda::GaveUp;
+  uint32_t word = 0;
+  f2i::cuda::Patience<SlowClock> patience(&word, GaveUp::multiplying);
+  int looks = 0;
+  const uint64_t began = SlowClock::time;
+  CHECK(patience.wait([&] { return true; }));
+  CHECK_EQUAL(SlowClock::time, began); // the clock is looked at by those who wait
+  for (int i = 0; i < 100; ++i) { // many waits, each within its time
+    looks = 0;
+    CHECK(patience.wait([&] { return ++looks == 4; }));
+  }
+  CHECK(!patience.gone() && word == 0);
+  looks = 0;
+  CHECK(!patience.wait([&] { return ++looks < 0; }));
+  CHECK(patience.gone());
+  CHECK_EQUAL(word, static_cast<uint32_t>(GaveUp::multiplying));
+  CHECK(looks > 3 && looks < 10);
+  word = 0;
+  looks = 0;
+  CHECK(!patience.wait([&] { return ++looks > 0; })); // and from then on nothing is waited for, nor told again
+  CHECK_EQUAL(looks, 0);
+  CHECK_EQUAL(word, 0u);
 }
 
 CHECK_MAIN();

@@ -11,6 +11,7 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   exports.Set("version", Napi::String::New(env, f2i_version()));
   exports.Set("bestIsa", Napi::Number::New(env, f2i_best_isa()));
   exports.Set("describeDevice", Napi::Function::New(env, describe_device, "describeDevice"));
+  exports.Set("countDevices", Napi::Function::New(env, count_devices, "countDevices"));
   exports.Set("Context", Context::define(env));
   return exports;
 }

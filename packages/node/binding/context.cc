@@ -9,6 +9,7 @@ Napi::Function Context::define(Napi::Env env) {
                      {
                          InstanceMethod<&Context::info>("info"),
                          InstanceMethod<&Context::supports>("supports"),
+                         InstanceMethod<&Context::remark>("remark"),
                          InstanceMethod<&Context::close>("close"),
                          InstanceMethod<&Context::create_token>("createToken"),
                          InstanceMethod<&Context::cancel_token>("cancelToken"),
@@ -136,6 +137,13 @@ Napi::Value Context::supports(const Napi::CallbackInfo &info) {
   const f2i_status status = f2i_context_supports(open(), op.c_str());
   if (status != F2I_UNSUPPORTED) check(status);
   return Napi::Boolean::New(Env(), status == F2I_OK);
+}
+
+/// remark(): string
+Napi::Value Context::remark(const Napi::CallbackInfo &) {
+  char text[512] = "";
+  check(f2i_context_remark(open(), text, sizeof text));
+  return Napi::String::New(Env(), text);
 }
 
 /// The last completion of a context: its threads are gone.

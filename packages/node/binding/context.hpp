@@ -28,6 +28,7 @@ public:
   // ---- context.cc ----------------------------------------------------------
   Napi::Value info(const Napi::CallbackInfo &info);
   Napi::Value supports(const Napi::CallbackInfo &info);
+  Napi::Value remark(const Napi::CallbackInfo &info);
   Napi::Value close(const Napi::CallbackInfo &info);
   Napi::Value create_token(const Napi::CallbackInfo &info);
   void cancel_token(const Napi::CallbackInfo &info);

@@ -20,7 +20,15 @@ Napi::Value describe_device(const Napi::CallbackInfo &info) {
   object.Set("capability", Napi::Number::New(env, found.capability));
   object.Set("processors", Napi::Number::New(env, found.processors));
   object.Set("memoryBytes", Napi::Number::New(env, static_cast<double>(found.memory_bytes)));
+  object.Set("freeBytes", Napi::Number::New(env, static_cast<double>(found.free_bytes)));
   return object;
+}
+
+Napi::Value count_devices(const Napi::CallbackInfo &info) {
+  const std::string library = info[1].IsString() ? info[1].As<Napi::String>().Utf8Value() : "";
+  f2i_device_info found = F2I_INIT(f2i_device_info);
+  (void)f2i_device_describe(info[0].As<Napi::Number>().Int32Value(), 0, library.empty() ? nullptr : library.c_str(), &found);
+  return Napi::Number::New(info.Env(), found.count);
 }
 
 } // namespace f2i::node

@@ -1,10 +1,11 @@
 // The calls of the CUDA runtime that src/cuda makes, on a device that is this
-// processor (streams and memory: streams.cpp). F2I_SHIM_CAPABILITY (75, 80, 90) chooses what
+// processor (streams and memory: streams.cpp). F2I_SHIM_CAPABILITY (75, 80, 90; "75,90" for two) chooses what
 // it says of itself, F2I_SHIM_MEMORY how many bytes it has, F2I_SHIM_DEVICES how
 // many there are, F2I_SHIM_DRIVER the version of the driver (0: there is none),
 // F2I_SHIM_NO_IMAGE=1 that the library has no code for it.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "cuda_runtime.h"
 
@@ -17,6 +18,14 @@ constexpr int runtime_version = 13000;
 int number(const char *variable, int otherwise) {
   const char *const text = std::getenv(variable);
   return text != nullptr && *text != '\0' ? std::atoi(text) : otherwise;
+}
+
+/// Of several devices the capabilities are a list, "70,90"; those beyond it are as the last one.
+int capability_of(int device) {
+  const char *text = std::getenv("F2I_SHIM_CAPABILITY");
+  if (text == nullptr || *text == '\0') return 90;
+  for (const char *next; device > 0 && (next = std::strchr(text, ',')) != nullptr; --device) text = next + 1;
+  return std::atoi(text);
 }
 
 } // namespace
@@ -50,8 +59,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
   (void)cudaMemGetInfo(&free, &properties->totalGlobalMem);
   return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
-  const int capability = number("F2I_SHIM_CAPABILITY", 90);
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device) {
+  const int capability = capability_of(device);
   switch (attribute) {
   case cudaDevAttrComputeCapabilityMajor: *value = capability / 10; break;
   case cudaDevAttrComputeCapabilityMinor: *value = capability % 10; break;

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "cuda_runtime.h"
+#include "hopper.hpp"
 
 using shim::Order;
 
@@ -541,6 +542,7 @@ extern "C" __attribute__((visibility("default"))) const shim::Controls *f2i_shim
       const auto lock = device().lock();
       device().end_stream(static_cast<ShimStream *>(stream));
     };
+    table.release_hopper = &shim::release_hopper;
     table.memory_used = [] {
       const auto lock = device().lock();
       return device().used();

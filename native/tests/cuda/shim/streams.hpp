@@ -45,6 +45,8 @@ struct Controls {
   void (*end_stream)(void *stream) = nullptr;
   uint64_t (*kernels_of)(void *stream) = nullptr;
   size_t (*memory_used)() = nullptr;
+  /// Ends the kernels that hang (hopper.cpp).
+  void (*release_hopper)() = nullptr;
 };
 
 } // namespace shim

@@ -4,6 +4,8 @@ export interface Addon {
   readonly version: string;
   /** Best instruction set of this machine: an index into `ISAS`. */
   readonly bestIsa: number;
+  /** How many devices there are of a kind, usable or not; 0 where nobody can say. */
+  countDevices(device: number, library: string | undefined): number;
   readonly Context: new (
     args: Float64Array,
     threads: number,
@@ -33,6 +35,8 @@ export interface NativeDevice {
   readonly capability: number;
   readonly processors: number;
   readonly memoryBytes: number;
+  /** Of its memory, what no process uses now. */
+  readonly freeBytes: number;
 }
 
 /** Instruction sets by their number in `f2i.h`. */
@@ -57,6 +61,8 @@ export interface NativeContext extends NativeOps {
   info(): NativeInfo;
   /** Whether its device has the op of this name. */
   supports(op: string): boolean;
+  /** What the device has found out about itself so far, in words; "" for nothing. */
+  remark(): string;
   /** Drops what is queued; resolves when the threads are gone. Nothing may be called after it. */
   close(): Promise<void>;
 

@@ -1,0 +1,83 @@
+// A stand-in for src/cuda/gemm_hopper.cu, which the shim cannot execute: products by mma.sync, spoilt in the ways in which
+// such kernels go wrong, to see that the check before their use (src/cuda/hopper_check.cu) finds each of them.
+// F2I_SHIM_HOPPER chooses one; without it the device has no such kernels.
+//
+//   right     as mma.sync        absent    no code for the device
+//   wrong     one entry is off   wrong_f32 of the products of f32 alone
+//   beside    writes between the rows of y
+//   changing  every second time one entry is off
+//   refused   the launch fails   faults    the kernel does
+//   stalls    gives up waiting   stalls_later    not in the check, but in work
+//   hangs     does not end before somebody says so
+#include "hopper.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "cuda/gemm.cuh"
+#include "cuda/patience.cuh"
+
+namespace {
+std::atomic<bool> released{false};
+std::atomic<int> times{0};
+
+std::string behaviour() {
+  const char *const text = std::getenv("F2I_SHIM_HOPPER");
+  return text != nullptr ? text : "";
+}
+} // namespace
+
+void shim::release_hopper() { released.store(true); }
+
+namespace f2i::cuda::hopper {
+namespace {
+
+void add_kernel(float *at, float what) { *at += what; }
+void write_kernel(float *at, float what) { *at = what; }
+void give_up_kernel(uint32_t *alarm) { *alarm = static_cast<uint32_t>(GaveUp::multiplying); }
+void fault_kernel() { shim::fail("an illegal instruction", shim::Site::current()); }
+void hang_kernel() {
+  while (!released.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
+} // namespace
+
+Extents extents(mma::Kind, int processors) { return {8, 8, 4, 2, processors / 2, 16}; }
+
+bool suits(Exec &ex, const Product<float> &p, mma::Kind kind) {
+  if (behaviour().empty() || device_of(ex).capability() != 90 || p.planes * p.groups != 1) return false;
+  if (p.a.is_patches || p.b.is_patches || (kind == mma::Kind::f32 && (p.a.half() || p.b.half()))) return false;
+  return p.m >= 4 && p.n >= 4 && p.k >= 4;
+}
+
+bool multiply(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, uint32_t *alarm, f2i_status &status) {
+  const std::string how = behaviour();
+  const bool in_work = std::string(name) == "gemm";
+  float *const last = p.finish.y + (p.m - 1) * p.finish.ldy;
+  if (how == "absent") return false;
+  if (how == "refused") {
+    status = ex.fail(F2I_INTERNAL, "kernel %s, Hopper: invalid argument", name);
+    return true;
+  }
+  status = product_by_mma(ex, name, p, kind);
+  if (status != F2I_OK) return true;
+  const bool is_off = how == "wrong" || (how == "wrong_f32" && kind == mma::Kind::f32) || (how == "changing" && ++times % 2 == 0);
+  if (is_off) status = F2I_LAUNCH(ex, add_kernel, dim3(1), dim3(1), 0, last, 1.0f);
+  if (how == "beside") status = F2I_LAUNCH(ex, write_kernel, dim3(1), dim3(1), 0, p.finish.y + p.n, 1.0f);
+  if (how == "faults") status = F2I_LAUNCH(ex, fault_kernel, dim3(1), dim3(1), 0);
+  if (how == "hangs") status = F2I_LAUNCH(ex, hang_kernel, dim3(1), dim3(1), 0);
+  if (how == "stalls" || (how == "stalls_later" && in_work)) {
+    status = F2I_LAUNCH(ex, give_up_kernel, dim3(1), dim3(1), 0, alarm);
+  }
+  return true;
+}
+
+std::chrono::milliseconds longest_check() {
+  // What does not end is not waited for; everything else is, however slow the machine.
+  return behaviour() == "hangs" ? std::chrono::milliseconds(20) : std::chrono::milliseconds(std::chrono::hours(1));
+}
+
+} // namespace f2i::cuda::hopper
