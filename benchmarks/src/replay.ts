@@ -63,7 +63,8 @@ async function main(): Promise<number> {
   const beside = join(here, '..', '..', 'shared', 'goldens');
   const named = [['--goldens', values.goldens] as const, ['F2I_GOLDENS', process.env.F2I_GOLDENS] as const];
   // A folder that was named and is not there is found before anything is made.
-  const goldens = sets.includes('goldens') ? goldensFolder(named, beside) : undefined;
+  const asked = sets.includes('goldens') || values.goldens !== undefined;
+  const goldens = asked ? goldensFolder(named, beside) : undefined;
   mkdirSync(folder, { recursive: true });
   for (const set of SETS.filter((each) => sets.includes(each))) {
     const exported = await makers[set]();
