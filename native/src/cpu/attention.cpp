@@ -13,12 +13,12 @@
 namespace f2i::cpu {
 namespace {
 
-constexpr int64_t packed_bytes = int64_t{16} << 20; // of keys and values at a time, about
+constexpr int64_t block_bytes = int64_t{16} << 20; // of keys and values at a time, about
 constexpr int64_t most_panels = 4;                  // of queries in a task
 
-template <class T> const AttentionKernels<T> &kernels_of(f2i_isa isa);
-template <> const AttentionKernels<float> &kernels_of(f2i_isa isa) { return F2I_SELECT(attention_f32, isa); }
-template <> const AttentionKernels<double> &kernels_of(f2i_isa isa) { return F2I_SELECT(attention_f64, isa); }
+template <class T> const AttentionKernels<T> &attention_kernels(f2i_isa isa);
+template <> const AttentionKernels<float> &attention_kernels(f2i_isa isa) { return F2I_SELECT(attention_f32, isa); }
+template <> const AttentionKernels<double> &attention_kernels(f2i_isa isa) { return F2I_SELECT(attention_f64, isa); }
 
 /// Rows of one head: row i at data + i step.
 template <class T> struct Rows {
@@ -27,10 +27,10 @@ template <class T> struct Rows {
   T *at(int64_t i) const { return data + i * step; }
 };
 
-template <class T> class Run {
+template <class T> class AttentionRun {
 public:
-  Run(Exec &ex, const Attention &op)
-      : ex_(ex), op_(op), kernels_(kernels_of<T>(ex.isa())), transpose_(gemm_kernel<T>(ex.isa()).transpose),
+  AttentionRun(Exec &ex, const Attention &op)
+      : ex_(ex), op_(op), kernels_(attention_kernels<T>(ex.isa())), transpose_(gemm_kernel<T>(ex.isa()).transpose),
         heads_(op.heads), queries_(op.q.rows / (op.batch * op.heads)), dim_(op.q.cols), value_dim_(op.v.cols),
         owners_(op.batch * (op.shared ? 1 : op.heads)), nulls_(op.null_key ? 1 : 0),
         keys_(op.k.rows / (op.repeated ? op.batch : owners_) + nulls_) {
@@ -43,7 +43,7 @@ public:
   f2i_status operator()() {
     const int64_t owner_size = padded_keys_ * dim_ + keys_ * padded_values_;
     const int64_t bytes = std::max<int64_t>(1, owner_size * static_cast<int64_t>(sizeof(T)));
-    const int64_t at_once = std::clamp<int64_t>(packed_bytes / bytes, 1, owners_);
+    const int64_t at_once = std::clamp<int64_t>(block_bytes / bytes, 1, owners_);
     packed_ = ex_.scratch_of<T>(std::max<int64_t>(1, at_once * owner_size));
     const int64_t width = kernels_.width;
     const int64_t panels = ceil_div(queries_, width), sharing = op_.shared ? heads_ : 1;
@@ -219,7 +219,7 @@ private:
 } // namespace
 
 f2i_status attention(Exec &ex, const Attention &op) {
-  return op.y.dtype == F2I_F64 ? Run<double>(ex, op)() : Run<float>(ex, op)();
+  return op.y.dtype == F2I_F64 ? AttentionRun<double>(ex, op)() : AttentionRun<float>(ex, op)();
 }
 
 } // namespace f2i::cpu

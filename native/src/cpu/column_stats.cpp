@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t chunk_rows = 4096;
 
-template <class T> struct Run {
+template <class T> struct StatsRun {
   Exec &ex;
   const ColumnStats &op;
   void (*add)(const T *, int64_t, int64_t, int64_t, double, double *, double *);
@@ -73,8 +73,8 @@ template <class T> struct Run {
 
 f2i_status column_stats(Exec &ex, const ColumnStats &op) {
   const ColumnStatsKernels &kernels = F2I_SELECT(column_stats, ex.isa());
-  if (op.x.dtype == F2I_F64) return Run<double>{ex, op, kernels.add_f64}();
-  return Run<float>{ex, op, kernels.add_f32}();
+  if (op.x.dtype == F2I_F64) return StatsRun<double>{ex, op, kernels.add_f64}();
+  return StatsRun<float>{ex, op, kernels.add_f32}();
 }
 
 } // namespace f2i::cpu

@@ -2,7 +2,7 @@
 // pixel, is made while it is packed: it is never in memory as a whole.
 #include <algorithm>
 
-#include "activation.hpp"
+#include "activations.hpp"
 #include "cast.hpp"
 #include "drivers.hpp"
 #include "gemm_blocked.hpp"
@@ -10,10 +10,6 @@
 
 namespace f2i::cpu {
 namespace {
-
-template <class T> const ActivationKernels<T> &activations_of(f2i_isa isa);
-template <> const ActivationKernels<float> &activations_of(f2i_isa isa) { return F2I_SELECT(activation_f32, isa); }
-template <> const ActivationKernels<double> &activations_of(f2i_isa isa) { return F2I_SELECT(activation_f64, isa); }
 
 /// The pixels of some channels of one picture, [terms, output pixels]: term (c, ky, kx), row by row.
 template <class T> struct Patches {

@@ -8,7 +8,7 @@
 namespace f2i::cpu {
 namespace {
 
-template <class T> struct Run {
+template <class T> struct CosineRun {
   Exec &ex;
   const CosineMatrix &op;
   void (*unit)(const T *, int64_t, T *);
@@ -55,8 +55,8 @@ template <class T> struct Run {
 
 f2i_status cosine_matrix(Exec &ex, const CosineMatrix &op) {
   const CosineMatrixKernels &kernels = F2I_SELECT(cosine_matrix, ex.isa());
-  if (op.a.dtype == F2I_F64) return Run<double>{ex, op, kernels.unit_f64, kernels.clamp_f64}();
-  return Run<float>{ex, op, kernels.unit_f32, kernels.clamp_f32}();
+  if (op.a.dtype == F2I_F64) return CosineRun<double>{ex, op, kernels.unit_f64, kernels.clamp_f64}();
+  return CosineRun<float>{ex, op, kernels.unit_f32, kernels.clamp_f32}();
 }
 
 } // namespace f2i::cpu

@@ -11,7 +11,7 @@
 namespace f2i::cpu {
 namespace {
 
-constexpr double epsilon = std::numeric_limits<double>::epsilon() / 2;
+constexpr double unit_roundoff = std::numeric_limits<double>::epsilon() / 2;
 constexpr int most_steps = 200;
 
 double square(double x) { return x * x; }
@@ -59,7 +59,7 @@ bool secular_root(SecularKernel evaluate, int64_t count, int64_t i, const double
     for (int64_t j = 0; j < count; ++j) norm += z[j] * z[j];
     origin = d[p + 1];
     low = 0;
-    high = rho * norm * (1 + 16 * epsilon * static_cast<double>(count));
+    high = rho * norm * (1 + 16 * unit_roundoff * static_cast<double>(count));
     mu = high / 2;
     evaluate(count, p + 1, d, z, origin, mu, &sums);
     const double rest = constant + sums.psi + sums.phi + z0 / (gap + mu) + z1 / mu;
@@ -91,7 +91,7 @@ bool secular_root(SecularKernel evaluate, int64_t count, int64_t i, const double
     const double value = constant + sums.psi + sums.phi, slope = sums.psi_slope + sums.phi_slope;
     if (!std::isfinite(value)) return false;
     const double error = 8 * (std::fabs(sums.psi) + std::fabs(sums.phi)) + 2 * constant + std::fabs(mu) * slope;
-    if (std::fabs(value) <= epsilon * error) {
+    if (std::fabs(value) <= unit_roundoff * error) {
       result = {origin, mu};
       return true;
     }
@@ -114,7 +114,7 @@ bool secular_root(SecularKernel evaluate, int64_t count, int64_t i, const double
     if (!(move * value < 0)) move = -value / slope; // also when c = 0
     double next = mu + move;
     if (!(next > low && next < high)) next = between(low, high);
-    if (std::fabs(next - mu) <= epsilon * std::fabs(mu) || !(next > low && next < high)) {
+    if (std::fabs(next - mu) <= unit_roundoff * std::fabs(mu) || !(next > low && next < high)) {
       result = {origin, next > low && next < high ? next : mu};
       return true; // neighbours in floating point
     }

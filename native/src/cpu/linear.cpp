@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "activation.hpp"
+#include "activations.hpp"
 #include "drivers.hpp"
 #include "gemm_blocked.hpp"
 #include "tiles.hpp"
@@ -18,12 +18,9 @@ constexpr int64_t most_width = 192;         // most rows of w of a task, a multi
 constexpr int64_t task_bytes = 1 << 19;     // of w
 using Finish = std::function<void(int64_t, int64_t, int64_t, int64_t)>;
 
-template <class T> const LinearKernels<T> &kernels_of(f2i_isa isa);
-template <> const LinearKernels<float> &kernels_of(f2i_isa isa) { return F2I_SELECT(linear_f32, isa); }
-template <> const LinearKernels<double> &kernels_of(f2i_isa isa) { return F2I_SELECT(linear_f64, isa); }
-template <class T> const ActivationKernels<T> &activations_of(f2i_isa isa);
-template <> const ActivationKernels<float> &activations_of(f2i_isa isa) { return F2I_SELECT(activation_f32, isa); }
-template <> const ActivationKernels<double> &activations_of(f2i_isa isa) { return F2I_SELECT(activation_f64, isa); }
+template <class T> const LinearKernels<T> &linear_kernels(f2i_isa isa);
+template <> const LinearKernels<float> &linear_kernels(f2i_isa isa) { return F2I_SELECT(linear_f32, isa); }
+template <> const LinearKernels<double> &linear_kernels(f2i_isa isa) { return F2I_SELECT(linear_f64, isa); }
 
 /// One shard: columns [first, first + w.rows) of y.
 template <class T> struct Part {
@@ -39,7 +36,7 @@ template <class T> struct Part {
   }
 
   f2i_status few_rows() const {
-    const LinearKernels<T> &kernels = kernels_of<T>(ex.isa());
+    const LinearKernels<T> &kernels = linear_kernels<T>(ex.isa());
     const ActivationKernels<T> &activations = activations_of<T>(ex.isa());
     const auto dots = w.dtype == F2I_F16 ? kernels.dots_f16 : w.dtype == F2I_BF16 ? kernels.dots_bf16 : kernels.dots;
     const int64_t m = op.x.rows, n = w.rows, k = op.x.cols, size = element_size(w.dtype);

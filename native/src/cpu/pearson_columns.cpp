@@ -11,7 +11,7 @@
 namespace f2i::cpu {
 namespace {
 
-constexpr int64_t chunk_rows = 4096;
+constexpr int64_t moment_rows = 4096;
 
 /// Where a chunk's moments lie: five rows of `cols` numbers.
 CoMoments moments_at(double *base, int64_t chunk, int64_t cols, int64_t col) {
@@ -28,7 +28,7 @@ double correlation(double aa, double bb, double ab) {
 template <class T, class Add> f2i_status run(Exec &ex, const PearsonColumns &op, Add add) {
   const View &a = op.a, &b = op.b;
   const int64_t width = pearson_columns_cols, across = (a.cols + width - 1) / width;
-  const int64_t chunks = std::max<int64_t>(1, (a.rows + chunk_rows - 1) / chunk_rows);
+  const int64_t chunks = std::max<int64_t>(1, (a.rows + moment_rows - 1) / moment_rows);
   double *base = ex.scratch_of<double>(chunks * 5 * a.cols);
   if (!base)
     return ex.fail(F2I_OUT_OF_MEMORY, "no room for the sums of %lld columns",
@@ -36,7 +36,7 @@ template <class T, class Add> f2i_status run(Exec &ex, const PearsonColumns &op,
 
   auto sum = [&](int64_t task, int) {
     const int64_t chunk = task / across, c = task % across * width;
-    const int64_t first = chunk * chunk_rows, end = std::min(a.rows, first + chunk_rows);
+    const int64_t first = chunk * moment_rows, end = std::min(a.rows, first + moment_rows);
     const CoMoments moments = moments_at(base, chunk, a.cols, c);
     for (int64_t r = first; r < end && !ex.cancelled(); r += pearson_columns_rows)
       add(a.as<T>() + r * a.ld + c, a.ld, b.as<T>() + r * b.ld + c, b.ld,
@@ -49,8 +49,8 @@ template <class T, class Add> f2i_status run(Exec &ex, const PearsonColumns &op,
   const CoMoments total = moments_at(base, 0, a.cols, 0);
   for (int64_t chunk = 1; chunk < chunks; ++chunk) {
     const CoMoments part = moments_at(base, chunk, a.cols, 0);
-    const double before = static_cast<double>(chunk * chunk_rows);
-    const double count = static_cast<double>(std::min(a.rows, (chunk + 1) * chunk_rows)) - before;
+    const double before = static_cast<double>(chunk * moment_rows);
+    const double count = static_cast<double>(std::min(a.rows, (chunk + 1) * moment_rows)) - before;
     const double share = count / (before + count), weight = before * share;
     for (int64_t j = 0; j < a.cols; ++j) {
       const double da = part.mean_a[j] - total.mean_a[j], db = part.mean_b[j] - total.mean_b[j];

@@ -46,7 +46,7 @@ struct Wide {
   }
 };
 
-template <class T, class Int, class Entry> struct Run {
+template <class T, class Int, class Entry> struct TopKRun {
   Exec &ex;
   const TopK &op;
   void (*keys)(const T *, int64_t, T, Int *);
@@ -227,8 +227,8 @@ template <class T, class Int, class Entry> struct Run {
 f2i_status top_k(Exec &ex, const TopK &op) {
   const TopKKernels &kernels = F2I_SELECT(top_k, ex.isa());
   if (op.x.dtype == F2I_F64)
-    return Run<double, int64_t, Wide>{ex, op, kernels.keys_f64, kernels.find_f64}();
-  return Run<float, int32_t, Packed>{ex, op, kernels.keys_f32, kernels.find_f32}();
+    return TopKRun<double, int64_t, Wide>{ex, op, kernels.keys_f64, kernels.find_f64}();
+  return TopKRun<float, int32_t, Packed>{ex, op, kernels.keys_f32, kernels.find_f32}();
 }
 
 } // namespace f2i::cpu
