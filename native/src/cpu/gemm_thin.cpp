@@ -38,12 +38,15 @@ f2i_status thin_product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T
     for (int64_t i = 0; i < r; ++i) {
       for (int64_t p = 0; p < k; ++p) packed[dots ? i * k + p : p * r + i] = *s.at(i, k0 + p);
     }
-    // Dot products are long and independent: a task may have few. Sums of rows want long rows. An
-    // element's bits do not depend on the width, a multiple of any vector.
+    // Dot products are long and independent: a task may have few. Sums of rows want rows of a page
+    // at least, which are visited once then. An element's bits do not depend on the width, a
+    // multiple of any vector.
     const int threads = ex.pool().threads();
     const int64_t most = kernel.thin_size / r / 16 * 16;
-    const int64_t share = dots ? 32768 / k : ceil_div(n, threads == 1 ? 1 : 4 * threads);
-    const int64_t width = std::clamp<int64_t>(round_up(share, 16), dots ? 16 : 256, most);
+    const int64_t page = 4096 / static_cast<int64_t>(sizeof(T));
+    const int64_t row = std::max(ceil_div(n, threads == 1 ? 1 : 4 * threads), std::min(page, ceil_div(n, threads)));
+    const int64_t widest = std::clamp<int64_t>(round_up(dots ? 32768 / k : row, 16), dots ? 16 : 256, most);
+    const int64_t width = round_up(ceil_div(n, ceil_div(n, widest)), 16);
     for_tasks(ex, ceil_div(n, width), r * n * k < serial_work / 8, [&](int64_t task, int) {
       if (ex.cancelled()) return;
       alignas(64) T sums[most_sums];
