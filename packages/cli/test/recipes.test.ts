@@ -305,7 +305,7 @@ describe('fit --recipe', () => {
     const label = (v: number) => (v < 4 ? 'V1' : v < 10 ? 'LOC' : 'n/a');
     writeFileSync(at('rois.txt'), Array.from({ length: VOXELS }, (_, v) => `${label(v)}\n`).join(''));
     const banded = [...PLAIN, '--bands', 'rois.txt', '--band-draws', '5'];
-    const said = await ok([...banded, '--predictions', 'banded-p', '-o', 'banded']);
+    const said = await ok([...banded, '--memory', '450MB', '--predictions', 'banded-p', '-o', 'banded']);
     expect(said).toMatch(/bands of tokens: V1 4 voxels, LOC 6 voxels\n +2 voxels of no band: left out/);
     expect(said).toMatch(
       /bands of tokens weigh V1 \S+, LOC \S+ \(of 5 candidates; mean r2 \S+, equal weights \S+\)/,

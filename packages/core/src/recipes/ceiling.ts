@@ -85,6 +85,41 @@ export function shareMemory({ design, heads, bands }: RunDesign, settings: Share
   return { device, ridge };
 }
 
+/** A plan's ceiling for a device with so much memory of its own: plans count a process, which is not there. */
+export const planCeiling = (deviceMemory: number): number => deviceMemory + PLANNED_PROCESS;
+
+/** Memory of a GPU that a run may take. */
+export interface GpuCeiling {
+  readonly bytes: number;
+  /** For people: who set it. */
+  readonly whose: string;
+}
+
+/**
+ * Refuses a design that does not fit into the memory of a GPU by the cheapest arithmetic, before anything is made.
+ *
+ * @throws OUT_OF_MEMORY with both numbers
+ */
+export function checkGpu(
+  run: RunDesign,
+  { keep, precision, form }: Pick<SharedMemory, 'keep' | 'precision' | 'form'>,
+  { bytes, whose }: GpuCeiling,
+): void {
+  const cheapest = precision === 'auto' ? 'f32' : precision;
+  const unlimited = { keep, precision: cheapest, form, memory: Number.POSITIVE_INFINITY, resident: 0 };
+  const needed = shareMemory(run, unlimited).device;
+  if (needed <= bytes) return;
+  throw new F2iError(
+    'OUT_OF_MEMORY',
+    'the ridge does not fit into the memory of the GPU; less takes fewer training rows (the average of repeats), --precision f32, or --keep predictions; --device cpu has the memory of the host',
+    {
+      field: 'gpuMemory',
+      expected: `at most ${Math.floor(bytes / 1e6)} MB, ${whose}`,
+      found: `${Math.ceil(needed / 1e6)} MB for ${run.design.train} training rows x ${run.design.voxels} voxels`,
+    },
+  );
+}
+
 function refused(memory: number, needed: number, train: number, voxels: number): F2iError {
   return new F2iError(
     'OUT_OF_MEMORY',

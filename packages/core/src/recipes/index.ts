@@ -8,6 +8,7 @@ export {
   headsConfigOf,
   renormalisationStep,
 } from './bundle.ts';
+export type { GpuCeiling } from './ceiling.ts';
 export { unitRows } from './designs.ts';
 export { type MemoryHeadStore, memoryHeadStore } from './memoryStore.ts';
 export type {
@@ -20,7 +21,7 @@ export type {
   Recipe,
   RecipeHead,
 } from './recipe.ts';
-export { checkMemory, fitHeads } from './run.ts';
+export { checkGpuMemory, checkMemory, fitHeads } from './run.ts';
 export type {
   HeadOutcome,
   RunDesign,

@@ -6,7 +6,7 @@ import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError, throwIfAborted } from '../error.ts';
 import { bandScale, scaledDesign } from './bands/scaledDesign.ts';
 import { type BandWeights, bandPrecision, weighBands } from './bands/weighBands.ts';
-import { type MemoryShares, shareMemory } from './ceiling.ts';
+import { checkGpu, type GpuCeiling, type MemoryShares, planCeiling, shareMemory } from './ceiling.ts';
 import { fitHead } from './fitHead.ts';
 import { packTraining } from './packTraining.ts';
 import { alphasOf, tallied } from './penalties.ts';
@@ -60,7 +60,7 @@ export async function fitHeads(
           }),
       });
     const open = async (): Promise<StreamedRidge> => {
-      const ceilings = sharesOf(run, options)?.ridge ?? [undefined];
+      const ceilings = ceilingsOf(run, options);
       for (const [i, memory] of ceilings.entries()) {
         if (ridge) break;
         try {
@@ -118,6 +118,29 @@ export function checkMemory(
 ): number | undefined {
   const shares = designs.map((run) => sharesOf(run, { ...options, resident }));
   return shares[0] && Math.max(...shares.map((one) => one!.device));
+}
+
+/**
+ * The same for a GPU, whose memory is its own.
+ *
+ * @throws OUT_OF_MEMORY with both numbers
+ */
+export function checkGpuMemory(
+  designs: readonly RunDesign[],
+  { keep, precision, storage }: Pick<RunOptions, 'keep' | 'precision' | 'storage'>,
+  ceiling: GpuCeiling,
+): void {
+  for (const run of designs)
+    checkGpu(run, { keep, precision, form: formOf(run.design, { storage }) }, ceiling);
+}
+
+/** Of the plans that are tried one after the other: undefined where nothing is limited. */
+function ceilingsOf(run: RunDesign, options: RunOptions): (number | undefined)[] {
+  const { deviceMemory } = options;
+  const ofProcess = sharesOf(run, options)?.ridge ?? [undefined];
+  if (deviceMemory === undefined) return [...ofProcess];
+  const ofDevice = planCeiling(deviceMemory);
+  return ofProcess.map((bytes) => (bytes === undefined ? ofDevice : Math.min(bytes, ofDevice)));
 }
 
 function sharesOf(

@@ -43,6 +43,8 @@ export interface RunOptions {
   storage?: RidgeForm | 'auto' | undefined;
   /** Ceiling of resident bytes. */
   memory?: number | undefined;
+  /** Ceiling of the memory of a device that has its own, in bytes. */
+  deviceMemory?: number | undefined;
   /** Resident bytes of the process before the run, packed responses in memory included; counted under the ceiling. */
   resident?: number | undefined;
   signal?: AbortSignal | undefined;

@@ -213,7 +213,7 @@ describe('intervals of weights', () => {
     );
     const { values } = [...multipliers(8, false, { draws: 200, seed: 3, width: 200 })][0]!;
     const sizes = Array.from({ length: 200 }, (_, b) =>
-      Math.abs(influence.reduce((sum, value, g) => sum + value * values[g * 200 + b]!, 0)),
+      Math.abs(influence.reduce((sum, value, g) => sum + value * values[b * 8 + g]!, 0)),
     );
     expect(whole[0]![3]).toBeCloseTo(sizes.toSorted((a, b) => a - b)[Math.ceil(0.9 * 201) - 1]!, 6);
     expect(whole[0]![4]).toBeCloseTo(Math.sqrt(sizes.reduce((sum, size) => sum + size ** 2, 0) / 200), 6);
@@ -231,10 +231,10 @@ describe('intervals of weights', () => {
     } as const;
     const { bytes } = planIntervals(nsd, undefined);
     expect(bytes).toBeGreaterThan(3 * 8 * 8859 ** 2);
-    expect(bytes).toBeLessThan(2.3e9);
+    expect(bytes).toBeLessThan(2.5e9);
     // Voxels x draws numbers would be 6.3 GB.
     const many = planIntervals({ ...nsd, draws: 1e5 }, undefined);
-    expect(many.bytes).toBeLessThan(2.3e9);
+    expect(many.bytes).toBeLessThan(2.5e9);
     expect(many.voxels * many.targets * 1e5 * 4).toBeLessThanOrEqual(256 * 2 ** 20);
     const less = planIntervals({ ...nsd, targets: 2000, draws: 1e4 }, 3.2e9);
     expect(less.bytes).toBeLessThanOrEqual(3.2e9);
@@ -254,10 +254,9 @@ describe('intervals of weights', () => {
   it('draw the same multipliers in blocks of any width: means of 0, variances of 1, signs of single rows', () => {
     for (const isSingle of [true, false]) {
       const drawn = (width: number) => {
-        const all = new Float64Array(50 * 400);
-        for (const { from, to, values } of multipliers(50, isSingle, { draws: 400, seed: 9, width }))
-          for (let g = 0; g < 50; g++)
-            all.set(values.subarray(g * (to - from), (g + 1) * (to - from)), g * 400 + from);
+        const all = new Float64Array(400 * 50);
+        for (const { from, values } of multipliers(50, isSingle, { draws: 400, seed: 9, width }))
+          all.set(values, from * 50);
         return all;
       };
       const all = drawn(400);
@@ -268,7 +267,8 @@ describe('intervals of weights', () => {
       expect(Math.abs(mean((value) => value ** 2) - 1)).toBeLessThan(0.03);
       if (isSingle) expect(all.every((value) => Math.abs(value) === 1)).toBe(true);
       // Rows 32 apart have multipliers of their own.
-      expect(all.subarray(0, 400)).not.toEqual(all.subarray(32 * 400, 33 * 400));
+      const row = (g: number) => all.filter((_, i) => i % 50 === g);
+      expect(row(0)).not.toEqual(row(32));
     }
   });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type SharedMemory, shareMemory } from '../../src/recipes/ceiling.ts';
+import { planStreamed } from '../../src/decoders/ridge/streamed/index.ts';
+import { planCeiling, type SharedMemory, shareMemory } from '../../src/recipes/ceiling.ts';
 import { CUSTOM_DEFAULTS } from '../../src/recipes/custom.ts';
+import { checkGpuMemory } from '../../src/recipes/run.ts';
 import type { RunDesign } from '../../src/recipes/runTypes.ts';
 
 const [TRAIN, TEST, VOXELS, TARGETS] = [3000, 100, 6000, 59_136];
@@ -72,5 +74,39 @@ describe('a ceiling of a run', () => {
     expect(() => shareMemory(run, { ...settings, memory: 400e6 })).toThrow(
       /expected at most 400 MB, found 6\d\d MB for 3000 training rows x 6000 voxels/,
     );
+  });
+});
+
+describe('the memory of a GPU', () => {
+  const check = (bytes: number, precision: 'auto' | 'f32' | 'f64' = 'auto') =>
+    checkGpuMemory([run], { keep: 'weights', precision, storage: 'dual' }, { bytes, whose: 'set' });
+  const needed = (precision: 'f32' | 'f64') => {
+    const unlimited = { ...settings, precision, memory: Number.POSITIVE_INFINITY, resident: 0 };
+    return shareMemory(run, unlimited).device;
+  };
+
+  it('is refused with both numbers where the cheapest arithmetic does not fit', () => {
+    const bytes = needed('f32');
+    expect(() => check(bytes)).not.toThrow();
+    expect(() => check(bytes, 'f64')).toThrow(/does not fit/);
+    try {
+      check(bytes - 1);
+      expect.fail('accepted');
+    } catch (error) {
+      expect(error).toMatchObject({
+        code: 'OUT_OF_MEMORY',
+        field: 'gpuMemory',
+        expected: `at most ${Math.floor((bytes - 1) / 1e6)} MB, set`,
+        found: `${Math.ceil(bytes / 1e6)} MB for ${TRAIN} training rows x ${VOXELS} voxels`,
+      });
+    }
+  });
+
+  it('that is enough is enough for the plan', () => {
+    const sizes = { train: TRAIN, test: TEST, voxels: VOXELS, targets: TARGETS, trainingStatistics: true };
+    const memory = planCeiling(needed('f64'));
+    expect(() =>
+      planStreamed({ ...sizes, precision: 'f64', form: 'dual', memory }, ['gram', 'factor', 'dual']),
+    ).not.toThrow();
   });
 });

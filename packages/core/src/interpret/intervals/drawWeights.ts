@@ -106,8 +106,8 @@ async function drawBlock(
     for (const { from, to, values } of blocks) {
       const width = to - from;
       const products = await backend.compute(() => {
-        const v = moveTo(backend, values, [groups.length, width], precision, options);
-        return influences.map((influence) => gemm(influence, v, { ...options, transA: true }));
+        const v = moveTo(backend, values, [width, groups.length], precision, options);
+        return influences.map((influence) => gemm(influence, v, { ...options, transA: true, transB: true }));
       });
       for (const [t, product] of products.entries()) {
         for (let v = 0; v < count; v++) {

@@ -21,7 +21,7 @@ export function groupsOf(rows: number, labels: ArrayLike<string | number> | unde
 }
 
 /**
- * Multipliers of the residuals of a wild bootstrap, block by block of draws: [groups, draws of the block]. Signs where each
+ * Multipliers of the residuals of a wild bootstrap, block by block of draws: [draws of the block, groups]. Signs where each
  * row is by itself (Davidson and Flachaire 2008), one of six values where rows are grouped. The same for a seed, however
  * wide the blocks: they are made anew for each pass rather than kept.
  *
@@ -41,11 +41,11 @@ export function* multipliers(
     for (let b = 0; b < count; b++) {
       for (let group = 0, bits = 0; group < groups; group++) {
         if (!isSingle) {
-          values[group * count + b] = SIX[random.integer(SIX.length)]!;
+          values[b * groups + group] = SIX[random.integer(SIX.length)]!;
           continue;
         }
         if (group % BITS === 0) bits = random.integer(2 ** BITS);
-        values[group * count + b] = (bits >>> (group % BITS)) & 1 ? 1 : -1;
+        values[b * groups + group] = 2 * ((bits >>> (group % BITS)) & 1) - 1;
       }
     }
     yield { from, to, values };

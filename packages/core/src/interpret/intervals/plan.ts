@@ -33,6 +33,8 @@ const MOST_VOXELS = 512;
 /** What each row adds to each voxel is held for so many targets. */
 const INFLUENCE_BYTES = 128 * 2 ** 20;
 const MULTIPLIER_BYTES = 16 * 2 ** 20;
+/** Arrays that nothing holds any more, but that the collector or the allocator has not given back: measured. */
+const UNCOLLECTED = 128 * 2 ** 20;
 
 /**
  * Plans the memory of intervals before they begin: with less of it, the draws of fewer voxels are held at a time.
@@ -80,7 +82,7 @@ function planOf(sizes: IntervalSizes, held: number): IntervalPlan {
     voxels,
     targets,
     draws,
-    bytes: results + weights + Math.max(equations, residuals, drawing),
+    bytes: UNCOLLECTED + results + weights + Math.max(equations, residuals, drawing),
   };
 }
 

@@ -14,6 +14,7 @@ import { add, columnStats, gather, gram, type OpOptions, sub } from '../../ops/i
 import type { Tensor } from '../../tensor.ts';
 import { voxelBlocks } from '../designs.ts';
 import type { RunDesign, RunHead } from '../runTypes.ts';
+import { MOST_VALUES } from './plan.ts';
 
 /** ROIs of a design that have penalties of their own. */
 export interface RunBands {
@@ -43,8 +44,7 @@ export interface WeighOptions extends OpOptions {
   onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
 }
 
-/** More values of a head are represented by so many, in stretches of neighbours that are spread evenly. */
-const MOST_VALUES = 2048;
+/** Values that represent a wide head come in stretches of neighbours, spread evenly. */
 const STRETCH = 64;
 const FOLDS = 5;
 
@@ -137,6 +137,7 @@ async function gramsOf(
       const before = [...sums];
       const after = backend.scope(() => {
         const raw = moveTo(backend, train, [design.train, to - from], precision, ops);
+        // Each fold centres its own rows; without large means they keep their digits.
         const x = intercept ? sub(raw, columnStats(raw, ops).mean, ops) : raw;
         return bands.map(({ columns }, b) => {
           const own = Int32Array.from(columns).filter((column) => column >= from && column < to);
