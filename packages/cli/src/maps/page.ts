@@ -48,6 +48,9 @@ ${histogram && html`<figure>${histogram.inline}<figcaption>How many voxels have 
 ${valuesTable(map, regions)}`;
 }
 
+/** Longer tables open on request. */
+const MOST_ROWS = 8;
+
 function valuesTable(map: MadeMap, regions: MadeMaps['regions']): Html {
   const all = Int32Array.from(map.columns ?? map.values.keys());
   const rows = [['all selected voxels', all] as const, ...regions].flatMap(([name, columns]) => {
@@ -57,11 +60,14 @@ function valuesTable(map: MadeMap, regions: MadeMaps['regions']): Html {
     return [{ cells: [name, found.voxels, ...numbers] }];
   });
   const columns = ['region', 'voxels', 'mean', 'mean size', 'largest size'];
-  return table(
+  const whole = table(
     `${map.title} by region (${map.units})`,
     columns.map((title, i) => ({ title, number: i > 0 })),
     rows,
   );
+  return rows.length > MOST_ROWS
+    ? html`<details><summary>Values in ${rows.length - 1} regions</summary>${whole}</details>`
+    : whole;
 }
 
 const decoded: Section<Page> = {

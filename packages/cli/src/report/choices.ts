@@ -1,6 +1,6 @@
 import type { Json } from '@fmri2image/core';
 import type { FoldRecord } from '../pipeline/folds.ts';
-import { short } from './format.ts';
+import { score, short } from './format.ts';
 
 /** Settings of a fitted decoder in words: those that cross-validation chose, and those that were given. */
 export interface Choices {
@@ -41,7 +41,7 @@ export function choicesOf({ report, config, ledger }: FoldRecord, head?: string)
   }
   if (cross && typeof cross.meanScore === 'number') {
     const measure = typeof cross.score === 'string' ? (CRITERIA[cross.score] ?? cross.score) : 'score';
-    chosen[`${measure} in cross-validation`] = short(cross.meanScore);
+    chosen[`${measure} in cross-validation`] = meanScore(cross.meanScore);
   }
   return { chosen, given };
 }
@@ -60,6 +60,9 @@ export function comparedSettings(report: FoldRecord['report']): Readonly<Record<
   }
   return compared;
 }
+
+/** In a column: as many digits in each row, where they are scores below 10. */
+const meanScore = (value: number) => (Math.abs(value) < 10 ? score(value) : short(value));
 
 /** What chooses penalties, in words. */
 export const CRITERIA: Readonly<Record<string, string>> = {

@@ -34,7 +34,7 @@ export function methodsOf(data: ReportData): Methods {
 export function dataSentences({ study, folds, results }: ReportCommon): string[] {
   if (results.rows) return recordingSentences(results.rows, folds[0]?.voxels);
   const [rows = 0, voxels = 0] = study.voxels.shape;
-  const tr = study.tr === undefined ? '' : ` (repetition time ${short(study.tr)} s)`;
+  const tr = study.tr === undefined ? '' : ` (repetition time ${study.tr} s)`;
   const what =
     study.rows === 'volumes'
       ? `${counted(rows, 'volume')}${tr} of ${counted(voxels, 'voxel')} in ${counted(study.runs.length, 'run')}`

@@ -3,14 +3,19 @@ import type { ReportData } from '../data.ts';
 import { counted, median, minus, score } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
+import { wordsOf } from '../words.ts';
 import { histogram, histogramLayer } from './histogram.ts';
 
-/** How the scores of single trials spread, beside those of the mean picture. */
-export async function drawDistributions({ evaluation }: Pick<ReportData, 'evaluation'>): Promise<Figure[]> {
+/** How the scores of single trials (test rows) spread. */
+export async function drawDistributions({
+  evaluation,
+  results,
+}: Pick<ReportData, 'evaluation' | 'results'>): Promise<Figure[]> {
   const { twoWay, frameCorrelation } = evaluation;
+  const { unit } = wordsOf(results);
   return [
-    await spread('distribution-identification', 'Two-way identification of a trial', twoWay, [0, 1]),
-    await spread('distribution-correlation', 'Frame correlation of a trial', frameCorrelation, [-1, 1]),
+    await spread('distribution-identification', 'Two-way identification', unit, twoWay, [0, 1]),
+    await spread('distribution-correlation', 'Frame correlation', unit, frameCorrelation, [-1, 1]),
   ];
 }
 
@@ -18,10 +23,12 @@ const BINS = 25;
 
 function spread(
   name: string,
-  title: string,
+  what: string,
+  unit: string,
   metric: MetricResult,
   range: readonly [number, number],
 ): Promise<Figure> {
+  const title = `${what} of a ${unit}`;
   const scores = metric.perTrial;
   // Where nothing is negative, half of the axis would be empty.
   const low = Math.max(range[0], Math.floor(Math.min(...scores, metric.chance) * 10) / 10);
@@ -44,12 +51,12 @@ function spread(
     scale: { domain: ['median', 'chance'], range: [COLOUR.ink, COLOUR.mark] },
   };
   const right = middle > (low + range[1]) / 2;
-  const description = `${title}: ${counted(scores.length, 'trial')}, from ${score(Math.min(...scores))} to ${score(Math.max(...scores))}, median ${score(middle)}; chance ${metric.chance}.`;
+  const description = `${title}: ${counted(scores.length, unit)}, from ${score(Math.min(...scores))} to ${score(Math.max(...scores))}, median ${score(middle)}; chance ${metric.chance}.`;
   return draw(name, description, {
     width: 400,
     height: 150,
     layer: [
-      histogramLayer(values, x, 'trials', {
+      histogramLayer(values, x, `${unit}s`, {
         color: COLOUR.ours,
         opacity: 0.85,
         scale: { domain: [0, top * 1.18], nice: false },

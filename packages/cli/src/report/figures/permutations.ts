@@ -3,19 +3,32 @@ import type { ReportData } from '../data.ts';
 import { minus, pValue, score } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
+import { wordsOf } from '../words.ts';
 import { histogram, histogramLayer } from './histogram.ts';
 
 /** Scores of the rearrangements, and the true one. */
-export async function drawPermutations({ evaluation }: Pick<ReportData, 'evaluation'>): Promise<Figure[]> {
+export async function drawPermutations({
+  evaluation,
+  results,
+}: Pick<ReportData, 'evaluation' | 'results'>): Promise<Figure[]> {
   const { twoWay, frameCorrelation, retrieval, permutation } = evaluation;
   if (permutation.reason !== undefined) return [];
+  const over = `mean over ${wordsOf(results).unit}s`;
   return [
-    await nullOf('permutation-identification', 'Two-way identification', twoWay),
-    await nullOf('permutation-correlation', 'Frame correlation', frameCorrelation),
+    await nullOf('permutation-identification', `Two-way identification, ${over}`, twoWay),
+    await nullOf('permutation-correlation', `Frame correlation, ${over}`, frameCorrelation),
     ...(retrieval
       ? [
-          await nullOf('permutation-image-to-brain', 'Retrieval, image to brain', retrieval.imageToBrain),
-          await nullOf('permutation-brain-to-image', 'Retrieval, brain to image', retrieval.brainToImage),
+          await nullOf(
+            'permutation-image-to-brain',
+            `Retrieval, image to brain, ${over}`,
+            retrieval.imageToBrain,
+          ),
+          await nullOf(
+            'permutation-brain-to-image',
+            `Retrieval, brain to image, ${over}`,
+            retrieval.brainToImage,
+          ),
         ]
       : []),
   ];
@@ -39,7 +52,7 @@ export function nullOf(
   const x = {
     type: 'quantitative',
     scale: { domain: range, nice: false },
-    axis: { title: `${title}, mean over trials`, tickCount: 6, grid: false },
+    axis: { title, tickCount: 6, grid: false },
   };
   const right = metric.score > (range[0] + range[1]) / 2;
   const side = { align: right ? 'right' : 'left', dx: right ? -5 : 5 };

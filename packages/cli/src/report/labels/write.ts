@@ -21,7 +21,9 @@ export async function drawLabelFigures({
   const figures: Figure[] = [
     await drawConfusion('confusion', names, confusion, blocks ? 'volumes' : 'trials'),
     ...(blocks ? [await drawConfusion('confusion-blocks', names, blocks.confusion, 'blocks')] : []),
-    ...(tested ? [await nullOf('permutation-accuracy', 'Accuracy', accuracy)] : []),
+    ...(tested
+      ? [await nullOf('permutation-accuracy', `Accuracy of ${blocks ? 'volumes' : 'trials'}`, accuracy)]
+      : []),
     ...(tested && blocks ? [await nullOf('permutation-blocks', 'Accuracy of blocks', blocks.accuracy)] : []),
     ...(await drawAlphas({ folds })),
   ];

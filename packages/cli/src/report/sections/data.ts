@@ -46,7 +46,7 @@ export function dataFacts(data: ReportCommon, scored: string): Html {
         ? undefined
         : `${used}${folds.length > 1 ? ' in the first fold' : ''}, selected by their fit in the training data`,
     ],
-    ['repetition time', study.tr === undefined ? undefined : `${short(study.tr)} s`],
+    ['repetition time', study.tr === undefined ? undefined : `${study.tr} s`],
     [study.rows === 'volumes' ? 'runs (volumes)' : 'runs (trials)', many],
     ['trials', `${study.trials.length}${study.continuous ? ', one a volume' : ''}; ${splits(data)}`],
     ['scored', scored],

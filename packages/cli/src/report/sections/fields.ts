@@ -20,7 +20,7 @@ export const fieldsSection: Section = {
 ${plot(data, 'receptive-fields', `Centres (dots) and sizes (circles of one standard deviation) in the visual field; the frame is the edge of the pictures. ${drawn(folds.find(({ maps }) => maps)?.maps?.fields)}`)}
 ${plot(data, 'size-eccentricity', `Size (one standard deviation) against eccentricity; the line joins the medians of ten equal groups.${unresolved(folds[0]?.maps?.fields)}`)}
 ${plot(data, 'fit', 'How well the selected voxels are predicted in the training data.')}
-${plot(data, 'hrf', 'The haemodynamic response that the model uses.')}
+${plot(data, 'hrf', `The haemodynamic response that the model uses${folds.length > 1 ? ', a line for each fold; marked is the highest peak' : ''}.`)}
 </div>
 ${foldTable(data)}`;
   },
