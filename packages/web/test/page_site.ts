@@ -20,7 +20,7 @@ import { pageConfig } from '../page/config.ts';
 import { type DemoFiles, makeDemo, PAGE_DEMO } from '../page/demo/make.ts';
 
 /** More pictures than a decoder makes at once, of few pixels: devices in software are slow. */
-export const TRIALS = 40;
+export const TRIALS = 34;
 const SMALL_DEMO = {
   ...PAGE_DEMO,
   size: 16,

@@ -97,7 +97,7 @@ export class ConvertedDecoder implements Decoder {
 
   async prepare({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     this.#assertAlive();
-    await this.backend.prepare([...this.#model.ops, 'gemm'].map((name) => ops.get(name)!));
+    await this.backend.prepare(this.#model.ops.map((name) => ops.get(name)!));
     throwIfAborted(signal, 'preparing');
   }
 

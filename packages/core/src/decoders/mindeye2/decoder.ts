@@ -11,8 +11,9 @@ import { precisionOf } from '../precision.ts';
 import { MindEye2Model } from './model.ts';
 import { checkStage, memoryNeeded, outputOf, ROWS_AT_ONCE, sizesOf } from './stages.ts';
 
-/** Stems of the ops of all stages but the prior. */
-const OPS = ['linear', 'layer_norm', 'group_norm', 'conv2d', 'attention', 'permute', 'upsample_nearest'];
+/** Stems of the ops of every stage, and of the branch of blurry pictures: those worth compiling ahead. */
+const OPS = ['linear', 'layer_norm', 'permute'];
+const BLURRY_OPS = ['group_norm', 'conv2d', 'attention', 'upsample_nearest'];
 
 /**
  * MindEye2 (Scotti et al. 2024, arXiv:2403.11207) out of a converted checkpoint: voxels of one subject to tokens of
@@ -52,7 +53,7 @@ function convertedModel(model: MindEye2Model): ConvertedModel {
     output: outputOf(stage, sizes),
     averages: 'outputs',
     rowsAtOnce: ROWS_AT_ONCE,
-    ops: prior ? [...OPS, ...PRIOR_OPS] : OPS,
+    ops: [...OPS, ...(stage === 'tokens' ? [] : BLURRY_OPS), ...(prior ? PRIOR_OPS : [])],
     outputs: (x, options) => ({ ...model.outputs(x, options) }),
     sample: prior && {
       name: 'prior',
