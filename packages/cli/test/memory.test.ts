@@ -1,8 +1,19 @@
+// What a run of a recipe may take of a GPU.
 import { expect, it } from 'vitest';
-import { shareOf } from '../src/recipes/fitRecipe.ts';
+import { gpuCeiling } from '../src/recipes/gpuMemory.ts';
 
-it('the ceiling of the process is that of a device in its memory, and none of a GPU', () => {
-  expect(shareOf({ name: 'cpu' }, 1e6 + 0.5)).toBe(1e6);
-  expect(shareOf({ name: 'reference' }, 1e6)).toBe(1e6);
-  expect(shareOf({ name: 'cuda' }, 1e6)).toBeUndefined();
+const info = (memory?: { total: number; free: number }) =>
+  ({ info: { device: 'cuda', description: 'a GPU', rejected: [], ...(memory && { memory }) } }) as const;
+
+it('the ceiling of a GPU is what was set, else nearly all that is free; there is none of a device without memory of its own', () => {
+  expect(gpuCeiling(info(), undefined)).toBeUndefined();
+  expect(gpuCeiling(info({ total: 2000, free: 1000 }), undefined)).toEqual({
+    bytes: 950,
+    whose: '95 % of what is free on a GPU',
+  });
+  expect(gpuCeiling(info({ total: 2000, free: 1000 }), 1.5)).toEqual({
+    bytes: 1.5 * 2 ** 20,
+    whose: 'the ceiling that was set (--gpu-memory)',
+  });
+  expect(() => gpuCeiling(info(), 100)).toThrow(/--gpu-memory is of a GPU, and this run computes on a GPU/);
 });

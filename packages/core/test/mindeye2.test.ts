@@ -360,10 +360,24 @@ describe('loading', () => {
         expect(error.found!.startsWith(inWords)).toBe(true);
       }
     }
+    // A device with memory of its own: what it holds already is not free any more.
+    const held = device.tensor(new Float32Array(25), [25]);
+    await device.sync();
+    const { info } = device;
+    const { liveBytes } = device.stats();
+    expect(liveBytes).toBeGreaterThan(0);
+    const withFree = (free: number) =>
+      Object.assign(device, { info: { ...info, memory: { total: 1e12, free } } });
+    withFree(needed + liveBytes - 1);
+    const error = await attempt({ limit: needed });
+    expect(error).toMatchObject({ code: 'OUT_OF_MEMORY', field: 'memory of the device' });
+    expect(error.expected).toBe(`at most ${inWords}, what is free on ${info.description}`);
     expect(reports).toBe(0);
     Object.assign(device, { mapFile: undefined });
+    withFree(needed + liveBytes);
     const fitting = { available: needed, limit: needed };
     (await openBundle(await small, { backend: device, subject: 0, memory: fitting })).dispose();
+    held.dispose();
     await device.dispose();
   });
 

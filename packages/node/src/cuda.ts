@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { RejectedDevice } from '@fmri2image/core';
 import type { Precision } from './native/addon.ts';
 import { findCudaLibrary } from './native/cudaLibrary.ts';
-import { describeGpu } from './native/gpu.ts';
+import { describeGpu, listGpus } from './native/gpu.ts';
 import { NativeBackend } from './nativeBackend.ts';
 import { checkValues } from './options.ts';
 
@@ -13,7 +13,10 @@ import { checkValues } from './options.ts';
 const COPYING_THREADS = Math.min(4, availableParallelism());
 
 export interface CudaOptions {
-  /** Which GPU, from 0, as CUDA counts them: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER hold. */
+  /**
+   * Which GPU, from 0, as CUDA counts them: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER hold. By default the first one that can
+   * be used.
+   */
   index?: number | undefined;
   /** Path of `libf2i_cuda.so`; by default what F2I_CUDA_LIBRARY names, else the one that is installed. */
   library?: string | undefined;
@@ -44,16 +47,18 @@ export class CudaBackend extends NativeBackend {
   declare readonly name: 'cuda';
 
   constructor(options: CudaOptions = {}) {
-    const { index = 0, memoryLimit, productPrecision: precision, graphs = true, rejected = [] } = options;
+    const { memoryLimit, productPrecision: precision, graphs = true, rejected = [] } = options;
     checkValues(options);
     const library = findCudaLibrary(options.library);
-    const gpu = describeGpu(index, library);
+    const gpu = options.index === undefined ? listGpus(library)[0]! : describeGpu(options.index, library);
+    const { index } = gpu;
     super(
       { device: 'cuda', threads: COPYING_THREADS, memoryLimit, index, library, precision, graphs },
       () => ({
         device: 'cuda',
         description: `${gpu.name}, CUDA, compute capability ${gpu.capability}, GPU ${index} of ${gpu.count}`,
         rejected,
+        memory: { total: gpu.memoryBytes, free: gpu.freeBytes },
       }),
     );
   }

@@ -5,7 +5,7 @@ export { CudaBackend, type CudaOptions } from './cuda.ts';
 export * from './files.ts';
 export { type DecoderSource, type LoadDecoderOptions, loadDecoder } from './loadDecoder.ts';
 export type { Isa, Precision } from './native/addon.ts';
-export { type Gpu, listGpus } from './native/gpu.ts';
+export { type Gpu, listGpus, surveyGpus } from './native/gpu.ts';
 export { type NpyFileSink, type NpySinkOptions, npyFileSink } from './npySink.ts';
 export { packFile } from './packFile.ts';
 export { fileSyncSource } from './syncFile.ts';

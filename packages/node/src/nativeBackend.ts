@@ -57,10 +57,10 @@ export interface Opening {
 /** A context of the native core as a backend, on whichever device it was opened. */
 export abstract class NativeBackend extends Backend {
   readonly name: 'cpu' | 'cuda';
-  readonly info: BackendInfo;
   readonly lost: Promise<F2iError>;
 
   readonly #native: NativeContext;
+  readonly #opened: BackendInfo;
   readonly #arguments = new Arguments();
   readonly #places = new Places();
   readonly #tokens: Tokens;
@@ -106,12 +106,18 @@ export abstract class NativeBackend extends Backend {
         PRECISIONS.indexOf(precision),
       );
       this.#marker = this.#native.adopt(new ArrayBuffer(8), 8, 0);
-      this.info = describe(this.#native.info());
+      this.#opened = describe(this.#native.info());
     } catch (error) {
       throw translate(error, device);
     }
     this.#tokens = new Tokens(this.#native);
     if (graphs) this.record = (enqueue) => this.#record(enqueue);
+  }
+
+  /** What was opened, and what the device has found out about itself since. */
+  get info(): BackendInfo {
+    const remark = this.disposed ? '' : this.#native.remark();
+    return remark === '' ? this.#opened : { ...this.#opened, remarks: [remark] };
   }
 
   supports(op: OpSpec, inputs: readonly (TensorSpec | undefined)[], _attributes: Attributes): true | string {

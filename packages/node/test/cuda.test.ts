@@ -13,6 +13,7 @@ import {
   gemm,
   listGpus,
   softmax,
+  surveyGpus,
   type Tensor,
 } from '../src/index.ts';
 import { findCudaLibrary } from '../src/native/cudaLibrary.ts';
@@ -36,7 +37,14 @@ const opened = (options = {}) => createBackend({ device: 'cuda', ...options });
 describe('a GPU', () => {
   it('is described, and preferred by auto', async () => {
     expect(listGpus()).toEqual([
-      { index: 0, name: 'host shim', count: 1, capability: '9.0', memoryBytes: 2 ** 30 },
+      {
+        index: 0,
+        name: 'host shim',
+        count: 1,
+        capability: '9.0',
+        memoryBytes: 2 ** 30,
+        freeBytes: expect.any(Number),
+      },
     ]);
     const backend = await createBackend();
     expect(backend.name).toBe('cuda');
@@ -44,6 +52,7 @@ describe('a GPU', () => {
       device: 'cuda',
       description: 'host shim, CUDA, compute capability 9.0, GPU 0 of 1',
       rejected: [],
+      memory: { total: 2 ** 30, free: expect.any(Number) },
     });
     const x = backend.tensor([1, 2, 3, 4], [2, 2]);
     expect([...(await gemm(x, x).download())]).toEqual([7, 10, 15, 22]);
@@ -60,6 +69,29 @@ describe('a GPU', () => {
         [0, 2],
         [1, 2],
       ]);
+    });
+  });
+
+  it('that is too old hides no other', async () => {
+    await withShim({ DEVICES: '3', CAPABILITY: '70,80,75' }, async () => {
+      expect(listGpus().map(({ index, capability }) => [index, capability])).toEqual([
+        [1, '8.0'],
+        [2, '7.5'],
+      ]);
+      const tooOld = expect.stringMatching(/^the GPU is too old: .* found 7\.0 of host shim$/);
+      expect(surveyGpus().refused).toEqual([
+        { index: 0, reason: expect.objectContaining({ message: tooOld }) },
+      ]);
+      const first = await opened();
+      expect(first.info.description).toMatch(/GPU 1 of 3$/);
+      await first.dispose();
+      const chosen = await createBackend();
+      expect(chosen.info.description).toMatch(/GPU 1 of 3$/);
+      expect(chosen.info.rejected).toEqual([
+        { device: 'cuda', reason: expect.stringMatching(/^GPU 0: the GPU is too old/) },
+      ]);
+      await chosen.dispose();
+      expect(await errorOf(opened({ index: 0 }))).toMatchObject({ code: 'UNSUPPORTED', message: tooOld });
     });
   });
 
@@ -128,6 +160,63 @@ describe('what is missing', () => {
     expect((await errorOf(opened({ library: other }))).message).toBe(
       `${other} is no library of a device of fmri2image`,
     );
+  });
+});
+
+describe("Hopper's own kernels", () => {
+  // A stand-in for them (native/tests/cuda/shim/hopper.cpp). What is found holds for a GPU in this process: each has its own.
+  const devices = { DEVICES: '9' };
+  const ones = async (backend: Backend) => {
+    const x = backend.tensor(Array(64).fill(1), [8, 8]);
+    return [...(await gemm(x, x).download())];
+  };
+
+  it('that are right are used, and it is said', async () => {
+    await withShim({ ...devices, HOPPER: 'right' }, async () => {
+      const backend = await opened({ index: 3 });
+      expect(backend.info.remarks).toBeUndefined();
+      expect(await ones(backend)).toEqual(Array(64).fill(8));
+      expect(backend.info.remarks).toEqual([
+        expect.stringMatching(/have been checked on this GPU and are used$/),
+      ]);
+      await backend.dispose();
+      expect(backend.info.remarks).toBeUndefined();
+    });
+  });
+
+  it('that are wrong are not used, and auto goes on without them', async () => {
+    await withShim({ ...devices, HOPPER: 'wrong' }, async () => {
+      const backend = await createBackend({ index: 4 });
+      expect(backend.info.remarks).toEqual([
+        expect.stringMatching(
+          /are off, those of Ampere \(mma\.sync\) are used instead: a product of bf16, .* differ/,
+        ),
+      ]);
+      expect(await ones(backend)).toEqual(Array(64).fill(8));
+      await backend.dispose();
+    });
+  });
+
+  it('that are used by force, and wrong, make auto take another GPU, or the cpu', async () => {
+    vi.stubEnv('F2I_CUDA_HOPPER', '1');
+    const reason = /a product is wrong: expected the exact result, found an error of /;
+    await withShim({ DEVICES: '2', CAPABILITY: '90,80', HOPPER: 'wrong' }, async () => {
+      const chosen = await createBackend();
+      expect(chosen.info.description).toMatch(/compute capability 8\.0, GPU 1 of 2$/);
+      expect(chosen.info.rejected).toEqual([{ device: 'cuda', reason: expect.stringMatching(reason) }]);
+      expect(chosen.info.rejected[0]!.reason).toMatch(/^GPU 0: /);
+      await chosen.dispose();
+    });
+    await withShim({ DEVICES: '1', HOPPER: 'wrong' }, async () => {
+      const chosen = await createBackend({ threads: 1 });
+      expect(chosen.name).toBe('cpu');
+      expect(chosen.info.rejected).toEqual([{ device: 'cuda', reason: expect.stringMatching(reason) }]);
+      await chosen.dispose();
+      expect(await errorOf(createBackend({ index: 0 }))).toMatchObject({
+        code: 'UNSUPPORTED',
+        message: expect.stringMatching(reason),
+      });
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 import {
   type Backend,
+  checkGpuMemory,
   checkMemory,
   chooseRecipe,
   type DescribedRun,
@@ -21,6 +22,7 @@ import { writeHeadsBundle } from './bundleFiles.ts';
 import { chosenOf } from './choices.ts';
 import { constantNotes, describeRun, rowWarnings } from './describeRun.ts';
 import { identityOf } from './fitIdentity.ts';
+import { gpuCeiling } from './gpuMemory.ts';
 import { WatchedFiles } from './identity.ts';
 import { overridesOf, type RecipeFlags } from './options.ts';
 import {
@@ -76,6 +78,7 @@ export async function fitRecipe(
   const targets = await openTargetFiles(recipe, files, signal);
   let limited: Backend | undefined;
   try {
+    const gpu = gpuCeiling(backend, flags.gpuMemory);
     const [unpacked, settle] = toBePacked(recording);
     const planned = planRecipe(recipe, unpacked, targets, asked);
     const options = {
@@ -84,13 +87,15 @@ export async function fitRecipe(
       precision: recipe.precision,
       storage: flags.storage,
       memory: backendOptions(flags).memoryLimit,
+      deviceMemory: gpu?.bytes,
       signal,
     };
     const resident = process.memoryUsage().rss + inMemoryBytes(recording);
     const device = checkMemory(planned.designs, options, resident);
-    if (device !== undefined) {
-      limited = await createBackend({ ...backendOptions(flags), memoryLimit: shareOf(backend, device) });
-    }
+    if (gpu) checkGpuMemory(planned.designs, options, gpu);
+    // A device that computes in the memory of the process has a share of its ceiling; a GPU has memory of its own.
+    const memoryLimit = gpu?.bytes ?? (device && Math.floor(device));
+    if (memoryLimit !== undefined) limited = await createBackend({ ...backendOptions(flags), memoryLimit });
     const sizes = new Map([...targets].map(([name, { source }]) => [name, source.columns]));
     const identity = await identityOf(planned, recording, files, watched, flags, context);
     // Everything that can be refused has been, before anything is made.
@@ -189,11 +194,6 @@ async function predictionsOutput(
   const kind = 'folder of reconstructions';
   const prepared = await prepareOutput({ path, kind, force, inputs: [...inputs, output] });
   return { path, ...prepared };
-}
-
-/** Of the ceiling, which is of the process, a device that computes in its memory has a share; a GPU has memory of its own. */
-export function shareOf({ name }: Pick<Backend, 'name'>, bytes: number): number | undefined {
-  return name === 'cuda' ? undefined : Math.floor(bytes);
 }
 
 /** What each band weighs, and whether that is worth more than ridge without bands. */

@@ -7,7 +7,7 @@ import {
 } from '@fmri2image/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FitFlags } from '../commands/fitOptions.ts';
-import { seedNumber, usage } from '../options.ts';
+import { memorySize, seedNumber, usage } from '../options.ts';
 
 /** What a recipe leaves behind. */
 export const KEEPS = ['bundle', 'predictions'] as const;
@@ -30,6 +30,7 @@ export interface RecipeFlags extends Partial<Pick<FitFlags, 'alphas' | 'alphaFor
   precision?: 'auto' | 'f32' | 'f64' | 'refined';
   keep: (typeof KEEPS)[number];
   predictions?: string;
+  gpuMemory?: number;
   atlas?: string;
   atlasLabels?: string;
   region?: string[];
@@ -58,6 +59,7 @@ const RECIPE_ONLY = [
   'precision',
   'keep',
   'predictions',
+  'gpuMemory',
   'restart',
 ];
 /** What `fit` takes otherwise, and a recipe has no use for. */
@@ -127,6 +129,11 @@ export function withRecipe(command: Command): Command {
     .option(
       '--predictions <folder>',
       'beside the bundle, predictions of the test rows, from the same pass over the features',
+    )
+    .option(
+      '--gpu-memory <size>',
+      'ceiling of the memory of a GPU, in MiB, or as 30GB (default: 95 % of what is free on it)',
+      memorySize,
     )
     .option('--restart', 'throw away what an interrupted run left');
 }

@@ -13,30 +13,52 @@ export interface Gpu {
   /** CUDA's compute capability: "9.0". */
   readonly capability: string;
   readonly memoryBytes: number;
+  /** Of its memory, what no process uses now. */
+  readonly freeBytes: number;
 }
 
 /**
- * The GPUs that CUDA can use here, by their index; `library` as in `CudaOptions`.
+ * The GPUs that CUDA can use here, by their index; one that is too old hides no other. `library` as in `CudaOptions`.
  *
  * @throws F2iError UNSUPPORTED if there is none: what is missing (the library, a driver, a GPU, one that is new enough), and
  *   what to do about it
  */
 export function listGpus(library?: string | undefined): Gpu[] {
+  const { usable, refused } = surveyGpus(library);
+  if (usable.length === 0) throw refused[0]!.reason;
+  return usable;
+}
+
+/** Those that can be used and those that cannot, and why; where not even their number is known, the reason is that of the first. */
+export function surveyGpus(library?: string | undefined): {
+  usable: Gpu[];
+  refused: { index: number; reason: F2iError }[];
+} {
   const path = findCudaLibrary(library);
-  const first = describeGpu(0, path);
-  return [first, ...Array.from({ length: first.count - 1 }, (_, i) => describeGpu(i + 1, path))];
+  const count = Math.max(1, loadAddon().countDevices(DEVICES.indexOf('cuda'), path));
+  const usable: Gpu[] = [];
+  const refused: { index: number; reason: F2iError }[] = [];
+  for (let index = 0; index < count; index++) {
+    try {
+      usable.push(describeGpu(index, path));
+    } catch (error) {
+      if (!(error instanceof F2iError)) throw error;
+      refused.push({ index, reason: error });
+    }
+  }
+  return { usable, refused };
 }
 
 /** @throws F2iError UNSUPPORTED if it cannot be used: what is missing, and what to do about it */
 export function describeGpu(index: number, library: string): Gpu {
   const addon = loadAddon();
   try {
-    const { name, count, capability, memoryBytes } = addon.describeDevice(
+    const { name, count, capability, memoryBytes, freeBytes } = addon.describeDevice(
       DEVICES.indexOf('cuda'),
       index,
       library,
     );
-    return { index, name, count, capability: (capability / 10).toFixed(1), memoryBytes };
+    return { index, name, count, capability: (capability / 10).toFixed(1), memoryBytes, freeBytes };
   } catch (cause) {
     const error = translate(cause, 'cuda');
     if (!(error instanceof F2iError)) throw error;
