@@ -57,6 +57,7 @@ describe('terms', () => {
     const terms = { dataTerms: 'internal', consentReference: 'protocol 12', pseudonym: 'sub-07' };
     expect(model('dual')).toMatchObject(terms);
     const { stdout } = await run(['inspect', at('dual')]);
+    expect(stdout).toMatch(/fitted +by version \d\S* on CPU, [^,]+, in f(32|64)\n/);
     for (const text of [/terms of the data +internal/, /consent +protocol 12/, /person +sub-07/]) {
       expect(stdout).toMatch(text);
     }

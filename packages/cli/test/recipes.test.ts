@@ -379,14 +379,15 @@ describe('fit --recipe', () => {
   it('leaves out voxels that are not finite on request, here and where the bundle is used', async () => {
     const bad = betas.map((row, i) => row.map((value, v) => (i === 20 && v === 3 ? Number.NaN : value)));
     const volumes = Float32Array.from(bad.flat());
+    const affine = [
+      [2, 0, 0, 0],
+      [0, 2, 0, 0],
+      [0, 0, 2, 0],
+    ];
     const image = encodeNifti({
       dtype: 'f32',
       shape: [VOXELS, 1, 1, trials.length],
-      affine: [
-        [2, 0, 0, 0],
-        [0, 2, 0, 0],
-        [0, 0, 2, 0],
-      ],
+      affine,
       data: volumes,
     });
     mkdirSync(at('nan/sub-01/func'), { recursive: true });
@@ -413,6 +414,28 @@ describe('fit --recipe', () => {
       10,
     ).flat();
     expect(largest((await arrayOf('nan-decoded/tokens.npy')).data, expected)).toBeLessThan(1e-4);
+
+    // ROIs of images on the grid of the betas, by their names: voxel 3 is out, voxel 5 in both.
+    const onGrid = (labels: readonly number[]) =>
+      encodeNifti({ dtype: 'f32', shape: [VOXELS, 1, 1], affine, data: Float32Array.from(labels) });
+    const numbered = (of: (v: number) => number) => Array.from({ length: VOXELS }, (_, v) => of(v));
+    writeFileSync(at('atlas.nii'), onGrid(numbered((v) => (v < 6 ? 1 : v < 9 ? 2 : 0))));
+    writeFileSync(at('atlas.tsv'), 'index\tname\n1\tV1\n2\tLOC\n');
+    writeFileSync(at('ffa.nii'), onGrid(numbered((v) => Number(v === 5 || v > 9))));
+    const rois = ['--atlas', 'atlas.nii', '--atlas-labels', 'atlas.tsv', '--region', 'FFA=ffa.nii'];
+    const said = await ok([
+      ...[...fit, '--drop-bad-voxels', ...rois, '--bands', 'V1,LOC,FFA', '--band-draws', '2'],
+      ...['-o', 'roi-bundle'],
+    ]);
+    expect(said).toContain('bands of tokens: V1 5 voxels, LOC 3 voxels, FFA 2 voxels\n');
+    expect(said).toContain('1 voxel of both V1 and FFA: taken as the first\n');
+    expect(said).toContain('1 voxel of no band: left out\n');
+    await ok(['reconstruct', 'roi-bundle', 'nan', '-o', 'roi-decoded']);
+    // The same ROI alone, without bands.
+    const early = await ok([...fit.map((word) => (word === 'all' ? 'V1' : word)), '--drop-bad-voxels', ...rois, '-o', 'v1']);
+    expect(early).toMatch(/tokens \[2, 2\]: alpha 10/);
+    const model = JSON.parse(readFileSync(at('v1/model.json'), 'utf8'));
+    expect(model.config.designs[0]).toMatchObject({ roi: 'V1', voxels: 5 });
   });
 
   it('refuses to go on with responses that have changed', async () => {
