@@ -515,4 +515,11 @@ TEST(idle_contexts_give_memory_back) {
   CHECK_EQUAL(context->memory.cached(), 0u);
 }
 
+TEST(the_processor_has_nothing_to_remark) {
+  const Engine engine(F2I_ISA_AUTO, 1);
+  char text[8] = "before";
+  ok(f2i_context_remark(engine, text, sizeof text));
+  CHECK_EQUAL(std::string(text), "");
+}
+
 CHECK_MAIN();
