@@ -222,10 +222,11 @@ async function run(path: string, options: Options, context: Context): Promise<vo
   }
 }
 
-/** What may be taken: the user’s ceiling, or what this machine has left, where a device computes in its memory. */
-function ceilingOf({ name }: Pick<Backend, 'name'>, limit: number | undefined): number | undefined {
+/** What may be taken: the user’s ceiling, or what is left of the memory that the device computes in. */
+function ceilingOf({ name, info }: Pick<Backend, 'name' | 'info'>, limit: number | undefined) {
   if (limit) return limit;
-  return name === 'cpu' || name === 'reference' ? (process.availableMemory?.() ?? freemem()) : undefined;
+  const onHost = name === 'cpu' || name === 'reference';
+  return onHost ? (process.availableMemory?.() ?? freemem()) : info.memory?.free;
 }
 
 function report({ maps, decoded, notes, reported }: MadeMaps, output: string, { console }: Context): void {
