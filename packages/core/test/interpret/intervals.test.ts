@@ -241,6 +241,21 @@ describe('intervals of weights', () => {
     expect(() => planIntervals(nsd, 1e9)).toThrow(
       /expected at most 1\.00 GB, found [12]\.\d\d GB for 8859 training rows x 15724 voxels, 1000 draws/,
     );
+    // Of few groups it is the products of a block of draws that would be large: 12 targets x 512 voxels x 10,000 draws.
+    const runsOfMany = {
+      ...nsd,
+      rows: 600,
+      groups: 12,
+      largestGroup: 50,
+      voxels: 512,
+      targets: 12,
+      draws: 1e4,
+    };
+    const few = planIntervals(runsOfMany, undefined);
+    expect(8 * few.targets * few.voxels * few.draws).toBeLessThanOrEqual(32 * 2 ** 20);
+    const labels = 8000 * 2000 * (8 + 8);
+    const grouped = { ...nsd, rows: 8000, groups: 2000, largestGroup: 4, voxels: 1, draws: 100 };
+    expect(planIntervals(grouped, undefined).bytes).toBeGreaterThan(2 * 8 * 8000 ** 2 + labels);
     const unread = {
       ...readout(targets, [ALPHA, ALPHA]),
       weights: () => Promise.reject(new Error('nothing is read')),

@@ -33,6 +33,9 @@ const MOST_VOXELS = 512;
 /** What each row adds to each voxel is held for so many targets. */
 const INFLUENCE_BYTES = 128 * 2 ** 20;
 const MULTIPLIER_BYTES = 16 * 2 ** 20;
+/** What a product comes to: of few groups, multipliers alone would allow for all draws at once. */
+const PRODUCT_BYTES = 32 * 2 ** 20;
+const FEWEST_DRAWS = 16;
 /** Arrays that nothing holds any more, but that the collector or the allocator has not given back: measured. */
 const UNCOLLECTED = 128 * 2 ** 20;
 
@@ -61,7 +64,9 @@ function planOf(sizes: IntervalSizes, held: number): IntervalPlan {
     1,
     Math.min(sizes.targets, Math.floor(held / (4 * all * voxels)), Math.floor(INFLUENCE_BYTES / influence)),
   );
-  const draws = Math.min(all, Math.max(16, Math.floor(MULTIPLIER_BYTES / (8 * groups))));
+  const product = targets * voxels * size;
+  const atOnce = Math.floor(Math.min(MULTIPLIER_BYTES / (8 * groups), PRODUCT_BYTES / product));
+  const draws = Math.min(all, Math.max(FEWEST_DRAWS, atOnce));
 
   const matrix = rows * rows * size;
   const results = sizes.targets * sizes.voxels * 4 * 4;
@@ -71,13 +76,15 @@ function planOf(sizes: IntervalSizes, held: number): IntervalPlan {
   // Right-hand sides on the host and on the device, the solution, and what is looked up in it.
   const columns = Math.max(largestGroup, Math.min(rows, DIAGONAL_BLOCK));
   const residuals = 2 * matrix + columns * (rows * 3 + columns * 2) * size;
-  // Voxels as they were read and on the device, their solution, and that times the residuals of a target.
+  // Which rows are in which group; voxels as they were read and on the device, their solution, and that times the residuals
+  // of a target; multipliers and products on the host and on the device.
   const drawing =
     2 * matrix +
+    (groups < rows ? rows * groups * (8 + size) : 0) +
     rows * voxels * (8 + 3 * size) +
     targets * influence +
     4 * targets * voxels * all +
-    draws * (groups * (8 + size) + 2 * voxels * size);
+    draws * (groups * (8 + size) + 2 * product);
   return {
     voxels,
     targets,
