@@ -512,6 +512,11 @@ describe('fit --recipe', () => {
         /the ridge does not fit into memory.*expected at most 2 MB, found \d+ MB/,
       ),
       wrong(
+        [...PLAIN, '--gpu-memory', '2GB', '-o', 'never'],
+        2,
+        /--gpu-memory is of a GPU, and this run computes on CPU/,
+      ),
+      wrong(
         [...CUSTOM.slice(0, 4), '--targets', 'tokens=many.safetensors', '-o', 'never'],
         2,
         /many\.safetensors: holds several arrays: --targets tokens=many\.safetensors:ARRAY names one; expected one of/,
