@@ -93,7 +93,7 @@ export function decodedBody(
       columns.map((title, i) => ({ title, number: i > 0 })),
       rows,
     );
-    return html`${plot({ figures }, regionFigure(name), 'Regions that tell much lie far from chance alone; those that tell what no other does lie far from all voxels left out.')}${numbers}`;
+    return html`${plot({ figures }, regionFigure(name), 'A region tells much where its dot (alone) lies far from chance, and what no other tells where its diamond (left out) lies far from all voxels.')}${numbers}`;
   });
   return html`<p>Ridge decoders that have one region alone, and decoders that have all voxels but its own, each fitted anew; held out: ${heldOut}, ${trials} trials. Unique is what is lost when the region is left out; shared is what the region tells above chance that other voxels tell as well. A region that shares everything may be left out without loss and still carry much.</p>
 ${notes.map((note) => html`<p>${note}.</p>`)}
