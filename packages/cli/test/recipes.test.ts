@@ -432,7 +432,13 @@ describe('fit --recipe', () => {
     expect(said).toContain('1 voxel of no band: left out\n');
     await ok(['reconstruct', 'roi-bundle', 'nan', '-o', 'roi-decoded']);
     // The same ROI alone, without bands.
-    const early = await ok([...fit.map((word) => (word === 'all' ? 'V1' : word)), '--drop-bad-voxels', ...rois, '-o', 'v1']);
+    const early = await ok([
+      ...fit.map((word) => (word === 'all' ? 'V1' : word)),
+      '--drop-bad-voxels',
+      ...rois,
+      '-o',
+      'v1',
+    ]);
     expect(early).toMatch(/tokens \[2, 2\]: alpha 10/);
     const model = JSON.parse(readFileSync(at('v1/model.json'), 'utf8'));
     expect(model.config.designs[0]).toMatchObject({ roi: 'V1', voxels: 5 });
