@@ -1,4 +1,5 @@
 import { kFolds } from '../data/splits.ts';
+import { borderWarnings, countAtBorder } from '../decoders/ridge/select.ts';
 import type { AlphaChoice as StreamedChoice, StreamedRidge } from '../decoders/ridge/streamed/types.ts';
 import type { AlphaChoice } from './recipe.ts';
 import type { HeadOutcome, RunDesign, RunHead } from './runTypes.ts';
@@ -31,6 +32,15 @@ function streamedChoice(
     score,
     perTarget,
   };
+}
+
+/** Sentences where the grid of a head seems too narrow: the same whichever run chose. */
+export function narrowGrid({ name, alpha }: RunHead['head'], chosen: number | ChosenAlphas): string[] {
+  if (typeof alpha === 'number' || typeof chosen === 'number') return [];
+  const { grid } = alpha;
+  const { alphas } = chosen;
+  const found = borderWarnings({ grid, alphas, atBorder: countAtBorder(grid, alphas) });
+  return found.map((sentence) => `${name}: ${sentence}`);
 }
 
 /** How many targets took each penalty. */

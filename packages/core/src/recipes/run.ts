@@ -1,5 +1,6 @@
 import { fittedBy } from '../bundle/fittedBy.ts';
 import type { Json } from '../data/json.ts';
+import { precisionWarning } from '../decoders/ridge/precision.ts';
 import { openStreamedRidge } from '../decoders/ridge/streamed/index.ts';
 import type { Design, StreamedNumerics, StreamedRidge } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
@@ -9,7 +10,7 @@ import { type BandWeights, bandPrecision, weighBands } from './bands/weighBands.
 import { checkGpu, type GpuCeiling, type MemoryShares, planCeiling, shareMemory } from './ceiling.ts';
 import { fitHead } from './fitHead.ts';
 import { packTraining } from './packTraining.ts';
-import { alphasOf, tallied } from './penalties.ts';
+import { alphasOf, narrowGrid, tallied } from './penalties.ts';
 import type { HeadOutcome, RunDesign, RunOptions, RunOutcome, WeightedBands } from './runTypes.ts';
 import type { HeadStore } from './store.ts';
 
@@ -40,6 +41,7 @@ export async function fitHeads(
     const form = formOf(run.design, options);
     const isDual = keep !== 'predictions' && form === 'dual';
     centers.push(await packTraining(run, isDual ? d : undefined, store, options));
+    const narrow: string[] = [];
     let current: string | undefined;
     let ridge: StreamedRidge | undefined;
     const openWith = (memory: number | undefined) =>
@@ -77,6 +79,7 @@ export async function fitHeads(
       for (const one of run.heads) {
         current = one.head.name;
         const alphas = await alphasOf(one, run, store, open);
+        narrow.push(...narrowGrid(one.head, alphas));
         heads.push({
           name: current,
           storage: form,
@@ -90,7 +93,7 @@ export async function fitHeads(
       const known = store.note(d) as unknown as DesignNote | undefined;
       const note = known?.numerics ? known : (noteOf(await open()) as unknown as DesignNote);
       numerics.push(note.numerics);
-      warnings.push(...note.warnings);
+      warnings.push(...note.warnings, ...narrow);
       work.flops += ridge?.work.flops ?? 0;
       work.fileSeconds += ridge?.work.fileSeconds ?? 0;
     } finally {
@@ -183,10 +186,11 @@ interface DesignNote {
   readonly warnings: readonly string[];
 }
 
-const noteOf = ({ numerics, warnings }: StreamedRidge): Json => ({
-  numerics: { ...numerics },
-  warnings: [...warnings],
-});
+/** What a ridge says of penalties it says of those that it chose itself, not of those of an earlier run: see `narrowGrid`. */
+function noteOf({ numerics }: StreamedRidge): Json {
+  const warning = precisionWarning(numerics);
+  return { numerics: { ...numerics }, warnings: warning === undefined ? [] : [warning] };
+}
 
 /** The smaller equations, unless weights of one kind were asked for. */
 function formOf({ train, voxels }: Design, { storage = 'auto' }: Pick<RunOptions, 'storage'>): RidgeForm {

@@ -288,3 +288,33 @@ describe('heads of a recipe', () => {
     });
   });
 });
+
+describe('a grid that is too narrow', () => {
+  it('is told of each head, the same by a run that goes on with penalties of an earlier one', async () => {
+    const data = simulate(5, [24, 4, 6, 3]);
+    const far = (grid: number[]) => ({
+      alpha: {
+        grid,
+        folds: { count: 3, together: false },
+        score: 'negativeSquaredError',
+        perTarget: false,
+      } as const,
+    });
+    const run = runDesign(data, [
+      { name: 'small', ...far([1e-3, 1e5]) },
+      { name: 'large', ...far([1e6, 1e7]) },
+    ]);
+    const store = memoryHeadStore();
+    const options = { backend, keep: 'weights', precision: 'f64' } as const;
+    const { warnings } = await fitHeads([run], store, options);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^small: 3 of 3 targets chose the smallest alpha of the grid \(0\.001\)/),
+      expect.stringMatching(/^large: 3 of 3 targets chose the (smallest|largest) alpha/),
+    ]);
+    expect((await fitHeads([run], store, options)).warnings).toEqual(warnings);
+    // Of a run that was killed after it had chosen.
+    const killed = memoryHeadStore();
+    for (const head of ['small', 'large']) await killed.keepChosen(head, (await store.chosen(head))!);
+    expect((await fitHeads([run], killed, options)).warnings).toEqual(warnings);
+  });
+});

@@ -129,7 +129,11 @@ export async function choosePrecision(
 }
 
 /** A sentence for the report where float32 was not enough, else undefined. */
-export function precisionWarning({ precision, conditionBound, reason }: Numerics): string | undefined {
-  if (precision === 'f64' || conditionBound <= CONDITION_LIMIT) return undefined;
+export function precisionWarning({
+  precision,
+  conditionBound,
+  reason,
+}: Omit<Numerics, 'precision'> & { readonly precision: Precision | 'refined' }): string | undefined {
+  if (precision !== 'f32' || conditionBound <= CONDITION_LIMIT) return undefined;
   return `computed in float32 although ill-conditioned (${reason}): weakly regularised coefficients and the choice among small alphas may be inexact`;
 }

@@ -74,8 +74,7 @@ export class OpenedRidge implements StreamedRidge {
   }
 
   get warnings(): readonly string[] {
-    const { precision } = this.numerics;
-    const warning = precision === 'refined' ? undefined : precisionWarning({ ...this.numerics, precision });
+    const warning = precisionWarning(this.numerics);
     return [...(warning === undefined ? [] : [warning]), ...this.#border];
   }
 
