@@ -14,7 +14,8 @@ foreach(architecture ${F2I_CUDA_ARCHITECTURES})
   list(APPEND F2I_NVCC_FLAGS -gencode=arch=compute_${architecture},code=sm_${architecture})
 endforeach()
 
-file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cuda/*.cu)
+include(cmake/CudaSources.cmake)
+f2i_cuda_sources(kernels)
 file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/cuda/*.cuh ${PROJECT_SOURCE_DIR}/src/cuda/*.hpp
   ${PROJECT_SOURCE_DIR}/src/abi/device_ops.hpp ${PROJECT_SOURCE_DIR}/src/cpu/drivers.hpp
   ${PROJECT_SOURCE_DIR}/src/runtime/device*.hpp ${PROJECT_SOURCE_DIR}/src/runtime/exec.hpp
@@ -24,8 +25,9 @@ set(objects)
 foreach(kernel ${kernels})
   get_filename_component(stem ${kernel} NAME_WE)
   set(object ${PROJECT_BINARY_DIR}/cuda/${stem}.o)
+  get_property(included SOURCE ${kernel} PROPERTY OBJECT_DEPENDS)
   add_custom_command(OUTPUT ${object} COMMAND ${F2I_NVCC} ${F2I_NVCC_FLAGS} -c ${kernel} -o ${object}
-    DEPENDS ${kernel} ${headers} COMMENT "nvcc ${stem}" VERBATIM)
+    DEPENDS ${kernel} ${included} ${headers} COMMENT "nvcc ${stem}" VERBATIM)
   list(APPEND objects ${object})
 endforeach()
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/cuda)
