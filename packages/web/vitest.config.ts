@@ -27,6 +27,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/**/*.browser.test.ts'],
           setupFiles: ['test/dawn.setup.ts'],
+          // The sources, and what the reference makes of the conformance cases, serve all files.
+          isolate: false,
         },
       },
       missing
