@@ -31,6 +31,7 @@ function drawHistogram(name: string, { title, values }: MadeMap): Promise<Figure
   );
   const high = list.reduce((a, b) => Math.max(a, b), low) || 1;
   const middle = median(list);
+  const bins = histogram(list, [low, high], BINS);
   const x = {
     type: 'quantitative',
     scale: { domain: [low, high], nice: false },
@@ -42,7 +43,12 @@ function drawHistogram(name: string, { title, values }: MadeMap): Promise<Figure
     width: 420,
     height: 130,
     layer: [
-      histogramLayer(histogram(list, [low, high], BINS), x, 'voxels', { color: COLOUR.ours, opacity: 0.8 }),
+      histogramLayer(bins, x, 'voxels', {
+        color: COLOUR.ours,
+        opacity: 0.8,
+        // Room for the words above.
+        scale: { domain: [0, 1.18 * Math.max(...bins.map(({ count }) => count))], nice: false },
+      }),
       {
         ...at,
         mark: { type: 'rule', strokeDash: [4, 3], strokeWidth: 1.5, color: COLOUR.ink },
