@@ -52,17 +52,20 @@ async function folder() {
   return memoryFolder(files, 'model');
 }
 
-it.each(['tokens', 'blurry'])('compiles ahead what the stage %s runs, and no branch that it does not', async (stage) => {
-  const backend = new Noting();
-  const decoder = await openBundle(await folder(), { backend, stage });
-  await decoder.prepare();
-  const { voxels } = decoder;
-  await decoder.predict({ data: Float32Array.from(createRandom(3).normals(voxels)), shape: [1, voxels] });
-  // Of elementwise ops there are many, small ones: the few that are used are compiled when they are.
-  backend.run.delete('elementwise');
-  expect([...backend.run].filter((name) => !backend.prepared.has(name))).toEqual([]);
-  // The branch of blurry pictures has most shaders by far.
-  expect(backend.prepared.has('conv2d')).toBe(stage === 'blurry');
-  decoder.dispose();
-  await backend.dispose();
-});
+it.each(['tokens', 'blurry'])(
+  'compiles ahead what the stage %s runs, and no branch that it does not',
+  async (stage) => {
+    const backend = new Noting();
+    const decoder = await openBundle(await folder(), { backend, stage });
+    await decoder.prepare!();
+    const { voxels } = decoder;
+    await decoder.predict({ data: Float32Array.from(createRandom(3).normals(voxels)), shape: [1, voxels] });
+    // Of elementwise ops there are many, small ones: the few that are used are compiled when they are.
+    backend.run.delete('elementwise');
+    expect([...backend.run].filter((name) => !backend.prepared.has(name))).toEqual([]);
+    // The branch of blurry pictures has most shaders by far.
+    expect(backend.prepared.has('conv2d')).toBe(stage === 'blurry');
+    decoder.dispose();
+    await backend.dispose();
+  },
+);

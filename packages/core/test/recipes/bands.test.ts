@@ -166,6 +166,19 @@ describe('a recipe with bands', () => {
     expect(reads).toBe(1);
   });
 
+  it('names file, row and column of a target that is not finite', async () => {
+    const y = data.y.slice();
+    y[7 * data.t + 2] = Number.NaN;
+    const broken = { ...runDesign({ ...data, y }, [{ alpha }]), bands: run.bands };
+    const options = { backend, keep: 'predictions', precision: 'f64' } as const;
+    await expect(fitHeads([broken], memoryHeadStore(), options)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      file: 'targets.npy',
+      field: 'row 7, column 2',
+      found: 'NaN',
+    });
+  });
+
   it('looks at wide heads through 2048 values in stretches, and plans its memory', async () => {
     const wide = 5000;
     const seen: [number, number][] = [];

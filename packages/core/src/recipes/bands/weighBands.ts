@@ -1,4 +1,5 @@
 import type { Backend } from '../../backend.ts';
+import { pacer } from '../../data/pause.ts';
 import { kFolds } from '../../data/splits.ts';
 import { searchBands } from '../../decoders/ridge/bandSearch.ts';
 import { type Band, weightedGram } from '../../decoders/ridge/bands.ts';
@@ -8,7 +9,7 @@ import type { Precision } from '../../decoders/ridge/precision.ts';
 import type { AlphaScore } from '../../decoders/ridge/scores.ts';
 import type { Design, DesignTargets } from '../../decoders/ridge/streamed/types.ts';
 import { targetsInMemory } from '../../decoders/ridge/targets.ts';
-import { throwIfAborted } from '../../error.ts';
+import { F2iError, throwIfAborted } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
 import { add, columnStats, gather, gram, type OpOptions, sub } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
@@ -158,18 +159,34 @@ async function gramsOf(
   }
 }
 
-/** Some values of all training rows, [train, some]. */
+/**
+ * Some values of all training rows, [train, some].
+ *
+ * @throws INVALID_ARGUMENT naming file, row and column of a value that is not finite
+ */
 async function someTargets({ source, train }: DesignTargets, signal?: AbortSignal): Promise<Float64Array> {
   const { columns } = source;
   const count = Math.min(columns, MOST_VALUES);
   const stretches = columns <= MOST_VALUES ? 1 : MOST_VALUES / STRETCH;
   const width = count / stretches;
   const values = new Float64Array(train.length * count);
+  const breathe = pacer(signal, 'weighing bands');
   for (let s = 0; s < stretches; s++) {
     const from = stretches === 1 ? 0 : Math.round((s * (columns - width)) / (stretches - 1));
     const block = await source.read(train, from, from + width, signal);
     for (let row = 0; row < train.length; row++) {
-      values.set(block.subarray(row * width, (row + 1) * width), row * count + s * width);
+      const own = block.subarray(row * width, (row + 1) * width);
+      const bad = own.findIndex((value) => !Number.isFinite(value));
+      if (bad >= 0) {
+        throw new F2iError('INVALID_ARGUMENT', 'targets hold NaN or infinity', {
+          file: source.name,
+          field: `row ${train[row]}, column ${from + bad}`,
+          expected: 'finite values',
+          found: `${own[bad]}`,
+        });
+      }
+      values.set(own, row * count + s * width);
+      await breathe();
     }
   }
   return values;
