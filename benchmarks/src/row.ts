@@ -43,7 +43,7 @@ error / tolerance: sampled entries against float64 in this run, at most 1 when r
 /** The rows as a Markdown table, ours beside the peers. */
 export function markdown(rows: readonly Row[]): string {
   const header = [
-    '| op | shape | dtype | threads | implementation | cold p50 ms | warm p50 ms | p95 ms | noise % | GFLOP/s | GB/s | roofline % | ratio to fastest peer | error / tolerance |',
+    '| op | shape | dtype | threads | implementation | cold p50 ms | warm p50 ms | cold p95 ms | noise % | GFLOP/s | GB/s | roofline % | ratio to fastest peer | error / tolerance |',
     '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|',
   ];
   const number = (value: number | undefined, digits: number) =>

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { brainDiffuserTable, KEEPS, measureBrainDiffuser, serveRun } from '../brainDiffuser.ts';
 import { PUBLISHED } from '../brainDiffuserData.ts';
-import { chosen, type Mode, note, peersFolder, record, scaled, show, threadsOf } from './mode.ts';
+import { chosen, type Mode, note, numberOf, peersFolder, record, scaled, show, threadsOf } from './mode.ts';
 
 /** Brain-Diffuser's regression from disk to disk; each run in a process of its own, which is this program with `--child`. */
 export const brainDiffuser: Mode = async (options) => {
@@ -10,11 +10,11 @@ export const brainDiffuser: Mode = async (options) => {
     return 0;
   }
   const rows = await measureBrainDiffuser({
-    problem: scaled(PUBLISHED, options.scale),
+    problem: scaled(PUBLISHED, options),
     keeps: chosen(KEEPS, options.keep, 'keep'),
     threads: threadsOf(options),
-    memory: Number(options.memory) * 1e9,
-    seed: Number(options.seed),
+    memory: numberOf(options, 'memory') * 1e9,
+    seed: numberOf(options, 'seed'),
     kill: options.kill,
     peers: options.peers,
     sources: peersFolder,

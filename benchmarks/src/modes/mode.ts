@@ -64,8 +64,28 @@ export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
+type NumberOption = 'samples' | 'seconds' | 'seed' | 'scale' | 'memory';
+
+/** The number that an option has; `otherwise` where it was not given. */
+export function numberOf(options: Options, name: NumberOption, otherwise = '0'): number {
+  return asNumber(name, options[name] ?? otherwise, name === 'seed' ? 0 : Number.MIN_VALUE);
+}
+
+/** Numbers of threads, separated by commas. */
+export function threadCounts({ threads }: Options, otherwise: readonly number[]): readonly number[] {
+  return threads?.split(',').map((text) => asNumber('threads', text, 1)) ?? otherwise;
+}
+
 /** One number of threads, all cores by default. */
-export const threadsOf = ({ threads }: Options): number => Number(threads ?? os.availableParallelism());
+export const threadsOf = ({ threads }: Options): number =>
+  threads === undefined ? os.availableParallelism() : asNumber('threads', threads, 1);
+
+function asNumber(option: string, text: string, least: number): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isFinite(value) && value >= least) return value;
+  const expected = least === 1 ? 'a number of 1 or more' : `a number${least > 0 ? ' above 0' : ''}`;
+  throw new Error(`--${option}: expected ${expected}, found ${text}`);
+}
 
 /** Those of `all` that a list separated by commas names, all without one; an unknown name is an error. */
 export function chosen<T extends string>(all: readonly T[], list: string | undefined, option: string): T[] {
@@ -78,11 +98,9 @@ export function chosen<T extends string>(all: readonly T[], list: string | undef
 }
 
 /** All extents times a number. */
-export function scaled<T extends object>(size: T, scale: string): T {
-  const extents = Object.entries(size).map(([name, extent]) => [
-    name,
-    Math.ceil((extent as number) * Number(scale)),
-  ]);
+export function scaled<T extends object>(size: T, options: Options): T {
+  const scale = numberOf(options, 'scale');
+  const extents = Object.entries(size).map(([name, extent]) => [name, Math.ceil((extent as number) * scale)]);
   return Object.fromEntries(extents) as T;
 }
 

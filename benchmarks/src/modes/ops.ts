@@ -10,7 +10,17 @@ import { startPeers } from '../peers.ts';
 import { LEGEND, markdown, type Row } from '../row.ts';
 import { label, readShapes } from '../shape.ts';
 import { openWebGpu } from '../webgpu.ts';
-import { cache, folder, type Mode, note, type Options, peersFolder, record } from './mode.ts';
+import {
+  cache,
+  folder,
+  type Mode,
+  note,
+  numberOf,
+  type Options,
+  peersFolder,
+  record,
+  threadCounts,
+} from './mode.ts';
 
 /** Single ops over the field's shapes, beside BLAS libraries, numpy and PyTorch. */
 export const ops: Mode = async (options, names) => {
@@ -19,9 +29,9 @@ export const ops: Mode = async (options, names) => {
   );
   if (shapes.length === 0) throw new Error(`no shape has "${options.only}" in its extents`);
   const cores = os.availableParallelism();
-  const threadCounts = options.threads?.split(',').map(Number) ?? (cores > 1 ? [1, cores] : [1]);
   const rows: Row[] = [];
-  for (const threads of threadCounts) rows.push(...(await measureShapes(shapes, threads, options)));
+  for (const threads of threadCounts(options, cores > 1 ? [1, cores] : [1]))
+    rows.push(...(await measureShapes(shapes, threads, options)));
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
   const overheads = await measureOverheads();
   if (options.json)
@@ -50,9 +60,9 @@ async function measureShapes(
       peers,
       limits,
       threads,
-      seed: Number(options.seed),
-      samples: Number(options.samples ?? 10),
-      seconds: Number(options.seconds),
+      seed: numberOf(options, 'seed'),
+      samples: numberOf(options, 'samples', '10'),
+      seconds: numberOf(options, 'seconds'),
       device: deviceOf(backend),
       commit: commit(),
       version: version(folder),

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { type AnyRow, resultsTable } from '../table.ts';
 import type { Mode } from './mode.ts';
 
@@ -10,6 +10,7 @@ export const table: Mode = async (_options, files) => {
 };
 
 function readRows(file: string): AnyRow[] {
+  if (!existsSync(file)) throw new Error(`table: ${file}: expected a file of recorded rows, found none`);
   const lines = readFileSync(file, 'utf8').split('\n');
   return lines.flatMap((line, i) => {
     if (line.trim() === '') return [];
