@@ -27,7 +27,18 @@ const places: readonly Place[] = [
   {
     folder: 'native/src/cpu',
     extension: 'cpp',
-    shared: ['README', 'activate', 'drivers', 'exponential', 'half', 'rows', 'select', 'simd', 'tiles'],
+    shared: [
+      'README',
+      'activate',
+      'activations',
+      'drivers',
+      'exponential',
+      'half',
+      'rows',
+      'select',
+      'simd',
+      'tiles',
+    ],
   },
   {
     folder: 'packages/web/src/kernels',
