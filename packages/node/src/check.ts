@@ -1,4 +1,4 @@
-import { type Backend, createRandom, gemm } from '@fmri2image/core';
+import { type Backend, createRandom, gemm, pacer } from '@fmri2image/core';
 
 /**
  * Computes two products of which the results are known, the larger one at a size at which a GPU of Hopper's generation first
@@ -29,6 +29,7 @@ async function largestError(
   const product = gemm(...operands);
   try {
     const found = await product.download();
+    const breathe = pacer(undefined, 'checking a product');
     let [largest, worst] = [0, 0];
     for (let i = 0; i < m; i++) {
       if (i % 8 !== 0 && i !== m - 1) continue;
@@ -38,6 +39,7 @@ async function largestError(
         largest = Math.max(largest, Math.abs(expected));
         worst = Math.max(worst, Math.abs(found[i * n + j]! - expected));
       }
+      await breathe();
     }
     return worst / largest;
   } finally {
