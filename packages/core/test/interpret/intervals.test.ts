@@ -264,6 +264,13 @@ describe('intervals of weights', () => {
       code: 'OUT_OF_MEMORY',
       field: 'memory',
     });
+    for (const memory of [Number.NaN, -1]) {
+      await expect(weightIntervals(unread, { backend, targets: [0], memory })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        field: 'memory',
+        found: `${memory}`,
+      });
+    }
   });
 
   it('draw the same multipliers in blocks of any width: means of 0, variances of 1, signs of single rows', () => {

@@ -72,8 +72,8 @@ const ENOUGH_GROUPS = 12;
  * Memory is planned before anything is read: two matrices of rows x rows (three while the equations are made), and the draws
  * of some voxels at a time.
  *
- * @throws INVALID_ARGUMENT without weights of training rows and their responses; for groups, draws or levels that will not
- *   do; OUT_OF_MEMORY with both numbers; UNSUPPORTED where the condition number leaves nothing but rounding of the residuals,
+ * @throws INVALID_ARGUMENT without weights of training rows and their responses; for groups, draws, levels or memory that
+ *   will not do; OUT_OF_MEMORY with both numbers; UNSUPPORTED where the condition number leaves nothing but rounding of the residuals,
  *   as float32 does where a penalty is tiny and voxels are fewer than rows
  */
 export async function weightIntervals(
@@ -179,7 +179,7 @@ function withoutRounding(weights: Float64Array, isCentred: boolean): Float64Arra
 
 function check(
   rows: number,
-  { groups: labels, draws = DRAWS, level = 0.95, targets }: WeightIntervalOptions,
+  { groups: labels, draws = DRAWS, level = 0.95, targets, memory }: WeightIntervalOptions,
 ): number[][] {
   if (targets.length === 0) throw invalid('targets', 'no target to map', 'one or more', 'none');
   if (labels && labels.length !== rows) {
@@ -189,6 +189,9 @@ function check(
     throw invalid('draws', 'intervals need a sensible number of draws', '100 to 100000', `${draws}`);
   }
   if (!(level > 0 && level < 1)) throw invalid('level', 'not a level', 'between 0 and 1', `${level}`);
+  if (memory !== undefined && !(memory >= 0)) {
+    throw invalid('memory', 'not a ceiling', 'a number of bytes', `${memory}`);
+  }
   const groups = groupsOf(rows, labels);
   if (groups.length < FEWEST_GROUPS) {
     const found = `${groups.length}`;
