@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -80,16 +81,21 @@ cudaError_t Aside::wait(std::chrono::milliseconds longest) {
     bool is_over = false;
     cudaError_t error = cudaSuccess;
   };
-  const auto waiting = std::make_shared<Waiting>();
-  std::thread([waiting, stream = stream_, index = device_.info().index] {
-    const OnDevice on(index);
-    const cudaError_t error = cudaStreamSynchronize(stream);
-    (void)cudaGetLastError();
-    const std::lock_guard lock(waiting->mutex);
-    waiting->error = error;
-    waiting->is_over = true;
-    waiting->over.notify_one();
-  }).detach();
+  std::shared_ptr<Waiting> waiting;
+  try {
+    waiting = std::make_shared<Waiting>();
+    std::thread([waiting, stream = stream_, index = device_.info().index] {
+      const OnDevice on(index);
+      const cudaError_t error = cudaStreamSynchronize(stream);
+      (void)cudaGetLastError();
+      const std::lock_guard lock(waiting->mutex);
+      waiting->error = error;
+      waiting->is_over = true;
+      waiting->over.notify_one();
+    }).detach();
+  } catch (const std::exception &) { // no memory, or no more threads
+    return cudaErrorMemoryAllocation;
+  }
   std::unique_lock lock(waiting->mutex);
   if (waiting->over.wait_for(lock, longest, [&] { return waiting->is_over; })) return waiting->error;
   abandoned_ = true;

@@ -31,7 +31,7 @@ public:
   /// Gives the memory of scratch() back, in the order of the stream.
   void clear();
   /// Until all that is enqueued has run. cudaErrorNotReady: it has not within the time; the object's stream and memory
-  /// are then left alone for good.
+  /// are then left alone for good. cudaErrorMemoryAllocation: there is no thread to wait.
   cudaError_t wait(std::chrono::milliseconds longest);
 
   cudaStream_t stream() const { return stream_; }

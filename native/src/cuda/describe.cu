@@ -15,7 +15,7 @@ int attribute(cudaDeviceAttr which, int index) {
   return cudaDeviceGetAttribute(&value, which, index) == cudaSuccess ? value : 0;
 }
 
-/// What no process uses of its memory. CUDA makes its context on the GPU to say so.
+/// What no process uses of its memory; 0: unknown. CUDA makes its context on the GPU to say so.
 uint64_t free_memory(int index) {
   const OnDevice on(index);
   size_t free = 0, total = 0;

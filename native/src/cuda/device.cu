@@ -48,10 +48,13 @@ f2i_status CudaDevice::open(int32_t index, cudaStream_t stream, Device **out, ch
   f2i_device_info info{};
   info.struct_size = sizeof info;
   if (const f2i_status status = describe(index, &info, why, size); status != F2I_OK) return status;
+  HopperUse hopper_use{};
+  if (const f2i_status status = hopper::read_use(hopper_use, why, size); status != F2I_OK) return status;
   CudaDevice *const device = new (std::nothrow) CudaDevice;
   if (device == nullptr) return F2I_OUT_OF_MEMORY;
   device->info_ = info;
   device->index_ = index;
+  device->hopper_use_ = hopper_use;
   device->shared_limit_ = static_cast<uint64_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index));
   const char *const blocking = std::getenv("F2I_CUDA_BLOCKING");
   device->blocking_ = blocking != nullptr && std::strcmp(blocking, "1") == 0;
@@ -79,7 +82,12 @@ f2i_status CudaDevice::open(int32_t index, cudaStream_t stream, Device **out, ch
 }
 
 CudaDevice::~CudaDevice() {
-  if (hangs_.load()) return; // what ends these things waits for the device
+  if (hangs()) { // what ends these things waits for the device
+    lanes_.abandon();
+    for (UploadSlots *const slots : {&small_in_, &large_in_}) slots->abandon();
+    for (Deliveries *const slots : {&small_out_, &large_out_}) slots->abandon();
+    return;
+  }
   const OnDevice on(index_);
   lanes_.close();
   for (Moment *const moment : moments_) {
@@ -123,6 +131,7 @@ void *CudaDevice::allocate(uint64_t bytes) noexcept {
 }
 
 void CudaDevice::release(void *block) noexcept {
+  if (hangs()) return;
   const OnDevice on(index_);
   const auto at = blocks_.find(block);
   if (at == blocks_.end()) return;
@@ -138,13 +147,13 @@ void CudaDevice::release(void *block) noexcept {
 void CudaDevice::retire(void *, uint64_t bytes) noexcept {
   // A mark costs about as much as a launch: for blocks whose next use by another lane may be worth more.
   constexpr uint64_t large = 1 << 20;
-  if (bytes < large || capturing_) return;
+  if (bytes < large || capturing_ || hangs()) return;
   const OnDevice on(index_);
   (void)lanes_.mark(kernels);
 }
 
 void CudaDevice::trim() noexcept {
-  if (pool_ == nullptr) return;
+  if (pool_ == nullptr || hangs()) return;
   const OnDevice on(index_);
   (void)cudaStreamSynchronize(lanes_.stream(allocation)); // what is freed in its order is free now
   (void)cudaMemPoolTrimTo(pool_, 0);
@@ -200,6 +209,7 @@ cudaError_t CudaDevice::copy_in(Lane lane, UploadSlots &slots, char *to, const c
 }
 
 f2i_status CudaDevice::write(void *block, uint64_t offset, const void *from, uint64_t bytes, Pool &pool) noexcept {
+  if (hangs() && is_lost(error_, sizeof error_)) return F2I_DEVICE_LOST;
   const OnDevice on(index_);
   const auto at = blocks_.find(block);
   if (at == blocks_.end()) return failed(cudaErrorInvalidValue, "copy to the device");
@@ -249,6 +259,7 @@ cudaError_t CudaDevice::copy_out(Lane lane, Deliveries &slots, char *to, const c
 }
 
 f2i_status CudaDevice::read(void *to, void *block, uint64_t offset, uint64_t bytes) noexcept {
+  if (hangs() && is_lost(error_, sizeof error_)) return F2I_DEVICE_LOST;
   const OnDevice on(index_);
   const auto at = blocks_.find(block);
   if (at == blocks_.end()) return failed(cudaErrorInvalidValue, "copy from the device");
@@ -309,6 +320,7 @@ cudaError_t CudaDevice::drain() {
 
 f2i_status CudaDevice::mark(void **out) noexcept {
   *out = nullptr;
+  if (hangs()) return F2I_OK; // await() says it
   const OnDevice on(index_);
   Moment *moment = nullptr;
   cudaError_t error = open_moment(moment);
@@ -343,8 +355,8 @@ void CudaDevice::close_moment(Moment *moment) noexcept {
 }
 
 f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
-  if (hangs_.load() && is_lost(why, size)) return F2I_DEVICE_LOST;
-  if (which == nullptr) return F2I_OK; // mark() has waited
+  // Without a moment, mark() has waited.
+  if (hangs() || which == nullptr) return is_lost(why, size) ? F2I_DEVICE_LOST : F2I_OK;
   const OnDevice on(index_);
   Moment *const moment = static_cast<Moment *>(which);
   // The pieces in the order in which they arrive, roughly: small ones are waited for the least.
@@ -412,7 +424,7 @@ bool CudaDevice::is_lost(char *why, size_t size) noexcept {
 
 void CudaDevice::remark(char *text, size_t size) const noexcept {
   text[0] = '\0';
-  if (info_.capability == 90) hopper::describe_check(index_, text, size);
+  if (info_.capability == 90) hopper::describe_check(index_, hopper_use_, text, size);
 }
 
 // ---- for Aside
@@ -459,6 +471,7 @@ f2i_status CudaDevice::launch(void *graph) noexcept {
 }
 
 void CudaDevice::end_graph(void *graph) noexcept {
+  if (hangs()) return;
   const OnDevice on(index_);
   (void)cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
 }

@@ -17,6 +17,9 @@ namespace f2i::cuda {
 
 f2i_status status_of(cudaError_t error);
 
+/// When products are made by Hopper's own instructions (F2I_CUDA_HOPPER, hopper_check.cu).
+enum class HopperUse { after_check, never, always };
+
 class CudaDevice final : public Device {
 public:
   /// stream: the caller's, or null for an own one. Null, and why, where there is no such device.
@@ -61,7 +64,7 @@ public:
   /// lost to this context. Null: no memory.
   uint32_t *alarm() noexcept;
   /// From here on ops, and whoever waits, are told why the device is lost. hangs: what it runs may never end, so that
-  /// nothing waits for it any more, either.
+  /// nothing waits for it any more, either. What waited already goes on waiting.
   void lose(const char *why, bool hangs) noexcept;
   // ---- for Aside
   void turn_aside(cudaStream_t stream) { aside_ = stream; }
@@ -73,6 +76,7 @@ public:
   /// Tensor cores with TF32 and asynchronous copies to shared memory.
   bool ampere() const { return info_.capability >= 80; }
   uint64_t shared_limit() const { return shared_limit_; }
+  HopperUse hopper_use() const { return hopper_use_; }
 
 private:
   struct Moment {
@@ -89,10 +93,13 @@ private:
   void close_moment(Moment *moment) noexcept;
   cudaError_t drain();
   bool is_lost(char *why, size_t size) noexcept;
+  /// Whether calls that may wait for the device are not to be made any more.
+  bool hangs() const noexcept { return hangs_.load(); }
 
   f2i_device_info info_{};
   int index_ = 0;
   uint64_t shared_limit_ = 0;
+  HopperUse hopper_use_ = HopperUse::after_check;
   Lanes lanes_;
   cudaMemPool_t pool_ = nullptr; // null: cudaMalloc
   std::unordered_map<void *, Uses> blocks_;

@@ -93,8 +93,10 @@ bool multiply(Exec &ex, const char *name, const Product<float> &p, mma::Kind kin
 /// How long the products of a check may take before the GPU counts as lost.
 std::chrono::milliseconds longest_check();
 
+/// F2I_CUDA_HOPPER: 0, 1 or nothing; another value is F2I_INVALID_ARGUMENT, and why.
+f2i_status read_use(HopperUse &use, char *why, size_t size);
 /// What is known of it on this GPU in this process, in words; "": nothing yet. Any thread.
-void describe_check(int index, char *text, size_t size);
+void describe_check(int index, HopperUse use, char *text, size_t size);
 /// A kernel has given up in the middle of work: it is not used on this GPU any more.
 void gave_up(int index);
 } // namespace hopper

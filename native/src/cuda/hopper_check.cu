@@ -6,6 +6,7 @@
 // to each stage more than once, more tiles than run at once, ranges of a sum, one triangle. Each runs twice: what depends
 // on who comes first may differ. Operands are whole numbers whose sums are exact in f32 in whatever order, so that results
 // must be equal; those of f32, whose small parts whole numbers would not have, may differ by what rounding does.
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -122,7 +123,7 @@ public:
         const bool refused = status != F2I_OK;
         const std::string why = refused ? aside_.message() : absent_ ? "the library or the driver has none of it" : "";
         status = F2I_OK;
-        if (const Finding ended = wait(one, status); ended.trust == Trust::wrong) return ended;
+        if (const Finding ended = wait(one, status); ended.trust == Trust::wrong || status != F2I_OK) return ended;
         aside_.clear();
         if (!why.empty()) return wrong(one, why);
         if (const std::string found = difference(one); !found.empty()) return wrong(one, found);
@@ -209,6 +210,10 @@ private:
       return hangs;
     }
     if (error == cudaSuccess) return {};
+    if (error == cudaErrorMemoryAllocation) { // nothing is known
+      status = ex_.fail(F2I_OUT_OF_MEMORY, "no thread to wait for a check of the device");
+      return {};
+    }
     (void)cudaGetLastError();
     const Finding faults = wrong(one, cudaGetErrorString(error));
     status = ex_.fail(status_of(error), "%s; start again with F2I_CUDA_HOPPER=0", faults.text.c_str());
@@ -240,59 +245,62 @@ private:
 
 // ---- what is known in this process
 
-class Knowledge {
+/// Of one GPU.
+class Verdict {
 public:
-  /// One at a time; the others wait for what it finds.
-  bool is_right(Exec &ex, f2i_status &status) {
+  Trust trust() const { return trust_.load(); }
+  /// Whoever asks first finds out; those who ask about this GPU meanwhile wait for it.
+  Trust find(Exec &ex, f2i_status &status) {
+    if (const Trust known = trust(); known != Trust::unknown) return known;
     const std::lock_guard checking(checking_);
-    const int index = device_of(ex).info().index;
-    if (of(index).trust == Trust::unknown) {
-      const Finding found = Check(ex).run(status);
-      set(index, found);
-    }
-    return of(index).trust == Trust::right;
+    if (trust() == Trust::unknown) set(Check(ex).run(status));
+    return trust();
   }
-  Finding of(int index) {
-    const std::lock_guard lock(mutex_);
-    return findings_[index];
+  void set(const Finding &finding) {
+    const std::lock_guard lock(text_mutex_);
+    text_ = finding.text;
+    trust_.store(finding.trust);
   }
-  void set(int index, const Finding &finding) {
-    const std::lock_guard lock(mutex_);
-    findings_[index] = finding;
+  std::string text() const {
+    const std::lock_guard lock(text_mutex_);
+    return text_;
   }
 
 private:
-  std::mutex checking_, mutex_;
-  std::map<int, Finding> findings_;
+  std::atomic<Trust> trust_{Trust::unknown};
+  std::mutex checking_;
+  mutable std::mutex text_mutex_;
+  std::string text_;
 };
 
-Knowledge &knowledge() {
-  static Knowledge &instance = *new Knowledge; // outlives whatever ends with the process
-  return instance;
-}
-
-enum class Wanted { after_check, never, always, mistake };
-Wanted wanted() {
-  const char *const text = std::getenv("F2I_CUDA_HOPPER");
-  if (text == nullptr || *text == '\0') return Wanted::after_check;
-  return std::strcmp(text, "0") == 0 ? Wanted::never : std::strcmp(text, "1") == 0 ? Wanted::always : Wanted::mistake;
+Verdict &verdict_of(int index) {
+  struct Verdicts {
+    std::mutex mutex;
+    std::map<int, Verdict> of; // whose addresses stay
+  };
+  static Verdicts &verdicts = *new Verdicts; // outlives whatever ends with the process
+  const std::lock_guard lock(verdicts.mutex);
+  return verdicts.of[index];
 }
 
 } // namespace
 
+f2i_status read_use(HopperUse &use, char *why, size_t size) {
+  const char *const text = std::getenv("F2I_CUDA_HOPPER");
+  use = HopperUse::after_check;
+  if (text == nullptr || *text == '\0') return F2I_OK;
+  use = std::strcmp(text, "1") == 0 ? HopperUse::always : HopperUse::never;
+  if (use == HopperUse::always || std::strcmp(text, "0") == 0) return F2I_OK;
+  std::snprintf(why, size, "F2I_CUDA_HOPPER: expected 0, 1 or nothing, found \"%s\"", text);
+  return F2I_INVALID_ARGUMENT;
+}
+
 bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status) {
   status = F2I_OK;
   if (!suits(ex, p, kind)) return false;
-  switch (wanted()) {
-  case Wanted::never: return false;
-  case Wanted::mistake:
-    status = ex.fail(F2I_INVALID_ARGUMENT, "F2I_CUDA_HOPPER: expected 0, 1 or nothing, found \"%s\"", std::getenv("F2I_CUDA_HOPPER"));
-    return false;
-  case Wanted::after_check:
-    if (!knowledge().is_right(ex, status)) return false;
-    break;
-  case Wanted::always: break;
-  }
+  const HopperUse use = device_of(ex).hopper_use();
+  if (use == HopperUse::never) return false;
+  if (use == HopperUse::after_check && verdict_of(device_of(ex).info().index).find(ex, status) != Trust::right) return false;
   uint32_t *const alarm = device_of(ex).alarm();
   if (alarm == nullptr) {
     status = ex.fail(F2I_OUT_OF_MEMORY, "no pinned memory for what kernels tell");
@@ -301,20 +309,20 @@ bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind
   return multiply(ex, name, p, kind, alarm, status);
 }
 
-void describe_check(int index, char *text, size_t size) {
-  const Finding found = knowledge().of(index);
-  const Wanted choice = wanted();
+void describe_check(int index, HopperUse use, char *text, size_t size) {
+  const Verdict &verdict = verdict_of(index);
+  const Trust trust = verdict.trust();
   const char *const what = "products by Hopper's own instructions (wgmma)";
-  if (choice == Wanted::never) std::snprintf(text, size, "%s are off: F2I_CUDA_HOPPER=0", what);
-  else if (choice == Wanted::always) std::snprintf(text, size, "%s are used unchecked: F2I_CUDA_HOPPER=1", what);
-  else if (found.trust == Trust::right) std::snprintf(text, size, "%s have been checked on this GPU and are used", what);
-  else if (found.trust == Trust::wrong) {
-    std::snprintf(text, size, "%s are off, those of Ampere (mma.sync) are used instead: %s", what, found.text.c_str());
+  if (use == HopperUse::never) std::snprintf(text, size, "%s are off: F2I_CUDA_HOPPER=0", what);
+  else if (use == HopperUse::always) std::snprintf(text, size, "%s are used unchecked: F2I_CUDA_HOPPER=1", what);
+  else if (trust == Trust::right) std::snprintf(text, size, "%s have been checked on this GPU and are used", what);
+  else if (trust == Trust::wrong) {
+    std::snprintf(text, size, "%s are off, those of Ampere (mma.sync) are used instead: %s", what, verdict.text().c_str());
   } else if (size > 0) text[0] = '\0';
 }
 
 void gave_up(int index) {
-  knowledge().set(index, {Trust::wrong, "a kernel waited in vain for its operands in the middle of work"});
+  verdict_of(index).set({Trust::wrong, "a kernel waited in vain for its operands in the middle of work"});
 }
 
 } // namespace f2i::cuda::hopper

@@ -32,6 +32,10 @@ void Lanes::close() {
   }
 }
 
+void Lanes::abandon() {
+  for (Track &track : lane_) track = {};
+}
+
 cudaError_t Lanes::use(Lane lane, Uses &block, bool writes) {
   for (int other = 0; other < lanes; ++other) {
     if (other == lane) continue;

@@ -35,6 +35,8 @@ public:
   cudaError_t open(cudaStream_t caller);
   /// Waits for all work.
   void close();
+  /// In the place of close(), where work may never end: streams and events are left alone for good.
+  void abandon();
   cudaStream_t stream(Lane lane) const { return lane_[lane].stream; }
 
   /// What is enqueued on a lane between these two is one piece of work, and has a number.

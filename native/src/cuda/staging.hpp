@@ -24,6 +24,8 @@ public:
   ~Slots();
   uint64_t bytes() const { return bytes_; }
   size_t count() const { return slots_.size(); }
+  /// The device may still use them, and does for ever: they are left alone for good.
+  void abandon() { slots_.clear(); }
   /// One more; null, and the error, where there is no pinned memory or enough of them.
   Slot *grow(cudaError_t &error);
 
@@ -38,6 +40,7 @@ class UploadSlots {
 public:
   UploadSlots(uint64_t bytes, size_t most) : slots_(bytes, most) {}
   uint64_t bytes() const { return slots_.bytes(); }
+  void abandon() { slots_.abandon(); }
   /// Waits for the oldest where none is free and there are enough. The caller records `copied`.
   cudaError_t take(Slot *&slot);
 
@@ -52,6 +55,7 @@ class Deliveries {
 public:
   Deliveries(uint64_t bytes, size_t most) : slots_(bytes, most) { free_.reserve(most); }
   uint64_t bytes() const { return slots_.bytes(); }
+  void abandon() { slots_.abandon(); }
   /// The queue's thread: a free slot; hands the oldest pieces over where none is free.
   cudaError_t take(Slot *&slot);
   /// A slot whose copy could not be enqueued.

@@ -69,6 +69,10 @@ TEST(free_memory_is_told_to_those_who_ask) {
   ok(f2i_sync(engine, nullptr));
   ok(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info));
   CHECK(info.free_bytes <= before - (64 << 20));
+  setenv("F2I_SHIM_NO_MEMORY_INFO", "1", 1); // CUDA does not say: unknown
+  ok(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info));
+  CHECK_EQUAL(info.free_bytes, 0u);
+  unsetenv("F2I_SHIM_NO_MEMORY_INFO");
   info.struct_size = 96; // a caller of the version before
   info.free_bytes = 7;
   ok(f2i_device_describe(F2I_DEVICE_CUDA, 0, nullptr, &info));

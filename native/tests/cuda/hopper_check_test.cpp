@@ -157,15 +157,34 @@ TEST(a_fault_is_told_with_what_to_do) {
 }
 
 TEST(what_never_ends_is_not_waited_for) {
-  const Gpu gpu("hangs");
-  std::string said;
-  std::thread caller([&] { said = gpu.multiply(); });
-  while (gpu.remark().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  CHECK_CONTAINS(gpu.remark(), "a product of bf16, 25 x 17 x 23: it does not end");
-  controls().release_hopper();
+  controls().hold_hopper(true); // every call of CUDA's that could wait does
+  {
+    const Gpu gpu("hangs");
+    const std::string said = gpu.multiply();
+    CHECK_CONTAINS(said, "F2I_DEVICE_LOST");
+    CHECK_CONTAINS(said, "start again with F2I_CUDA_HOPPER=0");
+    CHECK_CONTAINS(gpu.remark(), "a product of bf16, 25 x 17 x 23: it does not end");
+    f2i_buffer *buffer = nullptr;
+    ok(f2i_buffer_create(gpu.context(), 64, &buffer)); // that stays
+  } // nor by what ends the context
+  controls().hold_hopper(false);
+}
+
+TEST(a_check_holds_up_no_other_gpu) {
+  const Gpu checked("right");
+  CHECK_EQUAL(checked.multiply(), "");
+  controls().hold_hopper(true);
+  const Gpu other("stops");
+  const uint64_t before = controls().launches();
+  std::string said = "nothing";
+  std::thread caller([&] { said = other.multiply(); });
+  while (controls().launches() == before) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK_EQUAL(checked.multiply(), "");
+  CHECK_EQUAL(other.remark(), "");
+  controls().hold_hopper(false);
   caller.join();
-  CHECK_CONTAINS(said, "F2I_DEVICE_LOST");
-  CHECK_CONTAINS(said, "start again with F2I_CUDA_HOPPER=0");
+  CHECK_EQUAL(said, "");
+  CHECK_CONTAINS(other.remark(), "are used");
 }
 
 TEST(a_kernel_that_gives_up_in_work_ends_the_context_not_the_process) {
@@ -180,6 +199,24 @@ TEST(a_kernel_that_gives_up_in_work_ends_the_context_not_the_process) {
   CHECK_CONTAINS(next.remark(), "in the middle of work");
 }
 
+TEST(who_waits_without_an_event_is_told_that_a_kernel_gave_up) {
+  const Gpu gpu("stalls_later");
+  f2i_buffer *buffer = nullptr;
+  ok(f2i_buffer_create(gpu.context(), 3 * 64 * sizeof(float), &buffer));
+  f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
+  args.alpha = 1;
+  args.a = {buffer, 0, 8, 8, 8, F2I_F32, 0}, args.b = {buffer, 256, 8, 8, 8, F2I_F32, 0};
+  args.y = {buffer, 512, 8, 8, 8, F2I_F32, 0};
+  controls().set_order(shim::Order::early, 0);
+  (void)kernels_run("give_up_kernel");
+  ok(f2i_gemm(gpu.context(), &args));
+  while (kernels_run("give_up_kernel") == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  controls().fail_events(true);
+  CHECK_EQUAL(f2i_sync(gpu.context(), nullptr), F2I_DEVICE_LOST);
+  controls().fail_events(false);
+  ok(f2i_buffer_destroy(gpu.context(), buffer));
+}
+
 TEST(a_graph_may_ask_first) {
   const Gpu right("right"), wrong("wrong");
   setenv("F2I_SHIM_HOPPER", "right", 1);
@@ -191,23 +228,28 @@ TEST(a_graph_may_ask_first) {
 }
 
 TEST(somebody_may_forbid_or_force_them) {
+  // What holds is what the variable is when the context is opened.
   setenv("F2I_CUDA_HOPPER", "0", 1);
   {
     const Gpu gpu("wrong");
+    unsetenv("F2I_CUDA_HOPPER");
     CHECK_EQUAL(gpu.multiply(), "");
     CHECK_EQUAL(gpu.remark(), "products by Hopper's own instructions (wgmma) are off: F2I_CUDA_HOPPER=0");
   }
   setenv("F2I_CUDA_HOPPER", "1", 1);
   {
     const Gpu gpu("wrong");
+    unsetenv("F2I_CUDA_HOPPER");
     CHECK_EQUAL(gpu.multiply(), "wrong");
     CHECK_EQUAL(gpu.remark(), "products by Hopper's own instructions (wgmma) are used unchecked: F2I_CUDA_HOPPER=1");
   }
   setenv("F2I_CUDA_HOPPER", "no", 1);
-  {
-    const Gpu gpu("right");
-    CHECK_CONTAINS(gpu.multiply(), "F2I_INVALID_ARGUMENT gemm: F2I_CUDA_HOPPER: expected 0, 1 or nothing, found \"no\"");
-  }
+  f2i_context_desc desc = F2I_INIT(f2i_context_desc);
+  desc.abi_version = F2I_ABI_VERSION;
+  desc.device = F2I_DEVICE_CUDA;
+  f2i_context *context = nullptr;
+  CHECK_EQUAL(f2i_context_create(&desc, &context), F2I_INVALID_ARGUMENT);
+  CHECK_CONTAINS(f2i_last_error(nullptr), "F2I_CUDA_HOPPER: expected 0, 1 or nothing, found \"no\"");
   unsetenv("F2I_CUDA_HOPPER");
 }
 

@@ -8,7 +8,8 @@
 //   changing  every second time one entry is off
 //   refused   the launch fails   faults    the kernel does
 //   stalls    gives up waiting   stalls_later    not in the check, but in work
-//   hangs     does not end before somebody says so
+//   hangs     does not end before somebody says so (hold_hopper)
+//   stops     is right; the host's side of the check goes on when somebody says so
 #include "hopper.hpp"
 
 #include <atomic>
@@ -21,7 +22,11 @@
 #include "cuda/patience.cuh"
 
 namespace {
-std::atomic<bool> released{false};
+std::atomic<bool> held{false};
+
+void wait_while_held() {
+  while (held.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
 std::atomic<int> times{0};
 
 std::string behaviour() {
@@ -30,7 +35,7 @@ std::string behaviour() {
 }
 } // namespace
 
-void shim::release_hopper() { released.store(true); }
+void shim::hold_hopper(bool hold) { held.store(hold); }
 
 namespace f2i::cuda::hopper {
 namespace {
@@ -39,9 +44,7 @@ void add_kernel(float *at, float what) { *at += what; }
 void write_kernel(float *at, float what) { *at = what; }
 void give_up_kernel(uint32_t *alarm) { *alarm = static_cast<uint32_t>(GaveUp::multiplying); }
 void fault_kernel() { shim::fail("an illegal instruction", shim::Site::current()); }
-void hang_kernel() {
-  while (!released.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-}
+void hang_kernel() { wait_while_held(); }
 
 } // namespace
 
@@ -57,6 +60,7 @@ bool multiply(Exec &ex, const char *name, const Product<float> &p, mma::Kind kin
   const std::string how = behaviour();
   const bool in_work = std::string(name) == "gemm";
   float *const last = p.finish.y + (p.m - 1) * p.finish.ldy;
+  if (how == "stops" && !in_work) wait_while_held();
   if (how == "absent") return false;
   if (how == "refused") {
     status = ex.fail(F2I_INTERNAL, "kernel %s, Hopper: invalid argument", name);

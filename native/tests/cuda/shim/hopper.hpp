@@ -3,7 +3,7 @@
 
 namespace shim {
 
-/// Kernels that hang end.
-void release_hopper();
+/// Whether kernels that hang do, and checks that stop.
+void hold_hopper(bool hold);
 
 } // namespace shim

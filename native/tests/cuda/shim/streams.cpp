@@ -401,6 +401,8 @@ cudaError_t cudaFreeAsync(void *data, cudaStream_t stream) {
 }
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
   const auto lock = device().lock();
+  const char *const unknown = std::getenv("F2I_SHIM_NO_MEMORY_INFO");
+  if (unknown != nullptr && *unknown == '1') return cudaErrorMemoryAllocation;
   *total = device().total;
   *free = *total - device().used();
   return cudaSuccess;
@@ -542,7 +544,7 @@ extern "C" __attribute__((visibility("default"))) const shim::Controls *f2i_shim
       const auto lock = device().lock();
       device().end_stream(static_cast<ShimStream *>(stream));
     };
-    table.release_hopper = &shim::release_hopper;
+    table.hold_hopper = &shim::hold_hopper;
     table.memory_used = [] {
       const auto lock = device().lock();
       return device().used();

@@ -45,8 +45,8 @@ struct Controls {
   void (*end_stream)(void *stream) = nullptr;
   uint64_t (*kernels_of)(void *stream) = nullptr;
   size_t (*memory_used)() = nullptr;
-  /// Ends the kernels that hang (hopper.cpp).
-  void (*release_hopper)() = nullptr;
+  /// Whether kernels that hang do, and checks that stop (hopper.cpp).
+  void (*hold_hopper)(bool hold) = nullptr;
 };
 
 } // namespace shim
