@@ -6,7 +6,7 @@ import type { Figure } from '../report/plot.ts';
 import type { Section } from '../report/section.ts';
 import type { MadeMap, MadeMaps } from './made.ts';
 import { regionFigure } from './regionFigures.ts';
-import { mapFiles, regionSummary } from './write.ts';
+import { regionSummary, valuesFile } from './write.ts';
 
 interface Page extends MadeMaps {
   readonly figures: ReadonlyMap<string, Figure>;
@@ -109,7 +109,7 @@ const about: Section<Page> = {
     ['terms of the data', study.dataTerms ?? 'not stated'],
     ['voxels', selection.description],
     ['bundle', reported.bundle],
-    ['files', maps.map(({ name }) => mapFiles(study, name).image).join(', ')],
+    ['files', maps.map(({ name }) => valuesFile({ study, selection }, name)).join(', ')],
     ['command', html`<code>${reported.commandLine}</code>`],
     ['device', reported.device],
     ['version', reported.version],

@@ -13,6 +13,12 @@ export function mapFiles(study: MadeMaps['study'], name: string) {
   return { image: `${stem}.nii.gz`, matrix: `${stem}.npy`, sidecar: `${stem}.json` };
 }
 
+/** The file of a map's values: an image, or a matrix where the voxels come from no image. */
+export const valuesFile = ({ study, selection }: Pick<MadeMaps, 'study' | 'selection'>, name: string) =>
+  mapFiles(study, name)[isImage({ selection }) ? 'image' : 'matrix'];
+
+const isImage = ({ selection }: Pick<MadeMaps, 'selection'>) => selection.space?.kind === 'image';
+
 /** Writes the folder: images with sidecars, tables, figures and one page. A BIDS derivative. */
 export async function writeMaps(
   made: MadeMaps,
@@ -20,10 +26,9 @@ export async function writeMaps(
   write: WriteFile,
   signal: AbortSignal,
 ): Promise<void> {
-  const isImage = made.selection.space?.kind === 'image';
   for (const map of made.maps) {
     const files = mapFiles(made.study, map.name);
-    if (isImage) {
+    if (isImage(made)) {
       const image = niftiOfVoxels([map.values], 1, selectionOf(made, map), {
         outside: Number.NaN,
         // 1001: estimates of a parameter.
@@ -43,8 +48,8 @@ export async function writeMaps(
   for (const { name, svg } of figures.values()) await write(`figures/${name}.svg`, svg);
   await write('maps.html', renderMaps(made, figures));
   await write('dataset_description.json', json(datasetDescription(made.study as Study, 'Maps of voxels')));
-  await write('README', redactHome(readme(made, isImage)));
-  await write('maps.json', json(summaryOf(made, isImage)));
+  await write('README', redactHome(readme(made)));
+  await write('maps.json', json(summaryOf(made)));
 }
 
 function sidecar(made: MadeMaps, map: MadeMap) {
@@ -64,7 +69,7 @@ function sidecar(made: MadeMaps, map: MadeMap) {
 }
 
 /** For programs, and for `report --maps`. */
-function summaryOf(made: MadeMaps, isImage: boolean) {
+function summaryOf(made: MadeMaps) {
   return {
     format: 'fmri2image-maps',
     version: 1,
@@ -72,7 +77,7 @@ function summaryOf(made: MadeMaps, isImage: boolean) {
     page: 'maps.html',
     maps: made.maps.map((map) => ({
       name: map.name,
-      file: mapFiles(made.study, map.name)[isImage ? 'image' : 'matrix'],
+      file: valuesFile(made, map.name),
       title: map.title,
       units: map.units,
       description: map.description,
@@ -137,11 +142,9 @@ const cell = (text: string) => text.replace(/[\s\p{Cc}]/gu, ' ');
 const table = (lines: readonly (readonly string[])[]) =>
   `${lines.map((line) => line.join('\t')).join('\n')}\n`;
 
-function readme({ study, reported, maps }: MadeMaps, isImage: boolean): string {
-  const list = maps.map(
-    ({ name, title, units }) =>
-      `${mapFiles(study, name)[isImage ? 'image' : 'matrix']}: ${title} (${units})\n`,
-  );
+function readme(made: MadeMaps): string {
+  const { study, reported, maps } = made;
+  const list = maps.map(({ name, title, units }) => `${valuesFile(made, name)}: ${title} (${units})\n`);
   return `Maps of the voxels of ${study.name}, written by fmri2image ${reported.version}.
 
 maps.html: the maps drawn; open it in a browser, it is complete in itself

@@ -91,13 +91,13 @@ export function inWords(combine: Combine, targets: number, { lags }: Readout): s
 /** @throws INVALID_ARGUMENT */
 export function targetsOf(readout: Readout, asked: readonly number[] | undefined): Int32Array {
   if (!asked) return allColumns(readout.targets);
-  const bad = asked.find(
-    (t, i) => !Number.isInteger(t) || t < 0 || t >= readout.targets || asked.indexOf(t) !== i,
-  );
+  const bad = asked.find((t) => !Number.isInteger(t) || t < 0 || t >= readout.targets);
   if (bad !== undefined || asked.length === 0) {
     const expected = `at least one of 0 to ${readout.targets - 1}, each once`;
     throw invalid('targets', 'no such target', expected, `${bad ?? 'none'}`);
   }
+  const twice = asked.find((t, i) => asked.indexOf(t) !== i);
+  if (twice !== undefined) throw invalid('targets', 'a target is named twice', 'each once', `${twice} twice`);
   return Int32Array.from(asked);
 }
 

@@ -79,6 +79,9 @@ describe('weight maps', () => {
       close((await weightMap(readout, { backend, targets: [2, 0] })).values, norm([0, 2]));
       close((await weightMap(readout, { backend, targets: [1], combine: 'norm' })).values, norm([1]));
       const signed = Array.from({ length: P }, (_, v) => W[v * TARGETS + 1]! + W[(P + v) * TARGETS + 1]!);
+      await expect(weightMap(readout, { backend, targets: [0, 2, 0] })).rejects.toThrow(
+        /a target is named twice; expected each once, found 0 twice/,
+      );
       const one = await weightMap(readout, { backend, targets: [1] });
       close(one.values, signed);
       expect(one.description).toContain('sum over 2 lags');
