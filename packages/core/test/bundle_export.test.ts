@@ -191,7 +191,7 @@ describe('a bundle to share', () => {
     const error = await refused(dual, { shareable: true });
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'containsTrainingData' });
     expect(error.message).toMatch(
-      /new|ridge_dual_v1\/model\.json.*24 of them, in the tensor training_voxels.*--primal/,
+      /new|ridge_dual_v1\/model\.json.*the tensor training_voxels, \[24, \d+\]\).*--primal/,
     );
   });
 

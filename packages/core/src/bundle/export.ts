@@ -155,7 +155,7 @@ function refusePrivate(
 ): void {
   if (containsTrainingData) {
     const which = tensors.find(({ name }) => /(^|\.)training/.test(name));
-    const what = which ? `${which.shape[0]} of them, in the tensor ${which.name}` : 'in its tensors';
+    const what = which ? `the tensor ${which.name}, [${which.shape.join(', ')}]` : 'in its tensors';
     const remedy = Object.hasOwn(primal, kind)
       ? '--primal replaces them by weights of voxels'
       : 'fit a decoder that keeps none (--storage primal)';
