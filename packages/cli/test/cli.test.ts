@@ -135,7 +135,26 @@ describe('from a study to scores', () => {
   });
 });
 
+describe('maps of responses of no image', () => {
+  it('name the files that are there', async () => {
+    const made = await run(['maps', at('study'), '--bundle', at('bundle'), '-o', at('maps')]);
+    expect(made.code, made.stderr).toBe(0);
+    const page = readFileSync(at('maps/maps.html'), 'utf8');
+    expect(page).toContain('desc-weights_statmap.npy');
+    expect(page).not.toContain('.nii.gz');
+  });
+});
+
 describe('inspect', () => {
+  it('says what it looked for in a folder without files', async () => {
+    mkdirSync(at('nothing'));
+    const { code, stderr } = await run(['inspect', at('nothing')]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /nothing: nothing here that can be described; expected a study \(study\.json\), NSD/,
+    );
+  });
+
   it.each([
     ['study', /study simulated-3/],
     ['bundle', /bundle of a ridge decoder, verified/],

@@ -1,6 +1,7 @@
 import type { Study } from '@fmri2image/core';
 import { expect, it } from 'vitest';
 import { describeStudy, extent, stack } from '../src/commands/inspectStudy.ts';
+import { withTargets } from '../src/pipeline/targets.ts';
 
 /** Four betas of two voxels in two runs, of which the manifest states none. */
 const study: Study = {
@@ -36,6 +37,25 @@ it('says in sentences what a study holds, runs as its trials have them', () => {
     '  warning: something is odd',
   ]);
   expect(results).toMatchObject([{ trials: 4, runs: 2, voxels: 2, splits: { train: 3, test: 1 } }]);
+});
+
+it.each([
+  ['named by number', '7', /^ {2}no stimuli, but trials name them by number: 7, 8, 9, 10 \(4\): rows of/],
+  ['under another column', undefined, /^ {2}no stimuli, and trials without one by name: a column "stimulus"/],
+])('says of stimuli that are %s what features could be of', (_, first, expected) => {
+  const lines: string[] = [];
+  const print = (line = '') => void lines.push(line);
+  const none = () => {};
+  const trials = study.trials.map((trial, i) => ({
+    ...trial,
+    stimulusName: first && `${Number(first) + i}`,
+  }));
+  const unnamed = { ...study, stimuli: undefined, trials };
+  describeStudy('here', unnamed, { json: false, print, result: none, warn: none, progress: none });
+  expect(lines).toContainEqual(expect.stringMatching(expected));
+  expect(() => withTargets(unnamed)).toThrow(
+    first ? /--recipe custom --targets NAME=FILE/ : /its trials name neither stimulus nor label/,
+  );
 });
 
 it('names extents and kinds', () => {

@@ -3,6 +3,7 @@ import { basename, join, resolve } from 'node:path';
 import {
   type BundleModel,
   estimateMindEye2,
+  F2iError,
   type FileDescription,
   type Folder,
   fittedByOf,
@@ -88,6 +89,13 @@ async function inspect(path: string, options: Options, signal: AbortSignal): Pro
   if (names.includes('model.json')) return inspectBundle(path, console, signal);
   if (names.includes('reconstructions.json')) return inspectResults(path, folder, console, signal);
   if (names.includes('study.json')) return inspectStudy(path, options, console, signal);
+  if (names.length === 0) {
+    throw new F2iError('USAGE', 'nothing here that can be described', {
+      file: path,
+      expected: 'a study (study.json), NSD, BIDS, a bundle (model.json), reconstructions or files',
+      found: 'no file',
+    });
+  }
   const all: (FileDescription | { file: string; error: string })[] = [];
   for (const name of names) {
     try {

@@ -1,4 +1,4 @@
-import type { Study } from '@fmri2image/core';
+import { type Study, studyInOrder } from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import { describeTerms } from '../terms.ts';
 
@@ -47,7 +47,10 @@ export function describeStudy(path: string, study: Study, console: Console): voi
   // As trials have them: where rows are trials, the manifest seldom states runs.
   const runs = new Set(study.trials.map((trial) => trial.run)).size;
   const [rows, voxels] = study.voxels.shape as [number, number];
-  const { stimuli, visualField, selection, warnings, repairs } = study;
+  const { stimuli, visualField, selection, repairs } = study;
+  const named = study.trials.every(({ stimulusName }) => stimulusName !== undefined) && !stimuli;
+  const { order, warning } = named ? studyInOrder(study) : {};
+  const warnings = [...study.warnings, ...(warning === undefined ? [] : [warning])];
   console.result({
     name: study.name,
     description: study.description,
@@ -66,6 +69,7 @@ export function describeStudy(path: string, study: Study, console: Console): voi
     splits,
     labels,
     stimuli: stimuli && { kind: stimuli.kind, shape: stimuli.values.shape },
+    stimulusOrder: order,
     visualField,
     warnings,
     repairs,
@@ -85,6 +89,10 @@ export function describeStudy(path: string, study: Study, console: Console): voi
   }
   line(`${counted(voxels, 'voxel')}, ${extent(study.voxels.data)} (${selection.description})`);
   if (stimuli) line(`${stack(stimuli.kind, stimuli.values.shape)}, ${extent(stimuli.values.data)}`);
+  else if (order !== undefined)
+    line(`no stimuli, but trials name them ${order}: rows of features (--recipe custom) are in this order`);
+  else if (study.trials.some(({ label }) => label === undefined))
+    line('no stimuli, and trials without one by name: a column "stimulus" of their table would name it');
   else line('no stimuli');
   if (visualField) {
     const { widthDegrees, heightDegrees } = visualField;

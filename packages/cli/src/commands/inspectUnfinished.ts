@@ -7,7 +7,8 @@ export function describeUnfinished(path: string, run: UnfinishedRun, console: Co
   console.result({ unfinished: run });
   const what = blocks ? 'targets' : 'reconstructions';
   console.print(`${path}: an unfinished run, ${done} of ${count} ${what} are made`);
-  for (const [name, of] of Object.entries(blocks ?? {})) console.print(`  ${name}: ${of}`);
+  for (const [name, of] of Object.entries(blocks ?? {}))
+    console.print(`  ${name}: ${of} ${name.endsWith('.training_voxels') ? 'voxels' : 'targets'}`);
   for (const { file, shape } of outputs)
     console.print(`  ${file}: f32 [${done} of ${count}, ${shape.join(', ')}]`);
   const said = ['stage', 'precision', 'subject', 'seed', 'noise', 'repeats', 'trials'].filter(

@@ -16,10 +16,16 @@ export const decodesLabels = (study: Study): study is LabelledStudy => study.sti
 export function withTargets(study: Study, targets: Targets = 'stimuli'): Study {
   if (targets === 'labels') return labelTargets(study);
   if (study.stimuli) return study;
-  const hint = study.trials.every(({ label }) => label !== undefined)
-    ? ' (--targets labels decodes the labels of its trials)'
-    : '';
-  throw usage(`${study.name} has no stimuli to decode to${hint}`);
+  throw usage(`${study.name} has no stimuli to decode to${insteadOfStimuli(study)}`);
+}
+
+/** What its trials can be decoded to. */
+function insteadOfStimuli({ trials }: Study): string {
+  if (trials.every(({ label }) => label !== undefined))
+    return ' (--targets labels decodes the labels of its trials)';
+  if (trials.every(({ stimulusName }) => stimulusName !== undefined))
+    return ' (--recipe custom --targets NAME=FILE decodes features of what its trials name)';
+  return ': its trials name neither stimulus nor label';
 }
 
 /**

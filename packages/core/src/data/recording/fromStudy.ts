@@ -2,7 +2,7 @@ import { F2iError } from '../../error.ts';
 import { defaultPreparation, type PreparedStudy, prepareStudy } from '../study/prepare.ts';
 import type { Study, Trial } from '../study/study.ts';
 import type { RecordedTrial, Recording } from './recording.ts';
-import { stimulusNames } from './stimulusOrder.ts';
+import { stimuliInOrder, stimulusNames } from './stimulusOrder.ts';
 
 /**
  * A study as a recording: its trials in the study's order. Of time series, a voxel's response to a trial is the mean over
@@ -48,6 +48,19 @@ export function recordingOf(
     readTrials: async (from, to) => data.slice(from * voxels, to * voxels),
     close: () => undefined,
   };
+}
+
+/**
+ * In which order rows of features of what a study shows are taken: see `stimuliInOrder`. No response is read.
+ *
+ * @throws INVALID_ARGUMENT where trials name neither stimulus nor label
+ */
+export function studyInOrder(study: Study): {
+  readonly order: string;
+  readonly warning?: string | undefined;
+} {
+  const { numbers, warning, ...named } = shownIn(study);
+  return { order: stimuliInOrder(named, numbers), warning };
 }
 
 interface Shown {

@@ -1,7 +1,7 @@
 export { type ArrangeOptions, type AverageChoice, arrange, arrangeTrials, SPLIT_NAMES } from './arrange.ts';
 export { type BidsOptions, openBidsBetas } from './bids.ts';
 export { designOf, type RecordingDesign } from './designOf.ts';
-export { recordingOf } from './fromStudy.ts';
+export { recordingOf, studyInOrder } from './fromStudy.ts';
 export { NORMALISATIONS, type Normalisation, type NormalisationName } from './normalisation.ts';
 export { LAYOUTS, layoutOf, type OpenRecordingOptions, openRecording, type RecordingLayout } from './open.ts';
 export { type PackOptions, packRecording } from './pack.ts';

@@ -11,7 +11,11 @@ const ENDS = 3;
  * @param stimuli their identities; default all of the recording
  */
 export function stimuliInOrder(
-  { trials, stimulusName, stimulusOrder = 'by number' }: RecordingFacts,
+  {
+    trials = [],
+    stimulusName,
+    stimulusOrder = 'by number',
+  }: Partial<Pick<RecordingFacts, 'trials' | 'stimulusName' | 'stimulusOrder'>>,
   stimuli: Iterable<number> = trials.map(({ stimulus }) => stimulus),
 ): string {
   const names = [...new Set(stimuli)]
