@@ -368,7 +368,10 @@ describe('simulated features', () => {
     const bytes = await bytesOf(simulatedFeatures(request, simulated.features, numbers, 3));
     const { shape, data } = await readNpy(bytesSource(bytes, 'vision.npy'));
     expect(shape).toEqual([20, 4, 5]);
-    expect(bytes).toEqual(await bytesOf(simulatedFeatures(request, simulated.features, numbers, 3)));
+    const shares: number[] = [];
+    const told = (share: number) => void shares.push(share);
+    expect(bytes).toEqual(await bytesOf(simulatedFeatures(request, simulated.features, numbers, 3, told)));
+    expect(shares).toEqual(Array.from({ length: 20 }, (_, i) => i / 20));
     const other = await bytesOf(
       simulatedFeatures(featureRequest('text.npy=4x5'), simulated.features, numbers, 3),
     );

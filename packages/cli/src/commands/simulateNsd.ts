@@ -53,8 +53,10 @@ export async function runSimulateNsd(options: SimulateNsdOptions, context: Conte
       const { output: _, force: __, ...settings } = options;
       await write('simulated.json', `${JSON.stringify({ ...NOTE, settings }, undefined, 2)}\n`);
       for (const request of requests) {
-        console.progress(`write ${request.file}`);
-        const content: FileContent = simulatedFeatures(request, simulated.features, numbers, options.seed);
+        const { features } = simulated;
+        const content: FileContent = simulatedFeatures(request, features, numbers, options.seed, (share) =>
+          console.progress(`write ${request.file}`, share),
+        );
         await write(`features/${request.file}`, content);
       }
       await (options.layout === 'nsd'

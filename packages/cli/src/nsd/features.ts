@@ -44,12 +44,14 @@ const MEAN = 2;
  *
  * @param features [pictures, features] of mean 0 and variance 1 over pictures
  * @param numbers of the pictures
+ * @param onProgress hears the share (0..1) that is made
  */
 export function simulatedFeatures(
   { file, shape }: FeatureRequest,
   { data, shape: [pictures = 0, width = 0] }: Rows,
   numbers: readonly number[],
   seed: number,
+  onProgress: (share: number) => void = () => undefined,
 ): FileContent {
   const count = shape.reduce((product, extent) => product * extent, 1);
   // Of the file's name, so that two files are two sets of targets.
@@ -60,7 +62,11 @@ export function simulatedFeatures(
   const order = numbers.map((_, picture) => picture).sort((a, b) => numbers[a]! - numbers[b]!);
   const full = [pictures, ...shape];
   function* rows(): Generator<Float32Array, void, void> {
-    for (const picture of order) yield row(data, picture * width, mix, random);
+    const step = Math.ceil(order.length / 100);
+    for (const [done, picture] of order.entries()) {
+      if (done % step === 0) onProgress(done / order.length);
+      yield row(data, picture * width, mix, random);
+    }
   }
   if (!file.endsWith('.npy')) return hdf5Pieces({ name: 'features', dtype: 'f32', shape: full }, rows());
   function* pieces() {
