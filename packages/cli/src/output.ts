@@ -1,6 +1,7 @@
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, realpath, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { F2iError } from '@fmri2image/core';
+import { ioError } from '@fmri2image/node';
 
 /** What a command writes, and the entries that make a folder recognisable as such, the first of them always there. */
 const KINDS = {
@@ -75,7 +76,7 @@ export interface OutputRequest {
  * --force replaces only what the same kind of command wrote; an empty folder counts as nothing.
  *
  * @returns options for `writeFolderAtomic`
- * @throws F2iError USAGE
+ * @throws F2iError USAGE; IO where nothing can be written
  */
 export async function prepareOutput({
   path,
@@ -93,10 +94,16 @@ export async function prepareOutput({
     }
   }
   const entry = await stat(path).catch(() => undefined);
-  if (!entry) return { force: false };
+  if (!entry) {
+    await checkWritable(path);
+    return { force: false };
+  }
   if (!entry.isDirectory()) throw refuse('a file of this name exists; nothing was replaced');
   const entries = await readdir(path);
-  if (entries.length === 0) return { force: true };
+  if (entries.length === 0) {
+    await checkWritable(path);
+    return { force: true };
+  }
   const known: readonly (string | RegExp)[] = KINDS[kind];
   const [mark] = KINDS[kind];
   const isKnown = (name: string) =>
@@ -107,8 +114,31 @@ export async function prepareOutput({
     throw refuse(`it exists and is not a ${kind} (${what}); nothing was replaced`);
   }
   if (!force) throw refuse(`it exists already; --force replaces this ${kind}`);
+  await checkWritable(path);
   return { force: true };
 }
+
+/**
+ * Outputs are made beside their name. Whether that works only trying tells: permissions, media that are read-only and shares
+ * of a network each refuse in their own way.
+ *
+ * @throws F2iError IO naming the output
+ */
+async function checkWritable(path: string): Promise<void> {
+  let folder = dirname(resolve(path));
+  while (folder !== dirname(folder) && !(await exists(folder))) folder = dirname(folder);
+  try {
+    await rmdir(await mkdtemp(join(folder, '.fmri2image-')));
+  } catch (error) {
+    throw ioError(error, path, 'write');
+  }
+}
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 /** Through symbolic links as far as the path exists. */
 async function realOrResolved(path: string): Promise<string> {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { recordingRows } from '../src/pipeline/recordingRows.ts';
@@ -74,6 +74,41 @@ describe('report of predictions of a recipe', () => {
     expect(rows([[1], [2]]).exchanged).toBe('within runs');
     expect(rows([[0, 2], [1]])).toMatchObject({ exchanged: 'among all rows', test: { rows: 2, trials: 3 } });
   });
+});
+
+describe('of predictions with several heads', () => {
+  const both = [...TARGETS, '--targets', 'again=sim/features/clip.npy'];
+
+  beforeAll(async () => {
+    const plain = ['--recipe', 'custom', '--alphas', '100', '--keep', 'predictions', ...both, '-o', 'both'];
+    const { code, stderr } = await run(['fit', 'sim', ...plain], folder);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/states no split of its own: add --split .*brain-diffuser/);
+    await ok(['fit', 'sim', '--split', 'brain-diffuser', ...plain]);
+  });
+
+  it('a report says which one it is about, in the terminal and on the page', async () => {
+    const args = ['--reconstructions', 'both', ...both, '--permutations', '20', '-o', 'one'];
+    const { code, stderr } = await run(['report', 'sim', ...args], folder);
+    expect(code, stderr).toBe(0);
+    const sentence = 'this report is about the head clip alone; another is again: --array NAME';
+    expect(stderr).toContain(sentence);
+    expect(readFileSync(join(folder, 'one/report.html'), 'utf8')).toContain(sentence);
+  });
+
+  // Whoever may do everything is refused nothing.
+  it.skipIf(process.getuid?.() === 0)(
+    'scores are told of all where their files cannot be written',
+    async () => {
+      chmodSync(join(folder, 'both'), 0o555);
+      const args = ['--reconstructions', 'both', ...both, '--permutations', '20'];
+      const { code, stdout, stderr } = await run(['evaluate', 'sim', ...args], folder);
+      chmodSync(join(folder, 'both'), 0o755);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/clip \[2, 3\].*two-way.*again \[2, 3\].*two-way/is);
+      expect(stderr).toMatch(/scores-clip\.tsv: /);
+    },
+  );
 });
 
 describe('rows of features', () => {

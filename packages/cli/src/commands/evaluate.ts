@@ -102,9 +102,7 @@ async function run(path: string, options: EvaluateFlags, context: Context): Prom
   ];
   const seconds = { read: (read - started) / 1e3, compute: (performance.now() - read) / 1e3 };
   const scores = scoresTable(study, results, evaluation).tsv;
-  if (options.reconstructions !== undefined) {
-    await writeFileAtomic(join(options.reconstructions, 'scores.tsv'), scores, { force: true, signal });
-  } else if (options.output !== undefined) {
+  if (options.reconstructions === undefined && options.output !== undefined) {
     await writeFolderAtomic(
       options.output,
       async (write) => {
@@ -120,6 +118,10 @@ async function run(path: string, options: EvaluateFlags, context: Context): Prom
   printEvaluation(console, evaluation, results.provenance.decoder, results);
   if (refit) printRefit(console, refit);
   console.print('what these figures mean: docs/scores.md');
+  // Last: what was computed is told even where this cannot be written.
+  if (options.reconstructions !== undefined) {
+    await writeFileAtomic(join(options.reconstructions, 'scores.tsv'), scores, { force: true, signal });
+  }
   const where = options.reconstructions ?? options.output;
   if (where) {
     console.print(`scores of each trial: ${join(where, 'scores.tsv')}`);

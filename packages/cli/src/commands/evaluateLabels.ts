@@ -28,9 +28,7 @@ export async function scoreLabels(
   const evaluation = await evaluateLabelResults(study, results, options, signal);
   const notes = [...study.warnings, ...results.provenance.warnings];
   const { tsv } = labelsTable(study, results);
-  if (options.reconstructions !== undefined) {
-    await writeFileAtomic(join(options.reconstructions, 'scores.tsv'), tsv, { force: true, signal });
-  } else if (options.output !== undefined) {
+  if (options.reconstructions === undefined && options.output !== undefined) {
     await writeFolderAtomic(
       options.output,
       async (write) => {
@@ -59,6 +57,10 @@ export async function scoreLabels(
   printLabels(console, evaluation, results.provenance.decoder);
   if (refit) printRefit(console, refit);
   console.print('what these figures mean: docs/labels.md');
+  // Last: what was computed is told even where this cannot be written.
+  if (options.reconstructions !== undefined) {
+    await writeFileAtomic(join(options.reconstructions, 'scores.tsv'), tsv, { force: true, signal });
+  }
   const where = options.reconstructions ?? options.output;
   const file = options.reconstructions === undefined ? 'labels.tsv' : 'scores.tsv';
   if (where) console.print(`label of each trial: ${join(where, file)}`);

@@ -87,6 +87,7 @@ async function report(
   const notes = [
     ...study.warnings,
     ...results.provenance.warnings,
+    ...(head ? oneOfHeads(head) : []),
     ...sharingNotes(study, results, evaluation),
     ...limitNotes(results, evaluation),
   ];
@@ -131,4 +132,17 @@ async function report(
   if (results.kind === 'features') console.print(arraysInWords(arrays));
   console.print(`report: ${page}`);
   console.print(`scores of each trial: ${join(options.output, reportFiles(study).scores)}`);
+}
+
+/** A report is about one head: whoever named several must not take it for all. */
+export function oneOfHeads({
+  head,
+  results: { outputs = [] },
+}: Pick<HeadResults, 'head' | 'results'>): string[] {
+  const others = outputs.map(({ name }) => name).filter((name) => name !== head);
+  if (others.length === 0) return [];
+  const are = others.length === 1 ? 'another is' : 'others are';
+  return [
+    `this report is about the head ${head} alone; ${are} ${others.join(', ')}: --array NAME with --targets NAME=FILE reports that one, evaluate scores all that are named`,
+  ];
 }

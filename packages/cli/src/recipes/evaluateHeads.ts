@@ -217,6 +217,8 @@ export async function evaluateHeads(
 ): Promise<void> {
   const { console, signal } = context;
   const all: Record<string, ScoredResults> = {};
+  // What was computed is told even where it cannot be written: that is said last.
+  let unwritten: unknown;
   const started = performance.now();
   for await (const one of headResults(path, files, options, context)) {
     const { head, study, results, order } = one;
@@ -225,18 +227,18 @@ export async function evaluateHeads(
     all[head] = evaluation;
     const scores = scoresTable(study, results, evaluation).tsv;
     const file = join(options.reconstructions, `scores-${head}.tsv`);
-    await writeFileAtomic(file, scores, { force: true, signal });
     console.print(`${head} [${results.values.shape.slice(1).join(', ')}]`);
     console.print(`rows of its file: ${order}`);
     printEvaluation(console, evaluation, head, results);
-    console.print(`scores of each row: ${file}`);
+    try {
+      await writeFileAtomic(file, scores, { force: true, signal });
+      console.print(`scores of each row: ${file}`);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      unwritten ??= error;
+    }
     console.print();
   }
-  const evaluation = join(options.reconstructions, 'evaluation.json');
-  await writeFileAtomic(evaluation, `${JSON.stringify({ heads: all }, undefined, 2)}\n`, {
-    force: true,
-    signal,
-  });
   console.result({
     heads: Object.fromEntries(
       Object.entries(all).map(([head, { twoWay, frameCorrelation, retrieval, trials }]) => [
@@ -255,4 +257,10 @@ export async function evaluateHeads(
     seconds: (performance.now() - started) / 1e3,
   });
   console.print('what these figures mean: docs/scores.md');
+  if (unwritten !== undefined) throw unwritten;
+  const evaluation = join(options.reconstructions, 'evaluation.json');
+  await writeFileAtomic(evaluation, `${JSON.stringify({ heads: all }, undefined, 2)}\n`, {
+    force: true,
+    signal,
+  });
 }

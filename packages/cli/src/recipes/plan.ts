@@ -118,7 +118,8 @@ function checkOwnSplit(recording: RecordingFacts): void {
   if (own.has('train') && own.has('test')) return;
   const published = SPLIT_NAMES.filter((name) => name !== 'split' && hasSplit(recording, name));
   const found = [...own].filter((name) => name !== undefined);
-  throw new F2iError('USAGE', `${recording.name} states no split of its own`, {
+  const add = published.length > 0 ? `: add --split ${published.join(' or ')}` : '';
+  throw new F2iError('USAGE', `${recording.name} states no split of its own${add}`, {
     field: '--split',
     expected: [...published, 'trials called train and test (a column "split")'].join(', '),
     found: found.length > 0 ? `trials called ${found.join(', ')}` : 'trials without one',
