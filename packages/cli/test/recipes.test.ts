@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import {
   bytesSource,
@@ -275,6 +284,42 @@ describe('fit --recipe', () => {
     }
   });
 
+  it('goes on where it ended between its bundle and its predictions, and writes into no file of the bundle', async () => {
+    const fit = [...PLAIN, '--storage', 'dual', '-o', 'first', '--predictions'];
+    // Names that leave no room for a temporary one are seen when predictions are written: the bundle is there by then.
+    const failed = await run([...fit, 'p'.repeat(250)], folder);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(/targets are made and kept in .*; the same command goes on/);
+    const before = bytesOf('first');
+    const args = [...fit, 'second'];
+
+    // What others have put there since is not replaced, nor is anything when all begins anew.
+    const model = readFileSync(at('first/model.json'));
+    writeFileSync(at('first/model.json'), `${model} `);
+    const other = await run(args, folder);
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringMatching(/exists already; --force/) });
+    writeFileSync(at('first/model.json'), model);
+    const [anew, another] = await Promise.all([
+      run([...args, '--restart'], folder),
+      run([...args, '--alphas', '5'], folder),
+    ]);
+    expect(anew).toMatchObject({ code: 2, stderr: expect.stringMatching(/exists already; --force/) });
+    expect(another).toMatchObject({ code: 2, stderr: expect.stringMatching(/started with another setting/) });
+
+    // Other names of the files of the bundle show what is written into them.
+    const files = Object.keys(before).filter((file) => file !== 'model.json');
+    expect(files.length).toBeGreaterThan(2);
+    mkdirSync(at('kept'));
+    for (const file of files) linkSync(at(`first/${file}`), at(`kept/${file}`));
+    const times = () => files.map((file) => statSync(at(`kept/${file}`), { bigint: true }).mtimeNs);
+    const written = times();
+    await ok(args);
+    expect(times()).toEqual(written);
+    expect(bytesOf('first')).toEqual(before);
+    expect((await arrayOf('second/tokens.npy')).shape).toEqual([TEST, 2, 2]);
+    expect(existsSync(at('.first.unfinished'))).toBe(false);
+  });
+
   it('takagi: no intercept, penalties chosen for each target from unshuffled folds', async () => {
     const z = headFile('z.npy', [4, 40, 40], 2);
     const args = [
@@ -332,7 +377,7 @@ describe('fit --recipe', () => {
     expect(largest(data, expected.flat())).toBeLessThan(1e-4);
     for (const [bands, message] of [
       ['V1,LOC', /no such ROI|have no ROIs/],
-      ['betas.txt', /--bands/],
+      ['betas.txt', /betas\.txt: --bands: no such file/],
     ] as const) {
       const wrong = await run([...PLAIN, '--bands', bands, '-o', 'unbanded'], folder);
       expect(wrong.code).toBe(2);
@@ -440,6 +485,14 @@ describe('fit --recipe', () => {
       'v1',
     ]);
     expect(early).toMatch(/tokens \[2, 2\]: alpha 10/);
+    // A file that is named like an atlas of the recording does not take its place.
+    writeFileSync(at('V1,FFA'), 'no bands\n');
+    const named = [...fit, '--drop-bad-voxels', ...rois, '--band-draws', '2', '-o', 'roi-named'];
+    expect(await ok([...named, '--bands', 'V1,FFA'])).toContain(
+      'bands of tokens: V1 5 voxels, FFA 2 voxels\n',
+    );
+    const file = await run([...named, '--bands', './V1,FFA', '--force'], folder);
+    expect(file.stderr).toMatch(/V1,FFA: one line for each voxel/);
     const model = JSON.parse(readFileSync(at('v1/model.json'), 'utf8'));
     expect(model.config.designs[0]).toMatchObject({ roi: 'V1', voxels: 5 });
   });
@@ -507,6 +560,9 @@ describe('fit --recipe', () => {
         /--delays: nothing to do with --recipe/,
       ),
       wrong(['fit', 'study', '--keep', 'predictions', '-o', 'never'], 2, /--keep: only used with --recipe/),
+      wrong([...PLAIN, '--band-draws', '5', '-o', 'never'], 2, /--band-draws: only used with --bands/),
+      wrong(['fit', 'study', '--band-draws', '5', '-o', 'never'], 2, /--band-draws: only used with --bands/),
+      wrong([...PLAIN, '--predictions', './never', '-o', 'never'], 2, /are the same folder \(never\)/),
       wrong(
         [...PLAIN, '--split', 'takagi', '-o', 'never'],
         1,

@@ -7,6 +7,7 @@ import {
   type VoxelSelection,
 } from '@fmri2image/core';
 import { fileSource } from '@fmri2image/node';
+import { usage } from '../options.ts';
 
 /** Candidates for the weights of bands, unless the user says how many. */
 export const BAND_DRAWS = 100;
@@ -21,13 +22,15 @@ export interface BandsFlags {
  * Reads which band each voxel of the study belongs to: an atlas (NIfTI on the grid of the study's images; whole numbers, 0
  * for none), or a text with a line for each voxel in the order of the study's, `n/a` for none.
  *
- * @throws FORMAT where the file does not fit the study's voxels
+ * @throws FORMAT where the file does not fit the study's voxels, USAGE for draws without bands
  */
 export async function readBands(
-  { bands: path, bandDraws: draws = BAND_DRAWS }: BandsFlags,
+  flags: BandsFlags,
   study: Study,
   signal: AbortSignal,
 ): Promise<RidgeBands | undefined> {
+  checkBandDraws(flags);
+  const { bands: path, bandDraws: draws = BAND_DRAWS } = flags;
   if (path === undefined) return undefined;
   const { selection, name } = study;
   const labels = await labelsOfVoxels(path, { voxels: study.voxels.shape[1]!, selection, name }, signal);
@@ -38,6 +41,11 @@ export async function readBands(
     expected: 'a label of some voxels',
     found: 'none',
   });
+}
+
+/** @throws USAGE for draws of weights of no bands */
+export function checkBandDraws({ bands, bandDraws }: BandsFlags): void {
+  if (bandDraws !== undefined && bands === undefined) throw usage('--band-draws: only used with --bands');
 }
 
 /** Voxels that labels are of. */

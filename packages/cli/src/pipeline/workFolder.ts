@@ -44,6 +44,8 @@ const schema = z.strictObject({
   /** The files of those matrices, and what was said of the fit. */
   matrices: z.array(matrix).optional(),
   notes: z.record(z.string(), z.json()).optional(),
+  /** SHA-256 of the file that marks an output (`model.json`), noted before the output gets its name. */
+  published: z.record(z.string(), z.string()).optional(),
 });
 export type State = z.infer<typeof schema>;
 
@@ -326,6 +328,8 @@ export interface UnfinishedRun {
   readonly settings: RunIdentity;
   /** Of a fit that goes by blocks: how far each of its matrices is. */
   readonly blocks?: Readonly<Record<string, number>> | undefined;
+  /** SHA-256 of the files that mark its outputs, of those that may have their names already. */
+  readonly published?: Readonly<Record<string, string>> | undefined;
   /** A process is at it now. */
   readonly underWay: boolean;
 }
@@ -334,7 +338,7 @@ export interface UnfinishedRun {
 export async function readUnfinished(path: string): Promise<UnfinishedRun | undefined> {
   const state = await readState(path);
   if (!state) return undefined;
-  const { done, count, command, outputs, identity, blocks } = state;
+  const { done, count, command, outputs, identity, blocks, published } = state;
   const holder = await readFile(join(path, LOCK), 'utf8').catch(() => '');
   return {
     done,
@@ -343,6 +347,7 @@ export async function readUnfinished(path: string): Promise<UnfinishedRun | unde
     outputs,
     settings: identity,
     blocks,
+    published,
     underWay: holder !== '' && !hasEnded(holder),
   };
 }

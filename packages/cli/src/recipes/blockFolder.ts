@@ -117,6 +117,13 @@ export class BlockFolder implements HeadStore {
     await this.flush();
   }
 
+  /** The checksum of the file that marks an output, before the output gets its name: see `isPublished`. */
+  async keepPublished(mark: string, sha256: string): Promise<void> {
+    const { state } = this.#lock;
+    state.published = { ...state.published, [mark]: sha256 };
+    await this.flush();
+  }
+
   isDone(head: string): boolean {
     return (this.#done.get(head) ?? 0) >= this.#targets.get(head)!;
   }
@@ -317,7 +324,11 @@ export class BlockFolder implements HeadStore {
   }): Promise<BlockWriter> {
     const shards = matrixShards(name, { dtype, rows, columns }, this.#shardBytes);
     const fileOf = (shard: MatrixShard) => `${name}-${shards.indexOf(shard)}.safetensors`;
-    for (const shard of shards) await writeAt(await this.#handle(fileOf(shard)), shard.header, 0);
+    for (const shard of shards) {
+      const file = await this.#handle(fileOf(shard));
+      // A bundle may have the file under another name by now: what is right is not written again.
+      if (!(await startsWith(file, shard.header))) await writeAt(file, shard.header, 0);
+    }
     const { state } = this.#lock;
     const files = shards.map((shard) => ({
       file: fileOf(shard),
@@ -371,6 +382,12 @@ export class BlockFolder implements HeadStore {
 }
 
 type BlockWriter = (from: number, to: number, values: Float32Array | Float64Array) => Promise<void>;
+
+async function startsWith(file: FileHandle, bytes: Uint8Array): Promise<boolean> {
+  const found = Buffer.alloc(bytes.length);
+  const { bytesRead } = await file.read(found, 0, found.length, 0);
+  return bytesRead === bytes.length && found.equals(bytes);
+}
 
 /** One write() of the operating system takes at most 2 GiB. */
 const LARGEST_WRITE = 2 ** 30;

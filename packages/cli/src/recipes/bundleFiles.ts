@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import {
   CHUNK_BYTES,
   designTensor,
@@ -14,6 +14,7 @@ import {
 import { fileSource, ioError, writeFolderAtomic } from '@fmri2image/node';
 import type { Context } from '../context.ts';
 import type { BlockFolder } from './blockFolder.ts';
+import { noting } from './published.ts';
 
 /**
  * Makes a bundle of the weights in a work folder: its files are the folder's own, given another name. The vectors come in
@@ -36,11 +37,13 @@ export async function writeHeadsBundle(
   ];
   const written = names.flatMap((name) => work.matrices.find((matrix) => matrix.name === name) ?? []);
   const vectors = work.file('vectors.safetensors');
-  await writeFile(vectors, encodeSafetensors(smallTensors(bundle), { format: 'fmri2image-bundle' })).catch(
-    (error) => {
-      throw ioError(error, vectors, 'write');
-    },
-  );
+  try {
+    // Of a run that was killed behind its bundle, the file is the bundle's, too: that one is not written into.
+    await rm(vectors, { force: true });
+    await writeFile(vectors, encodeSafetensors(smallTensors(bundle), { format: 'fmri2image-bundle' }));
+  } catch (error) {
+    throw ioError(error, vectors, 'write');
+  }
   const paths = [vectors, ...written.flatMap(({ files }) => files.map(({ file }) => work.file(file)))];
   const nameOf = (path: string) => shardFile(paths.indexOf(path) + 1, paths.length);
   const described: Record<string, { bytes: number; chunkBytes: number; sha256: string[] }> = {};
@@ -65,7 +68,7 @@ export async function writeHeadsBundle(
     async (write, adopt) => {
       for (const path of paths) await adopt(nameOf(path), path);
       const files = { small: nameOf(vectors), files: described };
-      hash = await writeHeadsModel(bundle, matrices, files, write, terms);
+      hash = await writeHeadsModel(bundle, matrices, files, noting('model.json', write, work), terms);
     },
     { force, signal, onRepair: console.warn },
   );

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type Backend,
   checkGpuMemory,
@@ -15,6 +16,7 @@ import { gigabytes } from '../console.ts';
 import { type Context, Interrupted } from '../context.ts';
 import { backendOptions, type DeviceOptions, usage } from '../options.ts';
 import { prepareOutput } from '../output.ts';
+import { checkBandDraws } from '../pipeline/bands.ts';
 import { type Terms, termsOf } from '../terms.ts';
 import { withBands } from './bands.ts';
 import { BlockFolder } from './blockFolder.ts';
@@ -34,6 +36,7 @@ import {
   type TargetFile,
   withUnitRows,
 } from './plan.ts';
+import { isPublished, type Mark } from './published.ts';
 import { inMemoryBytes, openAt, packed, toBePacked } from './recording.ts';
 import { writeRunPredictions } from './runPredictions.ts';
 
@@ -54,11 +57,13 @@ export async function fitRecipe(
   const { console, signal, backend } = context;
   const started = performance.now();
   const { keep } = flags;
+  checkPlaces(flags);
+  checkBandDraws(flags);
   const inputs = [path, flags.data, ...files.map((file) => file.path)];
   const output = await prepareOutput({
     path: flags.output,
     kind: keep === 'bundle' ? 'bundle' : 'folder of reconstructions',
-    force: flags.force,
+    force: await mayReplace(flags.output, keep === 'bundle' ? 'model.json' : 'reconstructions.json', flags),
     inputs: [...inputs, flags.predictions],
   });
   const predicted = await predictionsOutput(flags, output.force, inputs);
@@ -178,19 +183,32 @@ export async function fitRecipe(
   }
 }
 
+/** @throws USAGE for two places of predictions, and for one place of two outputs */
+function checkPlaces({ keep, output, predictions }: FitRecipeFlags): void {
+  if (predictions === undefined) return;
+  if (keep === 'predictions')
+    throw usage('--keep predictions writes them to --output: leave out --predictions');
+  if (resolve(predictions) !== resolve(output)) return;
+  throw usage(`--output and --predictions are the same folder (${output}): name two`);
+}
+
+/** `--force`, or what lies there is of this run, which was killed between its outputs and goes on: `--restart` does not. */
+const mayReplace = async (path: string, mark: Mark, { force, restart, output }: FitRecipeFlags) =>
+  force || (!restart && (await isPublished(path, mark, output)));
+
 /**
  * Where predictions go: with `--keep predictions` they are the output, with `--predictions FOLDER` beside a bundle.
  *
- * @throws USAGE for two places at once, and for a folder that may not be replaced
+ * @throws USAGE for a folder that may not be replaced
  */
 async function predictionsOutput(
-  { keep, output, predictions: path, force }: FitRecipeFlags,
+  flags: FitRecipeFlags,
   outputForce: boolean,
   inputs: readonly (string | undefined)[],
 ): Promise<{ path: string; force: boolean } | undefined> {
+  const { keep, output, predictions: path } = flags;
   if (path === undefined) return keep === 'predictions' ? { path: output, force: outputForce } : undefined;
-  if (keep === 'predictions')
-    throw usage('--keep predictions writes them to --output: leave out --predictions');
+  const force = await mayReplace(path, 'reconstructions.json', flags);
   const kind = 'folder of reconstructions';
   const prepared = await prepareOutput({ path, kind, force, inputs: [...inputs, output] });
   return { path, ...prepared };

@@ -6,6 +6,7 @@ import { type Provenance, type ResultItem, writeIndex } from '../pipeline/result
 import type { OutputFile } from '../pipeline/workFolder.ts';
 import type { Terms } from '../terms.ts';
 import type { BlockFolder } from './blockFolder.ts';
+import { noting } from './published.ts';
 
 /** A head whose predictions lie in a work folder. */
 export interface PredictedHead {
@@ -46,7 +47,7 @@ export async function writePredictions(
       await writeIndex(
         { items, kind: 'features', provenance, terms, folds: [fold], outputs, run },
         [],
-        write,
+        noting('reconstructions.json', write, work),
       );
     },
     { force, signal, onRepair: console.warn },
