@@ -31,8 +31,11 @@ export interface BackendInfo {
   readonly rejected: readonly RejectedDevice[];
   /** What the device has found out about itself so far, for people: kernels that its own check found wrong and that are not used. */
   readonly remarks?: readonly string[];
-  /** Of a device with memory of its own, in bytes: what it has, and what no process used of it when it was opened. */
-  readonly memory?: { readonly total: number; readonly free: number };
+  /**
+   * Of a device with memory of its own, in bytes: what it has, and what no process used of it when it was opened; `free` is
+   * absent where nobody knows.
+   */
+  readonly memory?: { readonly total: number; readonly free?: number };
   readonly threads?: number;
   readonly isa?: string;
   /** Largest single binding or allocation in bytes, where the device has such a limit. */

@@ -366,17 +366,21 @@ describe('loading', () => {
     const { info } = device;
     const { liveBytes } = device.stats();
     expect(liveBytes).toBeGreaterThan(0);
-    const withFree = (free: number) =>
-      Object.assign(device, { info: { ...info, memory: { total: 1e12, free } } });
+    const withFree = (free: number | undefined) =>
+      Object.assign(device, {
+        info: { ...info, memory: { total: 1e12, ...(free !== undefined && { free }) } },
+      });
     withFree(needed + liveBytes - 1);
     const error = await attempt({ limit: needed });
     expect(error).toMatchObject({ code: 'OUT_OF_MEMORY', field: 'memory of the device' });
     expect(error.expected).toBe(`at most ${inWords}, what is free on ${info.description}`);
     expect(reports).toBe(0);
     Object.assign(device, { mapFile: undefined });
-    withFree(needed + liveBytes);
     const fitting = { available: needed, limit: needed };
-    (await openBundle(await small, { backend: device, subject: 0, memory: fitting })).dispose();
+    for (const free of [needed + liveBytes, undefined]) {
+      withFree(free);
+      (await openBundle(await small, { backend: device, subject: 0, memory: fitting })).dispose();
+    }
     held.dispose();
     await device.dispose();
   });

@@ -58,7 +58,10 @@ export class CudaBackend extends NativeBackend {
         device: 'cuda',
         description: `${gpu.name}, CUDA, compute capability ${gpu.capability}, GPU ${index} of ${gpu.count}`,
         rejected,
-        memory: { total: gpu.memoryBytes, free: gpu.freeBytes },
+        memory: {
+          total: gpu.memoryBytes,
+          ...(gpu.freeBytes !== undefined && { free: gpu.freeBytes }),
+        },
       }),
     );
   }

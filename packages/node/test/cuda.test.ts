@@ -59,6 +59,14 @@ describe('a GPU', () => {
     await backend.dispose();
   });
 
+  it('of whose memory CUDA does not say what is free has no free memory of 0', async () => {
+    vi.stubEnv('F2I_SHIM_NO_MEMORY_INFO', '1');
+    expect(listGpus()[0]).not.toHaveProperty('freeBytes');
+    const backend = await opened();
+    expect(backend.info.memory).toEqual({ total: 2 ** 30 });
+    await backend.dispose();
+  });
+
   it('is chosen by its index', async () => {
     expect(await errorOf(opened({ index: 1 }))).toMatchObject({
       code: 'UNSUPPORTED',

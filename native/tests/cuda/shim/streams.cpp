@@ -401,9 +401,9 @@ cudaError_t cudaFreeAsync(void *data, cudaStream_t stream) {
 }
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
   const auto lock = device().lock();
+  *total = device().total; // which properties have, too
   const char *const unknown = std::getenv("F2I_SHIM_NO_MEMORY_INFO");
   if (unknown != nullptr && *unknown == '1') return cudaErrorMemoryAllocation;
-  *total = device().total;
   *free = *total - device().used();
   return cudaSuccess;
 }

@@ -5,7 +5,8 @@ import { usage } from '../options.ts';
 const SHARE = 0.95;
 
 /**
- * The memory of a GPU that a run may take: what was asked for, else nearly all that is free. None of other devices.
+ * The memory of a GPU that a run may take: what was asked for, else nearly all that is free. None of other devices, nor where
+ * nobody knows what is free.
  *
  * @param wanted in MiB
  * @throws USAGE if it is asked for where there is no GPU
@@ -18,7 +19,7 @@ export function gpuCeiling(
     if (!info.memory) throw usage(`--gpu-memory is of a GPU, and this run computes on ${info.description}`);
     return { bytes: Math.round(wanted * 2 ** 20), whose: 'the ceiling that was set (--gpu-memory)' };
   }
-  if (!info.memory) return undefined;
+  if (info.memory?.free === undefined) return undefined;
   const bytes = Math.floor(info.memory.free * SHARE);
   return { bytes, whose: `95 % of what is free on ${info.description}` };
 }

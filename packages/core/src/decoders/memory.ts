@@ -21,7 +21,7 @@ export interface MemoryThere {
  * Refuses a model that would not fit, before any of it is loaded. What counts is what `estimateMindEye2` and `inspect` tell:
  * weights and what a batch takes beside them. Weights that a device maps from disk count as well, although its own ceiling
  * does not see them: running the model needs them in memory. On a device with memory of its own (`info.memory`), what is free
- * there counts.
+ * there counts, where it is known.
  *
  * @param file what errors name
  * @param remedy what takes less, in words
@@ -46,10 +46,10 @@ export function checkMemory(
   if (limit) refuse('memoryLimit', limit, 'the limit that was set (memoryLimit, --memory)');
   const onHost = backend.name === 'cpu' || backend.name === 'reference';
   if (available !== undefined && onHost) refuse('available memory', available, 'what this machine has left');
-  const { memory, description } = backend.info;
+  const { memory: { free } = {}, description } = backend.info;
   // What this backend holds came out of what was free when it was opened.
-  if (memory)
-    refuse('memory of the device', memory.free - backend.stats().liveBytes, `what is free on ${description}`);
+  if (free !== undefined)
+    refuse('memory of the device', free - backend.stats().liveBytes, `what is free on ${description}`);
 }
 
 /** `38.6 MB`, `4.24 GB`: powers of ten, as `inspect` prints them. */

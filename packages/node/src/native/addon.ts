@@ -35,7 +35,7 @@ export interface NativeDevice {
   readonly capability: number;
   readonly processors: number;
   readonly memoryBytes: number;
-  /** Of its memory, what no process uses now. */
+  /** Of its memory, what no process uses now; 0: unknown. */
   readonly freeBytes: number;
 }
 

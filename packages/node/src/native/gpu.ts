@@ -13,8 +13,8 @@ export interface Gpu {
   /** CUDA's compute capability: "9.0". */
   readonly capability: string;
   readonly memoryBytes: number;
-  /** Of its memory, what no process uses now. */
-  readonly freeBytes: number;
+  /** Of its memory, what no process uses now; absent where CUDA does not say. */
+  readonly freeBytes?: number;
 }
 
 /**
@@ -58,7 +58,14 @@ export function describeGpu(index: number, library: string): Gpu {
       index,
       library,
     );
-    return { index, name, count, capability: (capability / 10).toFixed(1), memoryBytes, freeBytes };
+    return {
+      index,
+      name,
+      count,
+      capability: (capability / 10).toFixed(1),
+      memoryBytes,
+      ...(freeBytes > 0 && { freeBytes }),
+    };
   } catch (cause) {
     const error = translate(cause, 'cuda');
     if (!(error instanceof F2iError)) throw error;
