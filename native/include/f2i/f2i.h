@@ -120,7 +120,7 @@ typedef struct f2i_device_info {
   uint64_t memory_bytes;
   char name[64];
   /* Appended: a struct_size of 96 goes without. */
-  uint64_t free_bytes; /* of its memory, that no process uses now; 0 on the CPU */
+  uint64_t free_bytes; /* of its memory, that no process uses now; 0: unknown, as on the CPU */
 } f2i_device_info;
 
 /* What a context on this device would run on. F2I_UNSUPPORTED says what is
