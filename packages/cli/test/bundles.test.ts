@@ -85,7 +85,9 @@ describe('export', () => {
   it('--shareable refuses training data, with the remedy, and writes nothing', async () => {
     const outcome = await run(['export', at('dual'), '-o', at('never'), '--shareable']);
     expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toMatch(/dual\/model\.json: containsTrainingData.*training_voxels, \[16, 10\].*--primal/);
+    expect(outcome.stderr).toMatch(
+      /dual\/model\.json: containsTrainingData.*training_voxels, \[16, 10\].*--primal/,
+    );
     expect(existsSync(at('never'))).toBe(false);
   });
 
