@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { brainDiffuser } from './modes/brainDiffuser.ts';
 import { mindeye2 } from './modes/mindeye2.ts';
-import { folder, type Mode, OPTIONS } from './modes/mode.ts';
+import { folder, type Mode, parse } from './modes/mode.ts';
 import { ops } from './modes/ops.ts';
 import { prior } from './modes/prior.ts';
 import { ridge } from './modes/ridge.ts';
@@ -19,11 +18,7 @@ const MODES: Readonly<Record<string, Mode>> = {
 };
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    allowNegative: true,
-    options: OPTIONS,
-  });
+  const { values, positionals } = parse();
   if (values.help) {
     process.stdout.write(readFileSync(join(folder, 'usage.txt'), 'utf8'));
     return 0;

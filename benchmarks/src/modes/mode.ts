@@ -2,10 +2,10 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import type { AnyRow } from '../table.ts';
 
-/** The options of `npm run bench`, as usage.txt explains them. */
-export const OPTIONS = {
+const OPTIONS = {
   threads: { type: 'string' },
   only: { type: 'string', default: '' },
   samples: { type: 'string' },
@@ -28,27 +28,10 @@ export const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
-export interface Options {
-  readonly threads?: string | undefined;
-  readonly only: string;
-  readonly samples?: string | undefined;
-  readonly seconds: string;
-  readonly seed: string;
-  readonly isa: string;
-  readonly peers: boolean;
-  readonly json: boolean;
-  readonly record?: string | undefined;
-  readonly stages?: string | undefined;
-  readonly precision?: string | undefined;
-  readonly bundle?: string | undefined;
-  readonly child?: string | undefined;
-  readonly cases?: string | undefined;
-  readonly scale: string;
-  readonly keep?: string | undefined;
-  readonly memory: string;
-  readonly kill: boolean;
-  readonly scratch?: string | undefined;
-}
+/** The words and options of the command line, as usage.txt explains them. */
+export const parse = () => parseArgs({ allowPositionals: true, allowNegative: true, options: OPTIONS });
+
+export type Options = ReturnType<typeof parse>['values'];
 
 /** Measures and prints; its result is the exit code. */
 export type Mode = (options: Options, words: readonly string[]) => Promise<number>;

@@ -47,6 +47,12 @@ async function measureShapes(
   options: Options,
 ): Promise<Row[]> {
   const rows: Row[] = [];
+  // Before anything is started: a mistake is told at once.
+  const sampling = {
+    seed: numberOf(options, 'seed'),
+    samples: numberOf(options, 'samples', '10'),
+    seconds: numberOf(options, 'seconds'),
+  };
   const backend = new CpuBackend({ threads, isa: options.isa as 'auto' });
   const { peers, absent } = options.peers
     ? await startPeers(peersFolder, cache, threads)
@@ -60,9 +66,7 @@ async function measureShapes(
       peers,
       limits,
       threads,
-      seed: numberOf(options, 'seed'),
-      samples: numberOf(options, 'samples', '10'),
-      seconds: numberOf(options, 'seconds'),
+      ...sampling,
       device: deviceOf(backend),
       commit: commit(),
       version: version(folder),
