@@ -21,7 +21,8 @@ export type {
   Recipe,
   RecipeHead,
 } from './recipe.ts';
-export { checkGpuMemory, checkMemory, fitHeads } from './run.ts';
+export { fitHeads } from './run.ts';
+export { checkGpuMemory, checkMemory } from './runMemory.ts';
 export type {
   HeadOutcome,
   RunDesign,

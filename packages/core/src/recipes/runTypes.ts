@@ -57,6 +57,12 @@ export interface RunProgress extends Omit<StreamedProgress, 'phase'> {
   readonly head?: string | undefined;
 }
 
+/** Operations of a run, and its waits for files. */
+export interface RunWork {
+  readonly flops: number;
+  readonly fileSeconds: number;
+}
+
 /** Bands of a design, and what they make of its voxels. */
 export interface WeightedBands {
   readonly weights: BandWeights;
@@ -72,7 +78,7 @@ export interface HeadOutcome {
   readonly alpha: number | { readonly chosen: Readonly<Record<string, number>>; readonly score: number };
 }
 
-export interface RunOutcome {
+export interface RunOutcome extends RunWork {
   readonly heads: readonly HeadOutcome[];
   /** How each design was computed. */
   readonly numerics: readonly StreamedNumerics[];
@@ -83,6 +89,4 @@ export interface RunOutcome {
   /** What each design's voxels were centred on after their normalisation, [voxels]; zeros without intercept. */
   readonly centers: readonly Float32Array[];
   readonly warnings: readonly string[];
-  readonly flops: number;
-  readonly fileSeconds: number;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { planStreamed } from '../../src/decoders/ridge/streamed/index.ts';
 import { planCeiling, type SharedMemory, shareMemory } from '../../src/recipes/ceiling.ts';
 import { CUSTOM_DEFAULTS } from '../../src/recipes/custom.ts';
-import { checkGpuMemory } from '../../src/recipes/run.ts';
+import { checkGpuMemory } from '../../src/recipes/runMemory.ts';
 import type { RunDesign } from '../../src/recipes/runTypes.ts';
 
 const [TRAIN, TEST, VOXELS, TARGETS] = [3000, 100, 6000, 59_136];
