@@ -1,11 +1,7 @@
 export { type HeadReadout, readoutOfHead } from './heads.ts';
 export type { NestedFold, PenaltyOptions } from './heldOut.ts';
-export {
-  type TargetIntervals,
-  type WeightIntervalOptions,
-  type WeightIntervals,
-  weightIntervals,
-} from './intervals/weightIntervals.ts';
+export type { TargetIntervals, WeightIntervalOptions, WeightIntervals } from './intervals/types.ts';
+export { weightIntervals } from './intervals/weightIntervals.ts';
 export { type PatternForm, type PatternOptions, patternMap } from './pattern.ts';
 export type { Combine } from './project.ts';
 export {

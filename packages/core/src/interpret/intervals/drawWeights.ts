@@ -1,12 +1,12 @@
 import { pacer } from '../../data/pause.ts';
 import { moveTo } from '../../decoders/ridge/matrices.ts';
-import type { Precision } from '../../decoders/ridge/precision.ts';
 import { throwIfAborted } from '../../error.ts';
 import { choleskySolve, gemm, mul, type OpOptions } from '../../ops/index.ts';
 import type { Tensor } from '../../tensor.ts';
 import type { DesignColumns, Readout } from '../readout.ts';
 import { multipliers } from './draws.ts';
 import type { IntervalPlan } from './plan.ts';
+import type { DrawSettings } from './settings.ts';
 import { spreadOf } from './spread.ts';
 
 /** Targets of one penalty, and where their intervals go. */
@@ -20,12 +20,8 @@ export interface PenaltyTargets {
   set(target: number, voxel: number, weight: number, half: number, error: number): void;
 }
 
-export interface DrawSettings {
-  readonly groups: readonly (readonly number[])[];
-  readonly draws: number;
-  readonly seed: number;
-  readonly level: number;
-  readonly precision: Precision;
+/** Settings of the draws, and how many are held at a time. */
+export interface PlannedDraws extends DrawSettings {
   readonly plan: IntervalPlan;
 }
 
@@ -39,7 +35,7 @@ export async function drawWeights(
   readout: Readout,
   design: DesignColumns,
   targets: PenaltyTargets,
-  settings: DrawSettings,
+  settings: PlannedDraws,
   onVoxels: (count: number) => void,
   options: OpOptions,
 ): Promise<void> {
@@ -87,7 +83,7 @@ async function drawBlock(
   members: Tensor | undefined,
   [first, last]: readonly [number, number],
   { residuals }: PenaltyTargets,
-  { groups, draws, seed, level, precision, plan }: DrawSettings,
+  { groups, draws, seed, level, precision, plan }: PlannedDraws,
   options: OpOptions,
   set: (target: number, voxel: number, half: number, error: number) => void,
 ): Promise<void> {

@@ -1,60 +1,16 @@
-import type { Backend } from '../../backend.ts';
-import { largestEigenvalueOf, type Precision } from '../../decoders/ridge/precision.ts';
+import { largestEigenvalueOf } from '../../decoders/ridge/precision.ts';
 import { throwIfAborted } from '../../error.ts';
-import { hasFloat64 } from '../../float64.ts';
-import { choleskyFactor } from '../../ops/index.ts';
-import type { Readout } from '../readout.ts';
+import { choleskyFactor, type OpOptions } from '../../ops/index.ts';
+import type { DesignColumns, Readout } from '../readout.ts';
 import { invalid, targetsOf, unitOfWeights } from '../weightMap.ts';
 import { checkCondition } from './condition.ts';
-import { groupsOf } from './draws.ts';
-import { drawWeights } from './drawWeights.ts';
-import { inverseOf, rowEquations } from './equations.ts';
+import { drawWeights, type PlannedDraws } from './drawWeights.ts';
+import { inverseOf, type RowEquations, rowEquations } from './equations.ts';
 import { heldOutResiduals } from './heldOutResiduals.ts';
-import { planIntervals } from './plan.ts';
+import { type IntervalPlan, planIntervals } from './plan.ts';
+import { type DrawSettings, drawSettings } from './settings.ts';
+import type { TargetIntervals, WeightIntervalOptions, WeightIntervals } from './types.ts';
 
-export interface WeightIntervalOptions {
-  backend: Backend;
-  /** Targets, as indices: each has intervals of its own. */
-  targets: readonly number[];
-  /** What is drawn together: run (session) of each training row. Each row by itself when absent. */
-  groups?: ArrayLike<string | number> | undefined;
-  /** Bootstrap draws; 1000 by default. */
-  draws?: number | undefined;
-  seed?: number | undefined;
-  /** .95 by default. */
-  level?: number | undefined;
-  precision?: Precision | undefined;
-  /** Ceiling of what intervals take, in bytes, on the device and beside it; none by default. Draws are held in blocks. */
-  memory?: number | undefined;
-  signal?: AbortSignal | undefined;
-  onProgress?: ((progress: { done: number; total: number }) => void) | undefined;
-}
-
-/** Confidence intervals of the weights of one target, one value a voxel each: summed over lags. */
-export interface TargetIntervals {
-  readonly target: number;
-  /** The weights themselves. */
-  readonly weights: Float32Array;
-  readonly lower: Float32Array;
-  readonly upper: Float32Array;
-  readonly standardError: Float32Array;
-}
-
-/** Intervals of weight maps, and how they were made. */
-export interface WeightIntervals {
-  /** In the order in which they were asked for. */
-  readonly targets: readonly TargetIntervals[];
-  readonly level: number;
-  readonly draws: number;
-  /** Rows, or groups of them, that were drawn. */
-  readonly groups: number;
-  readonly units: string;
-  readonly description: string;
-  readonly notes: readonly string[];
-}
-
-const DRAWS = 1000;
-const FEWEST_GROUPS = 5;
 /** Of fewer groups intervals are too narrow, as a rule (Cameron, Gelbach and Miller 2008). */
 const ENOUGH_GROUPS = 12;
 
@@ -80,86 +36,63 @@ export async function weightIntervals(
   readout: Readout,
   options: WeightIntervalOptions,
 ): Promise<WeightIntervals> {
-  const { backend, signal, draws = DRAWS, seed = 0, level = 0.95, onProgress } = options;
-  const { design, voxels } = readout;
-  if (readout.form !== 'dual' || !design) {
-    throw invalid(
-      'weights',
-      'intervals need the weights of training rows, which know the residuals',
-      'a decoder with them (--storage dual)',
-      'weights of voxels',
-    );
-  }
-  const { rows } = design;
-  const groups = check(rows, options);
+  const { backend, signal, onProgress } = options;
+  const { voxels } = readout;
+  const design = trainingRowsOf(readout);
+  const settings = drawSettings(design.rows, options);
   const columns = targetsOf(readout, options.targets);
-  const precision = options.precision ?? (hasFloat64(backend) ? 'f64' : 'f32');
-  const largestGroup = groups.reduce((most, { length }) => Math.max(most, length), 0);
-  const sizes = {
-    rows,
-    voxels,
-    largestGroup,
-    groups: groups.length,
-    targets: columns.length,
-    draws,
-    precision,
-  };
-  const plan = planIntervals(sizes, options.memory);
+  const plan = planOf(readout, design, columns.length, settings, options.memory);
 
   const ops = { signal };
   const alphas = await readout.alphas(columns, signal);
-  const all = await readout.weights(columns, signal);
+  const weights = await readout.weights(columns, signal);
   const targets = Array.from(columns, (target) => emptyIntervals(target, voxels));
-  const { matrix, mean } = await rowEquations(readout, design, backend, precision, ops);
+  const equations = await rowEquations(readout, design, backend, settings.precision, ops);
   try {
-    const largest = await largestEigenvalueOf(matrix, ops);
+    const largest = await largestEigenvalueOf(equations.matrix, ops);
     let before = 0;
     for (const alpha of new Set(alphas)) {
       throwIfAborted(signal, 'intervals');
       const places = [...columns.keys()].filter((place) => alphas[place] === alpha);
-      const weights = places.map((place) =>
-        withoutRounding(
-          Float64Array.from({ length: rows }, (_, row) => all[row * columns.length + place]!),
-          readout.intercept,
-        ),
-      );
-      await checkCondition(matrix, largest, alpha, ops);
-      const factor = backend.scope(() => choleskyFactor(matrix, { ...ops, shift: alpha }));
-      try {
-        const inverse = inverseOf(factor, ops);
-        const residuals = await heldOutResiduals({ inverse, weights, alpha, mean }, groups, signal);
-        const set = (place: number, voxel: number, weight: number, half: number, error: number) => {
-          const own = targets[places[place]!]!;
-          own.weights[voxel] = weight;
-          own.lower[voxel] = weight - half;
-          own.upper[voxel] = weight + half;
-          own.standardError[voxel] = error;
-        };
-        const onVoxels = (count: number) =>
-          onProgress?.({ done: before + count * places.length, total: voxels * columns.length });
-        const settings = { groups, draws, seed, level, precision, plan };
-        await drawWeights(readout, design, { factor, weights, residuals, set }, settings, onVoxels, ops);
-        before += voxels * places.length;
-      } finally {
-        factor.dispose();
-      }
+      const penalised: PenalisedTargets = {
+        alpha,
+        weights: places.map((place) => dualWeights(weights, place, columns.length, readout.intercept)),
+        intervals: places.map((place) => targets[place]!),
+      };
+      const onVoxels = (count: number) =>
+        onProgress?.({ done: before + count * places.length, total: voxels * columns.length });
+      const draws = { ...settings, plan };
+      await checkCondition(equations.matrix, largest, alpha, ops);
+      await fillIntervals(penalised, { readout, design, equations }, draws, onVoxels, ops);
+      before += voxels * places.length;
     }
   } finally {
-    matrix.dispose();
+    equations.matrix.dispose();
   }
-  const what = options.groups ? 'groups of training rows' : 'training rows';
-  return {
-    targets,
-    level,
-    draws,
-    groups: groups.length,
-    units: unitOfWeights(readout),
-    description: `${100 * level} % interval of the weight over noise, by a wild bootstrap of ${draws} draws over ${groups.length} ${what} (seed ${seed}); voxels and penalty are taken as they are, and shrinkage is not undone`,
-    notes:
-      groups.length < ENOUGH_GROUPS
-        ? [`intervals over ${groups.length} groups are rough: they may be too narrow`]
-        : [],
-  };
+  return { targets, units: unitOfWeights(readout), ...inWords(settings, options.groups !== undefined) };
+}
+
+/** @throws INVALID_ARGUMENT for weights of voxels: their residuals are not kept */
+function trainingRowsOf({ form, design }: Readout): DesignColumns {
+  if (form === 'dual' && design) return design;
+  throw invalid(
+    'weights',
+    'intervals need the weights of training rows, which know the residuals',
+    'a decoder with them (--storage dual)',
+    'weights of voxels',
+  );
+}
+
+function planOf(
+  { voxels }: Readout,
+  { rows }: DesignColumns,
+  targets: number,
+  { groups, draws, precision }: DrawSettings,
+  memory: number | undefined,
+): IntervalPlan {
+  const largestGroup = groups.reduce((most, { length }) => Math.max(most, length), 0);
+  const sizes = { rows, voxels, largestGroup, groups: groups.length, targets, draws, precision };
+  return planIntervals(sizes, memory);
 }
 
 const emptyIntervals = (target: number, voxels: number): TargetIntervals => ({
@@ -170,32 +103,74 @@ const emptyIntervals = (target: number, voxels: number): TargetIntervals => ({
   standardError: new Float32Array(voxels),
 });
 
-/** Weights of centred targets sum to 0, but for rounding, which a small penalty would make much of. */
-function withoutRounding(weights: Float64Array, isCentred: boolean): Float64Array {
+/** Weights of training rows of one of some targets; `all` is [rows, count]. */
+function dualWeights(
+  all: Float32Array | Float64Array,
+  place: number,
+  count: number,
+  isCentred: boolean,
+): Float64Array {
+  const weights = Float64Array.from({ length: all.length / count }, (_, row) => all[row * count + place]!);
   if (!isCentred) return weights;
+  // They sum to 0, but for rounding, which a small penalty would make much of.
   const off = weights.reduce((sum, value) => sum + value, 0) / weights.length;
   return weights.map((value) => value - off);
 }
 
-function check(
-  rows: number,
-  { groups: labels, draws = DRAWS, level = 0.95, targets, memory }: WeightIntervalOptions,
-): number[][] {
-  if (targets.length === 0) throw invalid('targets', 'no target to map', 'one or more', 'none');
-  if (labels && labels.length !== rows) {
-    throw invalid('groups', 'one group for each training row', `${rows}`, `${labels.length}`);
+/** Targets that share a penalty, and so a factor. */
+interface PenalisedTargets {
+  readonly alpha: number;
+  /** Dual weights of each target, [rows]. */
+  readonly weights: readonly Float64Array[];
+  /** Where each target's intervals go. */
+  readonly intervals: readonly TargetIntervals[];
+}
+
+/** What all penalties share. */
+interface TrainingRows {
+  readonly readout: Readout;
+  readonly design: DesignColumns;
+  readonly equations: RowEquations;
+}
+
+/** Intervals of the targets of one penalty: its factor gives residuals of rows that are left out, and draws of all weights. */
+async function fillIntervals(
+  { alpha, weights, intervals }: PenalisedTargets,
+  { readout, design, equations: { matrix, mean } }: TrainingRows,
+  settings: PlannedDraws,
+  onVoxels: (count: number) => void,
+  ops: OpOptions,
+): Promise<void> {
+  const factor = matrix.backend.scope(() => choleskyFactor(matrix, { ...ops, shift: alpha }));
+  try {
+    const inverse = inverseOf(factor, ops);
+    const fitted = { inverse, weights, alpha, mean };
+    const residuals = await heldOutResiduals(fitted, settings.groups, ops.signal);
+    const set = (place: number, voxel: number, weight: number, half: number, error: number) => {
+      const own = intervals[place]!;
+      own.weights[voxel] = weight;
+      own.lower[voxel] = weight - half;
+      own.upper[voxel] = weight + half;
+      own.standardError[voxel] = error;
+    };
+    await drawWeights(readout, design, { factor, weights, residuals, set }, settings, onVoxels, ops);
+  } finally {
+    factor.dispose();
   }
-  if (!(Number.isInteger(draws) && draws >= 100 && draws <= 1e5)) {
-    throw invalid('draws', 'intervals need a sensible number of draws', '100 to 100000', `${draws}`);
-  }
-  if (!(level > 0 && level < 1)) throw invalid('level', 'not a level', 'between 0 and 1', `${level}`);
-  if (memory !== undefined && !(memory >= 0)) {
-    throw invalid('memory', 'not a ceiling', 'a number of bytes', `${memory}`);
-  }
-  const groups = groupsOf(rows, labels);
-  if (groups.length < FEWEST_GROUPS) {
-    const found = `${groups.length}`;
-    throw invalid('groups', 'too few groups to tell their spread', `at least ${FEWEST_GROUPS}`, found);
-  }
-  return groups;
+}
+
+/** How intervals were made, for people. */
+function inWords(
+  { groups, draws, seed, level }: DrawSettings,
+  areGrouped: boolean,
+): Pick<WeightIntervals, 'level' | 'draws' | 'groups' | 'description' | 'notes'> {
+  const count = groups.length;
+  const what = areGrouped ? 'groups of training rows' : 'training rows';
+  return {
+    level,
+    draws,
+    groups: count,
+    description: `${100 * level} % interval of the weight over noise, by a wild bootstrap of ${draws} draws over ${count} ${what} (seed ${seed}); voxels and penalty are taken as they are, and shrinkage is not undone`,
+    notes: count < ENOUGH_GROUPS ? [`intervals over ${count} groups are rough: they may be too narrow`] : [],
+  };
 }
