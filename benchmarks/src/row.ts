@@ -37,8 +37,15 @@ export interface Row {
 
 /** What the columns of the table mean. */
 export const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
-peer's cold median over ours, above 1 we are faster. roofline: share of what the machine's measured limits allow.
+peer's cold median over ours, above 1 we are faster; =: the difference is within the noise of ours. roofline: share of what the machine's measured limits allow.
 error / tolerance: sampled entries against float64 in this run, at most 1 when right.`;
+
+/** The ratio to the fastest peer; `=` where it is no larger than the noise of ours. */
+function ratioOf({ ratio, fastestPeer, cold }: Row): string {
+  if (ratio === undefined) return '';
+  const within = Math.abs(ratio - 1) <= cold.noisePercent / 100;
+  return `${within ? '= ' : ''}${ratio.toFixed(2)} (${fastestPeer})`;
+}
 
 /** The rows as a Markdown table, ours beside the peers. */
 export function markdown(rows: readonly Row[]): string {
@@ -66,7 +73,7 @@ export function markdown(rows: readonly Row[]): string {
       failed ? '' : number(row.gflops, 1),
       failed ? '' : number(row.gbs, 1),
       failed ? '' : number(row.rooflinePercent, 0),
-      row.ratio === undefined ? '' : `${number(row.ratio, 2)} (${row.fastestPeer})`,
+      ratioOf(row),
       number(row.errorOverTolerance, 3),
     ];
     return `| ${cells.join(' | ')} |`;

@@ -39,6 +39,32 @@ export function resultsTable(rows: readonly AnyRow[]): string {
   return [...groups.values()].map(section).join('\n\n');
 }
 
+/** Of each implementation of each case or shape, the row that was recorded last; the order stays. */
+export function latest(rows: readonly AnyRow[]): AnyRow[] {
+  const last = new Map(rows.map((row) => [subject(row), row]));
+  return rows.filter((row) => last.get(subject(row)) === row);
+}
+
+/** What a row is about: all that was chosen before it was measured. */
+function subject(row: AnyRow): string {
+  const known: Readonly<Record<string, unknown>> = { ...row };
+  return JSON.stringify(CHOSEN.map((name) => known[name]));
+}
+
+const CHOSEN = [
+  'op',
+  'model',
+  'case',
+  'keep',
+  'shape',
+  'dtype',
+  'weights',
+  'impl',
+  'backend',
+  'threads',
+  'device',
+] as const;
+
 function section({ kind, rows }: Group): string {
   const { commit, device, date } = rows[0] as { commit?: string; device?: string; date?: string };
   const when = [device, date?.slice(0, 10), commit && `commit ${commit}`].filter(Boolean).join(', ');

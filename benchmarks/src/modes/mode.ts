@@ -25,6 +25,7 @@ const OPTIONS = {
   memory: { type: 'string', default: '2.9' },
   kill: { type: 'boolean', default: true },
   scratch: { type: 'string' },
+  latest: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
 

@@ -2,7 +2,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { createReferenceBackend } from '@fmri2image/core';
 import { CpuBackend } from '@fmri2image/node';
-import { measureLimits } from '../limits.ts';
+import { inWords, measureLimits } from '../limits.ts';
 import { commit, deviceOf, version } from '../machine.ts';
 import { measureShape } from '../measure.ts';
 import { measureOverhead, type Overhead } from '../overhead.ts';
@@ -60,7 +60,7 @@ async function measureShapes(
   try {
     if (absent.length > 0) note(`not on this machine: ${absent.join(', ')} (benchmarks/install-peers.sh)`);
     const limits = measureLimits(peersFolder, cache, threads);
-    note(`${backend.info.description}; limits: ${JSON.stringify(limits)}`);
+    note(`${backend.info.description}; ${inWords(limits)}`);
     const session = {
       backend,
       peers,

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { type AnyRow, resultsTable } from '../table.ts';
+import { type AnyRow, latest, resultsTable } from '../table.ts';
 import type { Mode } from './mode.ts';
 
 /** Files of recorded rows, printed for people. */
-export const table: Mode = async (_options, files) => {
+export const table: Mode = async (options, files) => {
   if (files.length === 0) throw new Error('table: expected files of recorded rows, found none');
-  console.log(resultsTable(files.flatMap(readRows)));
+  const rows = files.flatMap(readRows);
+  console.log(resultsTable(options.latest ? latest(rows) : rows));
   return 0;
 };
 

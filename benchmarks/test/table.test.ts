@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { type AnyRow, latest, resultsTable } from '../src/table.ts';
+
+const timing = (p50: number, noisePercent = 1) => ({ samples: 3, min: p50, p50, p95: p50, noisePercent });
+
+const row = (impl: string, p50: number, more: object = {}): AnyRow =>
+  ({
+    op: 'gemm',
+    shape: { m: 2, n: 3, k: 4 },
+    dtype: 'f32',
+    impl,
+    backend: 'cpu',
+    threads: 1,
+    cold: timing(p50),
+    warm: timing(p50),
+    gflops: 1,
+    gbs: 1,
+    device: 'a machine',
+    commit: 'abc',
+    ...more,
+  }) as unknown as AnyRow;
+
+test('the latest rows: one of each implementation, shape and number of threads, the last', () => {
+  const rows = [
+    row('ours', 1),
+    row('numpy', 2),
+    row('ours', 3, { threads: 2 }),
+    row('ours', 4, { commit: 'def' }),
+    row('ours', 5, { shape: { m: 2, n: 3, k: 5 } }),
+  ];
+  expect(latest(rows)).toEqual([rows[1], rows[2], rows[3], rows[4]]);
+});
+
+test('a ratio within the noise is marked', () => {
+  const ratio = (value: number) =>
+    resultsTable([row('ours', 1, { cold: timing(1, 5), ratio: value, fastestPeer: 'blis' })]);
+  expect(ratio(0.97)).toContain('= 0.97 (blis)');
+  expect(ratio(0.9)).toContain('| 0.90 (blis)');
+});
