@@ -36,9 +36,10 @@ export interface Row {
 }
 
 /** What the columns of the table mean. */
-export const LEGEND = `cold: caches flushed before the call; warm: right after it. noise: interquartile range over the median. ratio: the fastest
-peer's cold median over ours, above 1 we are faster; =: the difference is within the noise of ours. roofline: share of what the machine's measured limits allow.
-error / tolerance: sampled entries against float64 in this run, at most 1 when right.`;
+export const LEGEND = `cold: caches flushed before the call, memory of the result there; warm: right after it. noise: interquartile range over the
+median. ratio: the fastest peer's cold median over ours, above 1 we are faster; =: the difference is within the noise of ours.
+roofline: share of what the machine's measured limits allow. error / tolerance: sampled entries against float64 in this run, at
+most 1 when right.`;
 
 /** The ratio to the fastest peer; `=` where it is no larger than the noise of ours. */
 function ratioOf({ ratio, fastestPeer, cold }: Row): string {
