@@ -143,7 +143,9 @@ describe('features', () => {
 
   it('print the directions by names that say who asks, and where the pool is smaller than asked', async () => {
     const { stdout } = await ok(['evaluate', 'study', '--reconstructions', 'decoded']);
-    expect(stdout).toMatch(/retrieval, image to brain +0\.\d+ .* 0\.033 /);
+    expect(stdout).toMatch(/retrieval, image to brain +0\.\d+ .* 0\.033 +n\/a /);
+    expect(stdout).toMatch(/frame correlation +0\.\d+ .* none +-?0\.\d{3} /);
+    expect(stdout).toMatch(/^constant: .* the mean training features as the answer to every trial/m);
     expect(stdout).toMatch(/retrieval, brain to image +0\.\d+/);
     expect(stdout).toMatch(/the most similar of 30 candidates .* \d+ trials per second/);
     expect(stdout).toContain('the pool holds all 30 stimuli instead of 300');

@@ -1,6 +1,7 @@
 import { createRandom, prepareStudy, type Study } from '@fmri2image/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { datasetDescription, derivativeNameNote, label, subjectEntity } from '../src/bids.ts';
+import { baselineOf, chanceInWords, constantOf } from '../src/pipeline/baselines.ts';
 import { type FoldRecord, foldSchema, foldToJson } from '../src/pipeline/folds.ts';
 import { sawTestInWords } from '../src/pipeline/ledger.ts';
 import { fieldsTable, readFieldsTable } from '../src/pipeline/receptiveFields.ts';
@@ -279,6 +280,31 @@ describe('the methods of a published model', () => {
   });
 });
 
+/** Pieces of text of a drawn plot, line by line. */
+const texts = (svg: string) => [...svg.matchAll(/<(?:text|tspan)[^>]*>([^<]+)</g)].map(([, text]) => text!);
+
+describe('what takes no brain', () => {
+  it.each([
+    [0.5, '0.5'],
+    [1 / 300, '0.0033'],
+    [1 / 60, '0.017'],
+    [0, 'none'],
+  ])('chance %f is told as %s', (chance, words) => {
+    expect(chanceInWords(chance)).toBe(words);
+  });
+
+  it('has no constant where all answers tie, and lines where plots have theirs', () => {
+    const metric = { chance: 0.1, meanPicture: 0 } as never;
+    const other = { chance: 0.1, meanPicture: 0.1 } as never;
+    const evaluation = { retrieval: { imageToBrain: metric, brainToImage: other } } as never;
+    expect(constantOf(metric, evaluation)).toBeUndefined();
+    expect(constantOf(other, evaluation)).toBe(0.1);
+    expect(baselineOf(other)).toEqual({ at: 0.1, text: 'chance' });
+    expect(baselineOf({ chance: 0, meanPicture: 0.79 } as never)).toEqual({ at: 0.79, text: 'constant' });
+    expect(baselineOf({ chance: 0 } as never)).toEqual({ at: 0, text: 'unrelated' });
+  });
+});
+
 describe('plots', () => {
   const metric = {
     score: 0.9,
@@ -311,11 +337,30 @@ describe('plots', () => {
   it('say in words what they show, and carry no scripts, styles or roles of parts', async () => {
     const [{ svg, inline, description }] = (await drawScores(data as never)) as [never];
     expect(description).toMatch(
-      /ridge 0\.900, nearest training 0\.800, mean picture 0\.500, shuffled 0\.501/,
+      /ridge 0\.900, nearest training 0\.800, constant prediction 0\.500, shuffled 0\.501/,
     );
     expect((svg as string).match(/role="/g)).toHaveLength(1);
     expect(svg).not.toMatch(/<script|style=|xlink|on[a-z]+=/);
     expect(String(inline)).not.toContain('fill="white"');
+  });
+
+  it('have the constant prediction where a correlation has no chance level', async () => {
+    const correlation = { ...metric, chance: 0, meanPicture: 0.79 };
+    const evaluation = { ...data.evaluation, frameCorrelation: correlation };
+    const [identification, figure] = await drawScores({ ...data, evaluation } as never);
+    expect(texts(identification!.svg)).toContain('chance');
+    expect(texts(figure!.svg)).toContain('constant');
+    expect(texts(figure!.svg)).not.toContain('chance');
+    expect(figure!.description).toMatch(/constant prediction 0\.790, .*0\.970\.$/);
+  });
+
+  it('show names whole, however long', async () => {
+    const head = 'a-head-that-has-as-many-letters-as-it-may';
+    const results = { kind: 'features', array: head, rows: { recipe: 'custom' } };
+    for (const { svg } of await drawScores({ ...data, results } as never)) {
+      expect(texts(svg).join('')).toContain(`custom, ${head}`);
+      expect(texts(svg).join('')).not.toContain('…');
+    }
   });
 
   it('escape hostile names', async () => {

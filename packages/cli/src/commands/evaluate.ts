@@ -37,7 +37,7 @@ export function evaluateCommand(program: Command): void {
     .command('evaluate')
     .summary('score reconstructions beside chance and controls')
     .description(
-      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification, frame correlation, and for features retrieval in both directions, beside chance, the mean training picture, shuffled trials and a permutation p-value; docs/scores.md explains them. Of decoded labels (--targets labels): accuracy, confusion matrix and a permutation p-value of whole blocks; docs/labels.md. Of predictions of a recipe (--reconstructions with --targets NAME=FILE) each head that is named, against the features in its file.',
+      'Scores a folder of reconstructions (--reconstructions), or fits, reconstructs and scores with each run, session or group held out in turn (--leave-one-out). Two-way identification, frame correlation, and for features retrieval in both directions, beside chance, a constant prediction (the mean training target), shuffled trials and a permutation p-value; docs/scores.md explains them. Of decoded labels (--targets labels): accuracy, confusion matrix and a permutation p-value of whole blocks; docs/labels.md. Of predictions of a recipe (--reconstructions with --targets NAME=FILE) each head that is named, against the features in its file.',
     )
     .option('-o, --output <folder>', 'with --leave-one-out: write reconstructions and scores here')
     .option(

@@ -12,7 +12,9 @@ import {
 } from '@fmri2image/core';
 import { type Console, table } from '../console.ts';
 import { wordsOf } from '../report/words.ts';
+import { CONSTANT, chanceInWords, constantOf } from './baselines.ts';
 import { trainingControls } from './controls.ts';
+import { decimal, three } from './numbers.ts';
 import { RETRIEVAL_HEAD, type Results } from './results.ts';
 
 export interface EvaluateSettings {
@@ -191,19 +193,20 @@ export function printEvaluation(
       label,
       '95 % interval',
       'chance',
-      wordsOf({ kind }).mean,
+      'constant',
       ...(lookedUp ? ['nearest training'] : []),
       'shuffled',
       'p',
     ],
   ];
   for (const { name, metric } of metrics) {
+    const constant = constantOf(metric, evaluation);
     rows.push([
       name,
       three(metric.score),
       `${three(metric.interval[0])} to ${three(metric.interval[1])}`,
       chanceInWords(metric.chance),
-      metric.meanPicture === undefined ? 'n/a' : three(metric.meanPicture),
+      constant === undefined ? 'n/a' : three(constant),
       ...(lookedUp ? [three(metric.nearestTraining!)] : []),
       permutation.reason === undefined ? three(metric.shuffled.mean) : 'n/a',
       metric.p === null ? 'n/a' : decimal(metric.p),
@@ -224,6 +227,12 @@ export function printEvaluation(
       ? `p from ${permutation.exact ? `all ${permutation.permutations}` : `${permutation.permutations} random`} ${how} (seed ${permutation.seed})${widened}, the smallest possible is ${decimal(permutation.smallestP)}`
       : `no p: ${permutation.reason}`;
   console.print(`${scored}; ${test}`);
+  const { meanTraining, unit } = wordsOf({ kind, rows: of });
+  if (evaluation.frameCorrelation.meanPicture !== undefined) {
+    console.print(
+      `constant: a ${CONSTANT}, the ${meanTraining} as the answer to every ${unit}, which takes no brain; correlations have no chance level, it is what they stand beside`,
+    );
+  }
   if (kind === 'features') console.print(arraysInWords(evaluation.arrays));
   if (evaluation.retrieval) for (const line of retrievalInWords(evaluation)) console.print(line);
   if (permutation.exchangeability === 'continuous')
@@ -238,10 +247,6 @@ export function arraysInWords({ twoWay, retrieval }: ScoredArrays): string {
   return `${first}, retrieval of ${retrieval}.npy`;
 }
 
-/** `0.5`, `0.0`, or the share of a pool: `0.0033`. */
-export const chanceInWords = (chance: number) =>
-  Number.isInteger(10 * chance) ? chance.toFixed(1) : decimal(chance);
-
 /** What retrieval compared, what papers print of it, and how fast it was. */
 export function retrievalInWords({ retrieval, arrays, trials, stimuli }: ScoredResults): string[] {
   if (!retrieval) return [];
@@ -255,12 +260,4 @@ export function retrievalInWords({ retrieval, arrays, trials, stimuli }: ScoredR
     ...(note === undefined ? [] : [note]),
     `${arrays.mindeyeProtocol ? 'as MindEye prints it' : figures} over ${draws} random pools: image to brain ("fwd", "image retrieval" of MindEye) ${published(imageToBrain)}; brain to image ("bwd", "brain retrieval") ${published(brainToImage)}${arrays.mindeyeProtocol ? '' : '; not MindEye’s protocol, which is of its retrieval head, the nearest of 300, repeats averaged'}`,
   ];
-}
-
-/** Three digits after the point; zero has no sign. */
-export const three = (value: number) => value.toFixed(3).replace(/^-(?=0\.0*$)/, '');
-
-/** A share as a plain decimal, small ones with two digits that count. */
-export function decimal(share: number): string {
-  return share >= 0.01 ? share.toFixed(3) : String(Number(share.toPrecision(2)));
 }

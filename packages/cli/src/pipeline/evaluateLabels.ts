@@ -7,7 +7,7 @@ import {
   type Study,
 } from '@fmri2image/core';
 import { type Console, table } from '../console.ts';
-import { decimal, three } from './evaluate.ts';
+import { decimal, three } from './numbers.ts';
 import type { Results } from './results.ts';
 
 export interface EvaluateLabelSettings {

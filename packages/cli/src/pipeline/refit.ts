@@ -1,10 +1,10 @@
 import { blocksOf, hasBlocks, refitPermutationTest, type Study } from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import { usage } from '../options.ts';
-import { decimal, three } from './evaluate.ts';
 import type { FitContext, FitSettings } from './fit.ts';
 import { heldOutPlan } from './heldOutPlan.ts';
 import { heldOutScorer } from './heldOutScores.ts';
+import { decimal, three } from './numbers.ts';
 import { type Grouping, labelsOf } from './select.ts';
 import { decodesLabels } from './targets.ts';
 

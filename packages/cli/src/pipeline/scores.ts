@@ -91,7 +91,8 @@ function scoring(evaluation: ScoredResults): Column[] {
   const { twoWay, withinCategory, acrossCategories, frameCorrelation, scored } = evaluation;
   const identification =
     'Share of the scored trials with other stimuli whose picture correlates less with the reconstruction than the one that was shown; chance 0.5';
-  const correlation = 'Pearson correlation of the reconstruction with the picture that was shown; chance 0';
+  const correlation =
+    'Pearson correlation of the reconstruction with the picture that was shown; it has no chance level, see frame_correlation_mean_picture';
   const partial = (
     name: string,
     result: (MetricResult & { readonly scored: readonly number[] }) | undefined,
@@ -115,7 +116,7 @@ function scoring(evaluation: ScoredResults): Column[] {
     ...retrievalColumns(evaluation),
   ];
   for (const [control, whose] of [
-    ['meanPicture', 'the mean training picture in its place'],
+    ['meanPicture', 'a constant prediction, the mean training target, in its place'],
     ['nearestTraining', 'the training picture nearest to the reconstruction in its place'],
     ['bestTraining', 'the training picture nearest to the true picture in its place'],
     ['shuffled', 'a random reconstruction of the same run in its place, on average'],

@@ -26,7 +26,7 @@ export interface Advantage {
 
 /** Undefined where the control is not known. Resampled as the intervals of the scores are: the same trials, or blocks. */
 export function advantageOver(
-  name: 'nearestTraining' | 'bestTraining',
+  name: 'meanPicture' | 'nearestTraining' | 'bestTraining',
   { perTrial, controls }: MetricResult,
   { bootstrap, permutation }: Pick<Evaluation, 'bootstrap' | 'permutation'>,
 ): Advantage | undefined {

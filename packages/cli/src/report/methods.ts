@@ -1,4 +1,5 @@
 import type { MetricResult } from '@fmri2image/core';
+import { CONSTANT, canBeGuessed, constantOf } from '../pipeline/baselines.ts';
 import { arraysInWords } from '../pipeline/evaluate.ts';
 import type { FoldRecord } from '../pipeline/folds.ts';
 import { trainedTrials } from '../pipeline/training.ts';
@@ -204,14 +205,18 @@ const stimuliOf = (count: number) => (count === 1 ? '1 stimulus' : `${count} sti
 
 function resultSentences({ evaluation, results }: ReportData): string[] {
   const { twoWay, frameCorrelation, retrieval } = evaluation;
-  const { mean, picture } = wordsOf(results);
-  const controls = ({ nearestTraining, meanPicture }: MetricResult) =>
-    [
-      ...(meanPicture === undefined ? [] : [`${mean} ${score(meanPicture)}`]),
+  const { picture } = wordsOf(results);
+  const controls = (metric: MetricResult) => {
+    const { nearestTraining } = metric;
+    const constant = constantOf(metric, evaluation);
+    return [
+      ...(constant === undefined ? [] : [`${CONSTANT} ${score(constant)}`]),
       ...(nearestTraining === undefined ? [] : [`nearest training ${picture} ${score(nearestTraining)}`]),
+      ...(canBeGuessed(metric) ? [`chance ${short(metric.chance)}`] : []),
     ].join(', ');
+  };
   const one = (name: string, metric: MetricResult) =>
-    `${name} was ${score(metric.score)} (95 % interval ${score(metric.interval[0])} to ${score(metric.interval[1])}, p = ${pValue(metric.p)}; ${[controls(metric), `chance ${short(metric.chance)}`].filter(Boolean).join(', ')})`;
+    `${name} was ${score(metric.score)} (95 % interval ${score(metric.interval[0])} to ${score(metric.interval[1])}, p = ${pValue(metric.p)}${controls(metric) === '' ? '' : `; ${controls(metric)}`})`;
   return [
     `${one('Two-way identification', twoWay)}; ${one('frame correlation', frameCorrelation)}.`,
     ...(retrieval
@@ -261,7 +266,7 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
   const { nearestTraining, meanPicture } = evaluation.twoWay;
   if (meanPicture !== undefined) {
     sentences.push(
-      `Controls scored in the same way are the ${meanTraining}${nearestTraining === undefined ? '' : `, and for each reconstruction the training ${picture} that correlates most with it`}.`,
+      `Controls scored in the same way are a ${CONSTANT}, the ${meanTraining}${nearestTraining === undefined ? '' : `, and for each reconstruction the training ${picture} that correlates most with it`}.`,
     );
   }
   if (ceiling) {

@@ -4,8 +4,7 @@ import type { Provenance, Results } from '../pipeline/results.ts';
 export interface Words {
   readonly picture: 'picture' | 'stimulus';
   readonly pictures: 'pictures' | 'stimuli';
-  /** The control that answers every trial alike. */
-  readonly mean: 'mean picture' | 'mean features';
+  /** What the constant prediction answers to every trial. */
   readonly meanTraining: 'mean training picture' | 'mean training features';
   /** What is scored: a trial, or a row of a design that may be the average of several. */
   readonly unit: 'trial' | 'test row';
@@ -14,7 +13,6 @@ export interface Words {
 const OF_PICTURES: Words = {
   picture: 'picture',
   pictures: 'pictures',
-  mean: 'mean picture',
   meanTraining: 'mean training picture',
   unit: 'trial',
 };
@@ -22,7 +20,6 @@ const OF_PICTURES: Words = {
 const OF_FEATURES: Words = {
   picture: 'stimulus',
   pictures: 'stimuli',
-  mean: 'mean features',
   meanTraining: 'mean training features',
   unit: 'trial',
 };

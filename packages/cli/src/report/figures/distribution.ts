@@ -1,6 +1,7 @@
 import type { MetricResult } from '@fmri2image/core';
+import { baselineOf } from '../../pipeline/baselines.ts';
 import type { ReportData } from '../data.ts';
-import { counted, median, minus, score } from '../format.ts';
+import { counted, median, minus, score, short } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
 import { wordsOf } from '../words.ts';
@@ -30,14 +31,15 @@ function spread(
 ): Promise<Figure> {
   const title = `${what} of a ${unit}`;
   const scores = metric.perTrial;
+  const baseline = baselineOf(metric);
   // Where nothing is negative, half of the axis would be empty.
-  const low = Math.max(range[0], Math.floor(Math.min(...scores, metric.chance) * 10) / 10);
+  const low = Math.max(range[0], Math.floor(Math.min(...scores, baseline.at) * 10) / 10);
   const values = histogram(scores, [low, range[1]], BINS);
   const middle = median(scores);
   const top = Math.max(...values.map(({ count }) => count));
   const lines = [
     { at: middle, text: `median ${minus(middle.toFixed(3))}`, role: 'median' },
-    { at: metric.chance, text: 'chance', role: 'chance' },
+    { ...baseline, role: 'baseline' },
   ];
   const x = {
     type: 'quantitative',
@@ -48,10 +50,10 @@ function spread(
     field: 'role',
     type: 'nominal',
     legend: null,
-    scale: { domain: ['median', 'chance'], range: [COLOUR.ink, COLOUR.mark] },
+    scale: { domain: ['median', 'baseline'], range: [COLOUR.ink, COLOUR.mark] },
   };
-  const right = middle > (low + range[1]) / 2;
-  const description = `${title}: ${counted(scores.length, unit)}, from ${score(Math.min(...scores))} to ${score(Math.max(...scores))}, median ${score(middle)}; chance ${metric.chance}.`;
+  const centre = (low + range[1]) / 2;
+  const description = `${title}: ${counted(scores.length, unit)}, from ${score(Math.min(...scores))} to ${score(Math.max(...scores))}, median ${score(middle)}; ${baseline.text} ${short(baseline.at)}.`;
   return draw(name, description, {
     width: 400,
     height: 150,
@@ -59,7 +61,7 @@ function spread(
       histogramLayer(values, x, `${unit}s`, {
         color: COLOUR.ours,
         opacity: 0.85,
-        scale: { domain: [0, top * 1.18], nice: false },
+        scale: { domain: [0, top * 1.28], nice: false },
       }),
       {
         data: { values: lines },
@@ -70,10 +72,11 @@ function spread(
         data: { values: [line] },
         mark: {
           type: 'text',
-          y: 2,
+          // One below the other: they may be near.
+          y: line.role === 'median' ? 2 : 16,
           baseline: 'top',
-          align: line.role === 'median' && right ? 'right' : 'left',
-          dx: line.role === 'median' && right ? -5 : 5,
+          align: line.at > centre ? 'right' : 'left',
+          dx: line.at > centre ? -5 : 5,
           color: line.role === 'median' ? COLOUR.ink : COLOUR.mark,
         },
         encoding: { x: { ...x, field: 'at' }, text: { field: 'text' } },

@@ -1,9 +1,10 @@
+import { CONSTANT } from '../../pipeline/baselines.ts';
 import { type ReportData, runsOf } from '../data.ts';
 import { counted } from '../format.ts';
 import { draw, type Figure } from '../plot.ts';
 import { COLOUR } from '../theme.ts';
 
-/** The score of each frame along its run, beside those of the mean picture; continuous stimuli alone. */
+/** The score of each frame along its run, beside those of the constant prediction; continuous stimuli alone. */
 export async function drawTimelines(
   data: Pick<ReportData, 'study' | 'results' | 'evaluation'>,
 ): Promise<Figure[]> {
@@ -28,7 +29,7 @@ export async function drawTimelines(
         { ...point, score: perTrial[place]!, who: 'decoder', line: `decoder ${stretch}` },
         ...(mean === undefined
           ? []
-          : [{ ...point, score: mean, who: 'mean picture', line: `mean ${stretch}` }]),
+          : [{ ...point, score: mean, who: CONSTANT, line: `constant ${stretch}` }]),
       ];
     });
   });
@@ -36,7 +37,7 @@ export async function drawTimelines(
   const colour = {
     field: 'who',
     type: 'nominal',
-    scale: { domain: ['decoder', 'mean picture'], range: [COLOUR.ours, COLOUR.control] },
+    scale: { domain: ['decoder', CONSTANT], range: [COLOUR.ours, COLOUR.control] },
     legend: {
       orient: 'top',
       title: null,

@@ -1,5 +1,5 @@
 import type { MetricResult, RetrievalMetric } from '@fmri2image/core';
-import { chanceInWords } from '../../pipeline/evaluate.ts';
+import { CONSTANT, chanceInWords } from '../../pipeline/baselines.ts';
 import { counted, score } from '../format.ts';
 import { html } from '../html.ts';
 import { plot, table } from '../parts.ts';
@@ -50,7 +50,7 @@ ${table(
 <dt>image to brain</dt><dd>A stimulus is given; its own response is sought among the responses of the pool.</dd>
 <dt>brain to image</dt><dd>A response is given; its own stimulus is sought among the stimuli of the pool. The published names say the opposite of what one may expect, since the published code transposes its similarities.</dd>
 <dt>mean and interval over draws</dt><dd>${PROTOCOL[arrays.mindeyeProtocol ? 'same' : 'other']} The interval is 1.96 standard errors over random pools of the same trials. It says nothing about other stimuli, and vanishes with more draws.</dd>
-<dt>mean features</dt><dd>The mean training features as every answer: all responses alike tie, and ties count as failures, so that image to brain is 0.</dd>
+<dt>${CONSTANT}</dt><dd>The mean training features as every answer: one stimulus is retrieved for all responses. Of image to brain it says nothing, as all responses tie.</dd>
 </dl>
 <div class="plots">
 ${plot(data, 'scores-image-to-brain', `Retrieval from image to brain, beside its controls; chance ${chance}.`)}

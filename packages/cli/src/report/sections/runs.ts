@@ -1,9 +1,9 @@
+import { CONSTANT } from '../../pipeline/baselines.ts';
 import { mean, type ReportData, runsOf } from '../data.ts';
 import { score } from '../format.ts';
 import { type Html, html } from '../html.ts';
 import { plot, scrolling, table } from '../parts.ts';
 import type { Section } from '../section.ts';
-import { wordsOf } from '../words.ts';
 
 /** Longer tables open on request. */
 const MOST_ROWS = 30;
@@ -38,7 +38,7 @@ function byRun(data: ReportData): Html {
     { title: 'scored', number: true },
     { title: 'identification', number: true },
     { title: 'correlation', number: true },
-    { title: wordsOf(data.results).mean, number: true },
+    { title: CONSTANT, number: true },
     ...(frameCorrelation.controls.nearestTraining ? [{ title: 'nearest training', number: true }] : []),
   ];
   const rows = runs.map(({ run, places, items: of }) => ({

@@ -1,4 +1,5 @@
-import { arraysInWords, chanceInWords, metricsOf } from '../../pipeline/evaluate.ts';
+import { CONSTANT, chanceInWords, constantOf } from '../../pipeline/baselines.ts';
+import { arraysInWords, metricsOf } from '../../pipeline/evaluate.ts';
 import type { RecordingRows } from '../../pipeline/recordingRows.ts';
 import { nearCopies } from '../controls.ts';
 import { hasPictures, type ReportData } from '../data.ts';
@@ -38,7 +39,7 @@ function scoresTable({ evaluation, made, results }: ReportData): Html {
     { title: decoderOf({ results, made }), number: true },
     { title: '95 % interval', number: true },
     { title: 'chance', number: true },
-    { title: wordsOf(results).mean, number: true },
+    ...(has('meanPicture') ? [{ title: CONSTANT, number: true }] : []),
     ...(has('nearestTraining') ? [{ title: 'nearest training', number: true }] : []),
     { title: 'shuffled', number: true },
     ...(has('bestTraining') ? [{ title: 'best of training', number: true }] : []),
@@ -51,7 +52,7 @@ function scoresTable({ evaluation, made, results }: ReportData): Html {
       score(metric.score),
       `${score(metric.interval[0])} to ${score(metric.interval[1])}`,
       chanceInWords(metric.chance),
-      score(metric.meanPicture),
+      ...(has('meanPicture') ? [score(constantOf(metric, evaluation))] : []),
       ...(has('nearestTraining') ? [score(metric.nearestTraining)] : []),
       evaluation.permutation.reason === undefined ? score(metric.shuffled.mean) : 'n/a',
       ...(has('bestTraining') ? [score(metric.bestTraining)] : []),
@@ -63,12 +64,12 @@ function scoresTable({ evaluation, made, results }: ReportData): Html {
 }
 
 function explanations({ evaluation, results }: ReportData): Html {
-  const { picture, pictures, mean, meanTraining, unit } = wordsOf(results);
-  const { nearestTraining, bestTraining } = evaluation.twoWay;
+  const { picture, pictures, meanTraining, unit } = wordsOf(results);
+  const { meanPicture, nearestTraining, bestTraining } = evaluation.twoWay;
   return html`<dl>
 <dt>two-way identification</dt><dd>Of the reconstruction’s correlations with the ${picture} shown and with another scored ${picture}, how often is that with the ${picture} shown the larger one? Ties count as failures; presentations of the same stimulus do not compete.</dd>
-<dt>frame correlation</dt><dd>Pearson’s correlation of reconstruction and ${picture} over all their values.</dd>
-<dt>${mean}</dt><dd>The ${meanTraining} as the answer to every ${unit}: what can be had without a brain.</dd>
+<dt>frame correlation</dt><dd>Pearson’s correlation of reconstruction and ${picture} over all their values. It has no chance level: whatever all ${pictures} have in common, any prediction has, too. Read it beside the ${CONSTANT} and shuffled ${unit}s.</dd>
+${meanPicture !== undefined && html`<dt>${CONSTANT}</dt><dd>The ${meanTraining} as the answer to every ${unit}: what can be had without a brain.</dd>`}
 ${nearestTraining !== undefined && html`<dt>nearest training</dt><dd>Each reconstruction replaced by the training ${picture} (of its fold) that correlates most with it: would looking up a known ${picture} do as well?</dd>`}
 ${bestTraining !== undefined && html`<dt>best of training</dt><dd>The training ${picture} that correlates most with the ${picture} shown: the most that choosing among the training ${pictures} could reach, with or without a brain. Near 1, the scored ${pictures} are hardly new.</dd>`}
 <dt>shuffled</dt><dd>The mean over the rearrangements of the permutation test.</dd>

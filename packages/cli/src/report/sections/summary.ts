@@ -1,4 +1,5 @@
 import type { MetricResult } from '@fmri2image/core';
+import { CONSTANT } from '../../pipeline/baselines.ts';
 import { type Advantage, advantageOver, nearCopies } from '../controls.ts';
 import { type ReportData, scoredItems } from '../data.ts';
 import { percent, pValue, score } from '../format.ts';
@@ -16,7 +17,7 @@ export const summarySection: Section = {
     return html`<p class="lead">${headline(data)}</p>
 <ul class="cards">
 <li><b>${percent(twoWay.score)}</b><span>two-way identification<br>${interval(twoWay, true)}; chance 50 %</span></li>
-<li><b>${score(frameCorrelation.score)}</b><span>frame correlation<br>${interval(frameCorrelation, false)}; chance 0</span></li>
+<li><b>${score(frameCorrelation.score)}</b><span>frame correlation<br>${interval(frameCorrelation, false)}${besideConstant(frameCorrelation)}</span></li>
 ${control(data)}
 </ul>
 <p>${verdict(data)}</p>`;
@@ -24,15 +25,19 @@ ${control(data)}
 };
 
 /** What the scores stand beside, where it is known what the decoder was trained on. */
-function control({ evaluation: { twoWay }, results }: ReportData): Html | undefined {
-  const { nearestTraining, meanPicture } = twoWay;
+function control({ evaluation, results }: ReportData): Html | undefined {
+  const { nearestTraining } = evaluation.twoWay;
+  const { meanPicture } = evaluation.frameCorrelation;
   if (nearestTraining !== undefined) {
     return html`<li><b>${percent(nearestTraining)}</b><span>if a training ${wordsOf(results).picture} is looked up instead: the one nearest to each reconstruction</span></li>`;
   }
   return meanPicture === undefined
     ? undefined
-    : html`<li><b>${percent(meanPicture)}</b><span>with the ${wordsOf(results).meanTraining} as every answer</span></li>`;
+    : html`<li><b>${score(meanPicture)}</b><span>frame correlation of a ${CONSTANT}: the ${wordsOf(results).meanTraining} as every answer</span></li>`;
 }
+
+const besideConstant = ({ meanPicture }: MetricResult) =>
+  meanPicture === undefined ? '' : `; ${CONSTANT} ${score(meanPicture)}`;
 
 function interval({ interval: [low, high] }: MetricResult, share: boolean): string {
   return share
@@ -77,6 +82,7 @@ function verdict({ evaluation, results }: ReportData): string {
   const correlation = advantageOver('nearestTraining', frameCorrelation, evaluation);
   const best = advantageOver('bestTraining', frameCorrelation, evaluation);
   const copies = nearCopies(evaluation);
+  const constant = advantageOver('meanPicture', frameCorrelation, evaluation);
   const { bestTraining, meanPicture } = frameCorrelation;
   if (identification && correlation) {
     sentences.push(
@@ -99,9 +105,9 @@ function verdict({ evaluation, results }: ReportData): string {
       `Mind that the training ${pictures} hold near copies of the scored ones (the best choice among them correlates ${score(copies)} with what was shown): whether the decoder would do as well for new ${pictures}, these data do not say.`,
     );
   }
-  if (meanPicture !== undefined) {
+  if (constant) {
     sentences.push(
-      `Without a brain, the ${meanTraining} as every answer reaches a correlation of ${score(meanPicture)}.`,
+      `Without a brain, a ${CONSTANT} (the ${meanTraining} as every answer) reaches a correlation of ${score(meanPicture)}; the decoder ${more(constant)}.`,
     );
   }
   return sentences.join(' ');
