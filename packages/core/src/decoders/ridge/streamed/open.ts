@@ -4,6 +4,7 @@ import { invalid } from '../fit.ts';
 import { CONDITION_LIMIT, largestEigenvalueOf } from '../precision.ts';
 import { checkChoice } from './choice.ts';
 import { contextOf } from './context.ts';
+import { PenalisedSystem } from './penalised.ts';
 import { planStreamed, targetBlock } from './plan.ts';
 import { OpenedRidge } from './ridge.ts';
 import { refinedSolver, type Solver } from './solver.ts';
@@ -117,9 +118,9 @@ export async function openStreamedRidge(
       conditionBound,
       reason: requested === precision ? `as asked; ${words}` : words,
     };
-    const ridge = new OpenedRidge(design, system!, numerics, { ...options, smallest, choice }, context);
-    if (first) ridge.adopt(smallest, first);
-    return ridge;
+    const penalised = new PenalisedSystem(system!, precision, context);
+    if (first) penalised.adopt(smallest, first);
+    return new OpenedRidge(design, penalised, numerics, { ...options, smallest, choice }, context);
   } catch (error) {
     first?.dispose();
     system?.dispose();

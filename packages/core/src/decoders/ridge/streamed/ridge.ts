@@ -12,10 +12,9 @@ import type { RidgeForm } from '../types.ts';
 import { checkChoice } from './choice.ts';
 import type { Context } from './context.ts';
 import { crossValidationFlops } from './flops.ts';
+import type { PenalisedSystem } from './penalised.ts';
 import { perAlpha, type TargetAlphas, targetAlphas } from './perAlpha.ts';
 import { planStreamed } from './plan.ts';
-import { directSolver, refinedSolver, type Solver } from './solver.ts';
-import type { StreamedSystem } from './system.ts';
 import {
   type BlockResult,
   checkTargets,
@@ -44,31 +43,28 @@ interface Settings extends StreamedRidgeOptions {
   readonly choice: AlphaChoice | undefined;
 }
 
-/** Equations on a device, with the factors and hat matrices that the last set of targets needed. */
+/** Targets stream through equations on a device, with the factors and hat matrices that the last set of them needed. */
 export class OpenedRidge implements StreamedRidge {
   readonly form: RidgeForm;
   readonly numerics: StreamedNumerics;
   readonly #design: Design;
-  readonly #system: StreamedSystem;
+  readonly #penalised: PenalisedSystem;
   readonly #settings: Settings;
   readonly #context: Context;
-  /** By penalty. */
-  readonly #solvers = new Map<number, Solver>();
-  readonly #hats = new Map<number, Tensor>();
   #border: readonly string[] = [];
   #disposed = false;
 
   constructor(
     design: Design,
-    system: StreamedSystem,
+    penalised: PenalisedSystem,
     numerics: StreamedNumerics,
     settings: Settings,
     context: Context,
   ) {
-    this.form = system.equations.form;
+    this.form = penalised.system.equations.form;
     this.numerics = numerics;
     this.#design = design;
-    this.#system = system;
+    this.#penalised = penalised;
     this.#settings = settings;
     this.#context = context;
   }
@@ -83,11 +79,6 @@ export class OpenedRidge implements StreamedRidge {
     return { flops, fileSeconds };
   }
 
-  /** Takes a solver that is there already. */
-  adopt(alpha: number, solver: Solver): void {
-    this.#solvers.set(alpha, solver);
-  }
-
   async choose(targets: DesignTargets, choice = this.#settings.choice): Promise<AlphaSelection> {
     const context = this.#begin(targets);
     if (!choice) throw invalid('alpha', 'no penalties to choose from', '{ grid, folds, score }', 'one alpha');
@@ -96,10 +87,11 @@ export class OpenedRidge implements StreamedRidge {
     for (const alpha of grid) this.#checkAlpha(alpha);
     this.#plan('cross-validate', { alphas: grid.length });
     const { signal, intercept, tally } = context;
+    const { equations } = this.#penalised.system;
     const { columns } = targets.source;
-    const work = crossValidationFlops(this.#system.equations, folds, grid.length, columns);
+    const work = crossValidationFlops(equations, folds, grid.length, columns);
     const before = tally.flops;
-    const table = await crossValidate(this.#system.equations, targetSource(targets, context), grid, folds, {
+    const table = await crossValidate(equations, targetSource(targets, context), grid, folds, {
       signal,
       intercept,
       score,
@@ -122,22 +114,23 @@ export class OpenedRidge implements StreamedRidge {
       alphas: alphas.distinct.length,
       trainingStatistics,
     });
-    await this.#prepareHats(alphas.distinct);
-    if (trainingStatistics) await this.#prepareSolvers(alphas.distinct);
+    const penalised = this.#penalised;
+    await penalised.keepHats(alphas.distinct);
+    if (trainingStatistics) await penalised.keepSolvers(alphas.distinct);
     // A factor is of no use any more: kept for `dual` where nobody counts memory.
-    else if (this.#settings.memory !== undefined) this.#keepSolvers([]);
+    else if (this.#settings.memory !== undefined) await penalised.keepSolvers([]);
     const { ops, options: plain } = context;
-    const dtype = this.#productType;
+    const dtype = penalised.productType;
     return streamTargets(context, targets, sink, {
       phase: 'predict',
-      dtype: trainingStatistics ? this.#equationType : dtype,
+      dtype: trainingStatistics ? penalised.equationType : dtype,
       from,
       readAtOnce: readAtOnce.predict,
       compute: (block) => {
         const y = asType(block.y, dtype, plain);
         const mean = block.mean && asType(block.mean, dtype, plain);
         const each = (alpha: number, some: Tensor, bias: Tensor | undefined) =>
-          ops.gemm(this.#hats.get(alpha)!, some, { transA: true, bias });
+          ops.gemm(penalised.hat(alpha), some, { transA: true, bias });
         const values = perAlpha(y, alphas.of(block.from, block.to), each, plain, mean);
         const fitted = trainingStatistics ? this.#fit(block, alphas, true).fitted : undefined;
         return { values, fitted };
@@ -157,18 +150,18 @@ export class OpenedRidge implements StreamedRidge {
     const context = this.#begin(targets);
     const alphas = this.#alphasOf(targets, options);
     const { trainingStatistics = false, byTarget = false, from = 0, predictions } = options;
-    const cross = predictions && this.#testRows();
+    const cross = predictions && this.#penalised.testRows();
     const { primalAtOnce } = this.#plan('primal', {
       targets: targets.source.columns,
       alphas: alphas.distinct.length,
       trainingStatistics,
       predictions: predictions !== undefined,
     });
-    this.#dropHats();
-    await this.#prepareSolvers(alphas.distinct);
+    this.#penalised.dropHats();
+    await this.#penalised.keepSolvers(alphas.distinct);
     return streamVoxelWeights(context, this.#design, targets, sink, {
-      dtype: this.#equationType,
-      output: this.#productType,
+      dtype: this.#penalised.equationType,
+      output: this.#penalised.productType,
       from,
       atOnce: primalAtOnce,
       byTarget,
@@ -184,15 +177,15 @@ export class OpenedRidge implements StreamedRidge {
     this.#open();
     this.#checkAlpha(alpha);
     this.#plan('predict', { alphas: 1 });
-    await this.#prepareHats([alpha]);
-    return this.#hats.get(alpha)!;
+    await this.#penalised.keepHats([alpha]);
+    return this.#penalised.hat(alpha);
   }
 
   async predictRows(y: Values, alpha: number): Promise<Values> {
     const { train, test } = this.#design;
     const columns = y.length / train;
     const source = matrixInMemory({ data: y, shape: [train, columns] }, 'y');
-    const sink = memorySink(test, columns, this.#productType);
+    const sink = memorySink(test, columns, this.#penalised.productType);
     const rows = Int32Array.from({ length: train }, (_, i) => i);
     await this.predict({ source, train: rows }, sink, { alphas: alpha });
     return sink.values;
@@ -201,19 +194,7 @@ export class OpenedRidge implements StreamedRidge {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#keepSolvers([]);
-    this.#dropHats();
-    this.#system.dispose();
-  }
-
-  /** Type of the equations, and of solutions while they are refined. */
-  get #equationType(): 'f32' | 'f64' {
-    return this.numerics.precision === 'f32' ? 'f32' : 'f64';
-  }
-
-  /** Type of hat matrices and of results: refined solutions are rounded once. */
-  get #productType(): 'f32' | 'f64' {
-    return this.numerics.precision === 'f64' ? 'f64' : 'f32';
+    this.#penalised.dispose();
   }
 
   /** Weights by the equations' own unknowns: trials or voxels. */
@@ -226,24 +207,24 @@ export class OpenedRidge implements StreamedRidge {
     const context = this.#begin(targets);
     const alphas = this.#alphasOf(targets, options);
     const { trainingStatistics = false, byTarget = false, from = 0, predictions } = options;
-    const cross = predictions && this.#testRows();
+    const cross = predictions && this.#penalised.testRows();
     const { readAtOnce } = this.#plan(phase, {
       targets: targets.source.columns,
       alphas: alphas.distinct.length,
       trainingStatistics,
       predictions: predictions !== undefined,
     });
-    this.#dropHats();
-    await this.#prepareSolvers(alphas.distinct);
+    this.#penalised.dropHats();
+    await this.#penalised.keepSolvers(alphas.distinct);
     return streamTargets(context, targets, sink, {
       phase,
-      dtype: this.#equationType,
+      dtype: this.#penalised.equationType,
       from,
       readAtOnce: readAtOnce[phase],
       beside: predictions,
       compute: (block) => {
         const { values, fitted } = this.#fit(block, alphas, trainingStatistics);
-        const weights = asType(values, this.#productType, context.options);
+        const weights = asType(values, this.#penalised.productType, context.options);
         return {
           values: byTarget ? permute(weights, [1, 0], context.options) : weights,
           fitted,
@@ -257,88 +238,23 @@ export class OpenedRidge implements StreamedRidge {
   #predicted(cross: Tensor, solution: Tensor, mean: Tensor | undefined): Tensor {
     const { ops, options } = this.#context;
     const predictions = ops.gemm(cross, solution, { transA: true, bias: mean });
-    return asType(predictions, this.#productType, options);
-  }
-
-  /** How test rows meet the unknowns, [train or voxels, test]. */
-  #testRows(): Tensor {
-    const { cross } = this.#system;
-    if (cross) return cross;
-    throw invalid('design', 'predictions need test rows', 'a design with test rows', 'training rows only');
+    return asType(predictions, this.#penalised.productType, options);
   }
 
   /** Solutions of a block in the type of the equations, and the predictions of its training rows. */
   #fit({ from, to, y }: TargetsOnDevice, alphas: TargetAlphas, wantFitted: boolean): BlockResult {
     const { ops, options, backend } = this.#context;
-    const { equations } = this.#system;
+    const { equations } = this.#penalised.system;
     const own = alphas.of(from, to);
     const sides = equations.form === 'dual' ? y : ops.gemm(equations.design, y, { transA: true });
-    const values = perAlpha(sides, own, (alpha, b) => this.#solvers.get(alpha)!.solve(b), options);
+    const values = perAlpha(sides, own, (alpha, b) => this.#penalised.solver(alpha).solve(b), options);
     if (!wantFitted) return { values };
     if (equations.form === 'primal') return { values, fitted: ops.gemm(equations.design, values) };
     // (K + alpha I) c = y, hence K c = y - alpha c.
-    const row = this.#equationType === 'f64' ? own.slice() : Float32Array.from(own);
-    const penalties = backend.tensor(row, [own.length], this.#equationType);
+    const { equationType } = this.#penalised;
+    const row = equationType === 'f64' ? own.slice() : Float32Array.from(own);
+    const penalties = backend.tensor(row, [own.length], equationType);
     return { values, fitted: sub(y, mul(values, penalties, options), options) };
-  }
-
-  async #prepareHats(alphas: readonly number[]): Promise<void> {
-    const { equations } = this.#system;
-    const cross = this.#testRows();
-    for (const [alpha, hat] of this.#hats) {
-      if (alphas.includes(alpha)) continue;
-      hat.dispose();
-      this.#hats.delete(alpha);
-    }
-    const { backend, ops } = this.#context;
-    for (const alpha of alphas) {
-      if (this.#hats.has(alpha)) continue;
-      // One factor at a time: only the small matrices stay.
-      this.#keepSolvers([alpha]);
-      await this.#prepareSolvers([alpha]);
-      const hat = backend.scope(() => {
-        const z = this.#solvers.get(alpha)!.solve(cross);
-        const wide = equations.form === 'dual' ? z : ops.gemm(equations.design, z);
-        return asType(wide, this.#productType, this.#context.options);
-      });
-      this.#hats.set(alpha, hat);
-    }
-  }
-
-  async #prepareSolvers(alphas: readonly number[]): Promise<void> {
-    this.#keepSolvers(alphas);
-    const context = this.#context;
-    const { matrix } = this.#system.equations;
-    for (const [i, alpha] of alphas.entries()) {
-      throwIfAborted(context.signal, 'the ridge');
-      if (this.#solvers.has(alpha)) continue;
-      const refined = this.numerics.precision === 'refined';
-      const solver = refined
-        ? await refinedSolver(matrix, alpha, context)
-        : directSolver(matrix, alpha, context);
-      if (!solver) {
-        throw new F2iError('NO_CONVERGENCE', 'refinement does not converge', {
-          field: 'alpha',
-          expected: 'precision f64 for so small a penalty',
-          found: `${alpha}`,
-        });
-      }
-      this.#solvers.set(alpha, solver);
-      context.report('factor', i + 1, alphas.length);
-    }
-  }
-
-  #keepSolvers(alphas: readonly number[]): void {
-    for (const [alpha, solver] of this.#solvers) {
-      if (alphas.includes(alpha)) continue;
-      solver.dispose();
-      this.#solvers.delete(alpha);
-    }
-  }
-
-  #dropHats(): void {
-    for (const hat of this.#hats.values()) hat.dispose();
-    this.#hats.clear();
   }
 
   #open(): Context {
