@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { BundleModel } from '../../bundle/schema.ts';
-import { schemaError } from '../../data/schema_error.ts';
 import { F2iError } from '../../error.ts';
+import { readConfig } from '../bundleParts.ts';
 
 /** Kind of bundle: several ridge regressions of one recording. */
 export const HEADS_KIND = 'ridge-heads';
@@ -81,12 +81,7 @@ export function headsConfig(
   model: Pick<BundleModel, 'config' | 'tensors' | 'output' | 'input'>,
   file: string,
 ): HeadsConfig {
-  const parsed = configSchema.safeParse(model.config);
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => ({ ...issue, path: ['config', ...issue.path] }));
-    throw schemaError({ config: model.config }, issues, z.object({ config: configSchema }), file);
-  }
-  const config = parsed.data;
+  const config = readConfig(model.config, configSchema, file);
   const fail = (field: string, message: string, expected: string, found: string) =>
     new F2iError('FORMAT', message, { file, field, expected, found });
   const wanted = new Map<string, { dtypes: readonly string[]; shape: readonly number[] }>();

@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import type { BundleContents, BundleTensor } from '../../bundle/contents.ts';
-import type { ElementType, NdArray } from '../../data/ndarray.ts';
 import { F2iError } from '../../error.ts';
-import { checkOutput, outputSize } from '../decoder.ts';
+import {
+  bundleTensor,
+  checkStoredOutput,
+  readConfig,
+  StoredTensors,
+  storedWarnings,
+} from '../bundleParts.ts';
+import { outputSize } from '../decoder.ts';
 import { checkGram, checkKernel, type Refuse } from './bundleChecks.ts';
 import type { RetinotopicModel } from './model.ts';
 import { PRF_PARAMETERS } from './prf.ts';
@@ -45,52 +51,58 @@ export function modelToBundle(model: RetinotopicModel): BundleContents {
   const order = parameters.join(', ');
   const { unit } = model.visual;
   const tensors: BundleTensor[] = [
-    tensor('voxel', 'i32', [selected], model.voxel, 'columns of the betas that are used'),
-    tensor('baseline', 'f32', [selected], model.baseline, 'response to nothing, subtracted first'),
-    tensor(
+    bundleTensor('voxel', 'i32', [selected], model.voxel, 'columns of the betas that are used'),
+    bundleTensor('baseline', 'f32', [selected], model.baseline, 'response to nothing, subtracted first'),
+    bundleTensor(
       'projection',
       'f32',
       [selected, pixels],
       model.projection,
       'inverse noise covariance times receptive fields',
     ),
-    tensor(
+    bundleTensor(
       'gram',
       'f32',
       [pixels, pixels],
       model.gram,
       'receptive fields times inverse noise covariance times receptive fields',
     ),
-    tensor(
+    bundleTensor(
       'kernel',
       'f64',
       [model.kernel.length],
       model.kernel,
       'response of a volume to the frame k volumes before it',
     ),
-    tensor(
+    bundleTensor(
       'fields',
       'f64',
       [selected, parameters.length],
       model.theta,
       `receptive fields in ${unit}: ${order}; not needed to predict`,
     ),
-    tensor('amplitude', 'f32', [selected], model.amplitude, 'scale of each response; not needed to predict'),
-    tensor(
+    bundleTensor(
+      'amplitude',
+      'f32',
+      [selected],
+      model.amplitude,
+      'scale of each response; not needed to predict',
+    ),
+    bundleTensor(
       'correlation',
       'f32',
       [selected],
       model.correlation,
       'of response and prediction over the training volumes; not needed to predict',
     ),
-    tensor(
+    bundleTensor(
       'hrf_times',
       'f32',
       [model.curve.times.length],
       model.curve.times,
       'seconds after an event; not needed to predict',
     ),
-    tensor(
+    bundleTensor(
       'hrf_values',
       'f32',
       [model.curve.values.length],
@@ -116,34 +128,19 @@ export function modelToBundle(model: RetinotopicModel): BundleContents {
   };
 }
 
-function tensor<D extends ElementType>(
-  name: string,
-  dtype: D,
-  shape: number[],
-  data: NdArray<D>['data'],
-  meaning: string,
-): BundleTensor {
-  return { name, dtype, shape, data, meaning } as BundleTensor;
-}
-
-/** @param file name of model.json, for errors */
+/**
+ * @param file name of model.json, for errors
+ * @throws FORMAT naming field, expected and found
+ */
 export function modelFromBundle(contents: BundleContents, file: string): RetinotopicModel {
   const bad = (message: string, field: string, expected?: string, found?: string) =>
     new F2iError('FORMAT', message, { file, field, expected, found });
-  const parsed = configSchema.safeParse(contents.config);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw bad(issue.message, ['config', ...issue.path].join('.'));
-  }
+  const { visual, ...config } = readConfig(contents.config, configSchema, file);
   const { input, output } = contents;
   if (output.kind !== 'picture') {
     throw bad('a retinotopic decoder gives pictures', 'output.kind', 'picture', output.kind);
   }
-  try {
-    checkOutput(output, output.shape);
-  } catch (cause) {
-    throw new F2iError('FORMAT', (cause as Error).message, { file, cause });
-  }
+  checkStoredOutput(contents, file);
   if ((output.shape[2] ?? 1) !== 1) {
     throw bad(
       'a retinotopic decoder gives grey pictures',
@@ -160,30 +157,8 @@ export function modelFromBundle(contents: BundleContents, file: string): Retinot
     throw bad('a retinotopic decoder holds no training data', 'containsTrainingData', 'false', 'true');
   }
   const pixels = outputSize(output);
-  const taken = new Set<string>();
-  const take = (name: string, dtype: string, shape: readonly (number | undefined)[]) => {
-    taken.add(name);
-    const found = contents.tensors.find((entry) => entry.name === name);
-    const fits =
-      found?.dtype === dtype &&
-      found.shape.length === shape.length &&
-      shape.every((extent, axis) => extent === undefined || extent === found.shape[axis]);
-    if (!fits || found.data.length === 0) {
-      throw bad(
-        'a tensor of the decoder is missing or has the wrong form',
-        `tensors.${name}`,
-        `${dtype} [${shape.map((extent) => extent ?? 'any').join(', ')}]`,
-        found ? `${found.dtype} [${found.shape.join(', ')}]` : 'none',
-      );
-    }
-    const broken = (found.data as Float64Array).findIndex((value) => !Number.isFinite(value));
-    if (broken >= 0) {
-      const where = `${found.data[broken]} at element ${broken}`;
-      throw bad('a tensor holds NaN or infinity', `tensors.${name}`, 'finite numbers', where);
-    }
-    return found.data;
-  };
-  const voxel = take('voxel', 'i32', [undefined]) as Int32Array;
+  const tensors = new StoredTensors(contents, file);
+  const voxel = tensors.take('voxel', ['i32'], [undefined]).data;
   const selected = voxel.length;
   voxel.forEach((column, i) => {
     if (column >= 0 && column < input.voxels && (i === 0 || column > voxel[i - 1]!)) return;
@@ -195,10 +170,9 @@ export function modelFromBundle(contents: BundleContents, file: string): Retinot
     );
   });
   const f32 = (name: string, shape: readonly (number | undefined)[]) =>
-    take(name, 'f32', shape) as Float32Array;
+    tensors.take(name, ['f32'], shape).data;
   const f64 = (name: string, shape: readonly (number | undefined)[]) =>
-    take(name, 'f64', shape) as Float64Array;
-  const { visual, ...config } = parsed.data;
+    tensors.take(name, ['f64'], shape).data;
   const times = f32('hrf_times', [undefined]);
   const model: RetinotopicModel = {
     input: { ...input, repetitionTime },
@@ -215,7 +189,7 @@ export function modelFromBundle(contents: BundleContents, file: string): Retinot
     gram: f32('gram', [pixels, pixels]),
     config,
     report: contents.report,
-    warnings: Array.isArray(contents.report.warnings) ? contents.report.warnings.map(String) : [],
+    warnings: storedWarnings(contents.report),
     ledger: contents.ledger,
   };
   const refuse: Refuse = (message, name, expected, found) => {
@@ -223,7 +197,6 @@ export function modelFromBundle(contents: BundleContents, file: string): Retinot
   };
   checkKernel(model.kernel, repetitionTime, refuse);
   checkGram(model.gram, pixels, refuse);
-  const unknown = contents.tensors.find(({ name }) => !taken.has(name));
-  if (unknown) throw bad('a tensor that retinotopic does not know', `tensors.${unknown.name}`);
+  tensors.end();
   return model;
 }
