@@ -6,6 +6,7 @@ import type { Rows } from '../../rows.ts';
 import { betaExtents, chosenTrials } from '../checks.ts';
 import type { Decoder, PredictOptions, Reconstruction, ReconstructOptions } from '../decoder.ts';
 import { outputSize } from '../decoder.ts';
+import { OnDevice } from '../onDevice.ts';
 import { Picture } from '../picture.ts';
 import { refuseRepeats } from '../repeats.ts';
 import { modelFromBundle, modelToBundle } from './bundle.ts';
@@ -35,13 +36,17 @@ export class RetinotopicDecoder implements Decoder, RetinotopicMaps {
   readonly kind = 'retinotopic';
   readonly backend: Backend;
   readonly model: RetinotopicModel;
-  #resident: (InversionModel & { dispose(): void }) | undefined;
-  #loading: Promise<InversionModel & { dispose(): void }> | undefined;
-  #disposed = false;
+  readonly #matrices: OnDevice<InversionModel & { dispose(): void }>;
 
   private constructor(model: RetinotopicModel, backend: Backend) {
     this.model = model;
     this.backend = backend;
+    const { kernel, projection, gram, output } = model;
+    const [height, width] = output.shape as [number, number];
+    this.#matrices = new OnDevice(
+      () => inversionModel(backend, kernel, projection, gram, [height, width], {}),
+      (held) => held.dispose(),
+    );
   }
 
   /**
@@ -142,15 +147,11 @@ export class RetinotopicDecoder implements Decoder, RetinotopicMaps {
   }
 
   async prepare(): Promise<void> {
-    this.#assertAlive();
-    await this.#load();
+    await this.#matrices.get();
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#resident?.dispose();
-    this.#resident = undefined;
+    this.#matrices.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -158,7 +159,7 @@ export class RetinotopicDecoder implements Decoder, RetinotopicMaps {
   }
 
   #blocks(betas: Rows, { runs, signal }: PredictOptions): Block[] {
-    this.#assertAlive();
+    this.#matrices.assertAlive();
     throwIfAborted(signal, 'reconstruction');
     const [n] = betaExtents(betas, this.voxels);
     if (runs && runs.length !== n) {
@@ -186,35 +187,11 @@ export class RetinotopicDecoder implements Decoder, RetinotopicMaps {
         found: `voxel ${model.voxel[bad % length]} in trial ${start + Math.floor(bad / length)}`,
       });
     }
-    const resident = await this.#load();
-    const [frames] = await invertBlock(resident, responses, [model.config], model.config, { signal });
+    const [frames] = await invertBlock(await this.#matrices.get(), responses, [model.config], model.config, {
+      signal,
+    });
     const [black, white] = model.output.range;
     return frames!.map((value) => Math.min(white, Math.max(black, black + value * (white - black))));
-  }
-
-  /** Uploads the matrices on first use. */
-  async #load(): Promise<InversionModel> {
-    if (this.#resident) return this.#resident;
-    const { kernel, projection, gram, output } = this.model;
-    const [height, width] = output.shape as [number, number];
-    this.#loading ??= inversionModel(this.backend, kernel, projection, gram, [height, width], {}).then(
-      (resident) => {
-        if (this.#disposed) resident.dispose();
-        else this.#resident = resident;
-        return resident;
-      },
-    );
-    try {
-      const resident = await this.#loading;
-      this.#assertAlive();
-      return resident;
-    } finally {
-      this.#loading = undefined;
-    }
-  }
-
-  #assertAlive(): void {
-    if (this.#disposed) throw new F2iError('DISPOSED', 'the decoder was used after dispose()');
   }
 }
 

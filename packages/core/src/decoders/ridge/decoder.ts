@@ -1,13 +1,14 @@
 import type { Backend } from '../../backend.ts';
 import type { BundleContents } from '../../bundle/contents.ts';
 import { lagVoxels } from '../../data/lags.ts';
-import { F2iError, throwIfAborted } from '../../error.ts';
+import { takeRows } from '../../data/study/prepare.ts';
+import { throwIfAborted } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
 import { add, cast, gemm, type OpOptions, standardize } from '../../ops/index.ts';
 import { checkOptions } from '../../options.ts';
 import type { Rows } from '../../rows.ts';
 import type { Tensor } from '../../tensor.ts';
-import { betaExtents, chosenTrials } from '../checks.ts';
+import { betaExtents, checkFiniteBetas, chosenTrials } from '../checks.ts';
 import type {
   Decoder,
   DecoderOutput,
@@ -16,6 +17,7 @@ import type {
   ReconstructOptions,
 } from '../decoder.ts';
 import { labelOf, outputSize } from '../decoder.ts';
+import { OnDevice } from '../onDevice.ts';
 import { Picture } from '../picture.ts';
 import { refuseRepeats } from '../repeats.ts';
 import { bandContributions } from './bandsOfModel.ts';
@@ -48,7 +50,7 @@ interface WeightBlock {
 }
 
 /** What a decoder holds on its backend. */
-interface Resident {
+interface DeviceWeights {
   readonly mean: Tensor;
   readonly std: Tensor;
   readonly training: Tensor | undefined;
@@ -71,13 +73,12 @@ export class RidgeDecoder implements Decoder {
   readonly backend: Backend;
   readonly model: RidgeModel;
   readonly warnings: readonly string[];
-  #resident: Resident | undefined;
-  #loading: Promise<Resident> | undefined;
-  #disposed = false;
+  readonly #weights: OnDevice<DeviceWeights>;
 
   private constructor(model: RidgeModel, backend: Backend) {
     this.model = model;
     this.backend = backend;
+    this.#weights = new OnDevice(() => uploadModel(model, backend), freeWeights);
     this.warnings = [...model.warnings, ...deviceWarnings(model, backend)];
   }
 
@@ -114,8 +115,7 @@ export class RidgeDecoder implements Decoder {
   }
 
   async prepare({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    this.#assertAlive();
-    await this.#load();
+    await this.#weights.get();
     throwIfAborted(signal, 'uploading weights');
   }
 
@@ -165,10 +165,7 @@ export class RidgeDecoder implements Decoder {
   }
 
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    if (this.#resident) freeResident(this.#resident);
-    this.#resident = undefined;
+    this.#weights.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -177,7 +174,7 @@ export class RidgeDecoder implements Decoder {
 
   /** Rows as the weights take them: for decoders with lags, each with its neighbours of the same run. */
   #design(betas: Rows, { runs, signal }: PredictOptions): Rows {
-    this.#assertAlive();
+    this.#weights.assertAlive();
     throwIfAborted(signal, 'reconstruction');
     betaExtents(betas, this.voxels);
     const { lags } = this.model;
@@ -192,25 +189,24 @@ export class RidgeDecoder implements Decoder {
   ): Promise<Float32Array> {
     throwIfAborted(signal, 'reconstruction');
     const { output } = this.model;
-    const data = takeRows(design, trials);
-    checkFinite(data, trials, data.length / trials.length);
-    const resident = await this.#load();
+    const { data } = takeRows(design, trials);
+    const width = data.length / trials.length;
+    checkFiniteBetas(data, trials, width);
+    const held = await this.#weights.get();
     const { backend } = this;
     const downloads = backend.scope(() => {
-      const x = backend.tensor(data, [trials.length, data.length / trials.length]);
-      let z = standardize(x, { mean: resident.mean, std: resident.std, signal });
-      if (resident.training) {
-        if (resident.training.dtype !== z.dtype) z = cast(z, resident.training.dtype, { signal });
-        z = gemm(z, resident.training, { transB: true, signal });
+      const x = backend.tensor(data, [trials.length, width]);
+      let z = standardize(x, { mean: held.mean, std: held.std, signal });
+      if (held.training) {
+        if (held.training.dtype !== z.dtype) z = cast(z, held.training.dtype, { signal });
+        z = gemm(z, held.training, { transB: true, signal });
       }
-      return resident.blocks.map(({ weights, mean }) =>
-        predictBlock(z, weights, mean, { signal }).download(),
-      );
+      return held.blocks.map(({ weights, mean }) => predictBlock(z, weights, mean, { signal }).download());
     });
     const parts = (await Promise.all(downloads)) as Float32Array[];
     const size = outputSize(output);
     const values = new Float32Array(trials.length * size);
-    resident.blocks.forEach(({ from, to }, b) => {
+    held.blocks.forEach(({ from, to }, b) => {
       const part = parts[b]!;
       for (let i = 0; i < trials.length; i++) {
         values.set(part.subarray(i * (to - from), (i + 1) * (to - from)), i * size + from);
@@ -218,27 +214,6 @@ export class RidgeDecoder implements Decoder {
     });
     if (output.kind === 'picture') clip(values, output.range);
     return values;
-  }
-
-  /** Uploads the weights on first use. */
-  async #load(): Promise<Resident> {
-    if (this.#resident) return this.#resident;
-    this.#loading ??= uploadModel(this.model, this.backend).then((resident) => {
-      if (this.#disposed) freeResident(resident);
-      else this.#resident = resident;
-      return resident;
-    });
-    try {
-      const resident = await this.#loading;
-      this.#assertAlive();
-      return resident;
-    } finally {
-      this.#loading = undefined;
-    }
-  }
-
-  #assertAlive(): void {
-    if (this.#disposed) throw new F2iError('DISPOSED', 'the decoder was used after dispose()');
   }
 }
 
@@ -249,13 +224,13 @@ function reconstructionOf(output: DecoderOutput, data: Float32Array): Omit<Recon
   return { features: { data, shape: output.shape } };
 }
 
-function freeResident({ mean, std, training, blocks }: Resident): void {
+function freeWeights({ mean, std, training, blocks }: DeviceWeights): void {
   for (const tensor of [mean, std, training, ...blocks.flatMap((block) => [block.weights, block.mean])]) {
     tensor?.dispose();
   }
 }
 
-async function uploadModel(model: RidgeModel, backend: Backend): Promise<Resident> {
+async function uploadModel(model: RidgeModel, backend: Backend): Promise<DeviceWeights> {
   const { weights, trainingVoxels, targetMean, voxelMean, voxelStd } = model;
   // Dual weights of an ill-conditioned fit cancel each other: they are applied in the arithmetic they came from.
   const dtype = weights instanceof Float64Array && hasFloat64(backend) ? 'f64' : 'f32';
@@ -280,7 +255,7 @@ async function uploadModel(model: RidgeModel, backend: Backend): Promise<Residen
     const training = copy && backend.scope(() => moveTo(backend, copy, [rows, width], dtype, {}));
     return { mean, std, training, blocks };
   } catch (error) {
-    freeResident({ mean, std, training: undefined, blocks });
+    freeWeights({ mean, std, training: undefined, blocks });
     throw error;
   }
 }
@@ -299,25 +274,6 @@ function deviceWarnings({ storage, weights, report }: RidgeModel, backend: Backe
   return [
     `fitted in float64 (condition number up to ${bound.toExponential(1)}), but ${backend.name} applies its dual weights in float32: store it primal for such devices`,
   ];
-}
-
-function takeRows({ data, shape }: Rows, rows: readonly number[]): Float32Array {
-  const length = data.length / shape[0]!;
-  const taken = new Float32Array(rows.length * length);
-  rows.forEach((row, i) => {
-    taken.set(data.subarray(row * length, (row + 1) * length), i * length);
-  });
-  return taken;
-}
-
-function checkFinite(data: Float32Array, trials: readonly number[], width: number): void {
-  const bad = data.findIndex((value) => !Number.isFinite(value));
-  if (bad < 0) return;
-  throw new F2iError('INVALID_ARGUMENT', 'the betas hold NaN or infinity', {
-    field: 'betas',
-    expected: 'finite responses',
-    found: `${data[bad]} in trial ${trials[Math.floor(bad / width)]}`,
-  });
 }
 
 function clip(values: Float32Array, [low, high]: readonly [number, number]): void {
