@@ -1,19 +1,17 @@
 import { freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import {
-  type BundleFiles,
-  checkFiles,
+  bundleFolder,
+  bundleMessage,
   checkOptions,
-  cloneableFiles,
   F2iError,
   type Folder,
-  filesFolder,
-  isFolder,
   LOAD_OPTIONS,
   type LoadedDecoder,
   type LoadOptions,
   loadInWorker,
   loadLocally,
+  type PortableBundle,
   throwIfAborted,
 } from '@fmri2image/core';
 import { type BackendOptions, createBackend } from './backend.ts';
@@ -21,7 +19,7 @@ import { nodeFolder, writeFileAtomic } from './files.ts';
 import { BACKEND_OPTIONS, checkBackendOptions } from './options.ts';
 
 /** A bundle: the path or file: URL of its folder, its files by name, or any `Folder`. */
-export type DecoderSource = string | URL | Folder | BundleFiles;
+export type DecoderSource = string | URL | PortableBundle;
 
 const SOURCES = 'a path, a file: URL, files or a Folder';
 
@@ -82,7 +80,7 @@ function availableMemory(): number {
 
 async function folderOf(source: DecoderSource): Promise<Folder> {
   if (typeof source === 'string' || source instanceof URL) return nodeFolder(pathOf(source));
-  return isFolder(source) ? source : filesFolder(checkFiles(source, SOURCES));
+  return bundleFolder(source, SOURCES);
 }
 
 /** The path that a text or URL means. Nothing is read over the network: brain data stay where they are. */
@@ -103,8 +101,7 @@ function pathOf(source: string | URL): string {
 /** What a worker thread can be told; a folder answers its questions. */
 function sendable(source: DecoderSource): unknown {
   if (typeof source === 'string' || source instanceof URL) return pathOf(source);
-  if (isFolder(source)) return source;
-  return cloneableFiles(checkFiles(source, SOURCES)) ?? filesFolder(source);
+  return bundleMessage(source, SOURCES);
 }
 
 function bothGiven(): F2iError {

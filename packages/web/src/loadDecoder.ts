@@ -1,17 +1,15 @@
 import {
-  type BundleFiles,
-  checkFiles,
+  bundleFolder,
+  bundleMessage,
   checkOptions,
-  cloneableFiles,
   F2iError,
   type Folder,
-  filesFolder,
-  isFolder,
   LOAD_OPTIONS,
   type LoadedDecoder,
   type LoadOptions,
   loadInWorker,
   loadLocally,
+  type PortableBundle,
   throwIfAborted,
 } from '@fmri2image/core';
 import { type BackendOptions, createBackend } from './backend.ts';
@@ -22,7 +20,7 @@ import { absoluteUrl, urlFolder } from './url.ts';
 /**
  * A bundle: the URL of its folder, the files of a picker or a drop, a `FileSystemDirectoryHandle`, or any `Folder`.
  */
-export type DecoderSource = string | URL | DirectoryHandleLike | Folder | BundleFiles;
+export type DecoderSource = string | URL | DirectoryHandleLike | PortableBundle;
 
 const SOURCES = 'a URL, files, a directory handle or a Folder';
 
@@ -69,15 +67,15 @@ export async function loadDecoder(
 function folderOf(source: DecoderSource, signal: AbortSignal | undefined): Folder {
   if (typeof source === 'string' || source instanceof URL) return urlFolder(absoluteUrl(source), signal);
   if (isDirectoryHandle(source)) return handleFolder(source);
-  return isFolder(source) ? source : filesFolder(checkFiles(source, SOURCES));
+  return bundleFolder(source, SOURCES);
 }
 
 /** What a worker can be told; a folder answers its questions. */
 function sendable(source: DecoderSource): unknown {
   // A worker stands at another address than the page: relative ones are the page's.
   if (typeof source === 'string' || source instanceof URL) return absoluteUrl(source);
-  if (isDirectoryHandle(source) || isFolder(source)) return source;
-  return cloneableFiles(checkFiles(source, SOURCES)) ?? filesFolder(source);
+  if (isDirectoryHandle(source)) return source;
+  return bundleMessage(source, SOURCES);
 }
 
 function staysHere(field: string): F2iError {

@@ -17,8 +17,38 @@ export type BundleFiles =
 
 const NEEDED: readonly string[] = [MODEL_FILE, WEIGHTS_FILE];
 
-/** The files of a bundle, or INVALID_ARGUMENT with what else the runtime `expected` for something that holds none. */
-export function checkFiles(source: BundleFiles, expected: string): BundleFiles {
+/** A bundle that every runtime can open. */
+export type PortableBundle = Folder | BundleFiles;
+
+export function isFolder(source: unknown): source is Folder {
+  const { open, list } = (source ?? {}) as Partial<Folder>;
+  return typeof open === 'function' && typeof list === 'function';
+}
+
+/**
+ * The folder of a bundle.
+ *
+ * @param expected what the runtime takes, for errors
+ * @throws INVALID_ARGUMENT for what is no bundle; IO naming files that are missing
+ */
+export function bundleFolder(source: PortableBundle, expected: string): Folder {
+  return isFolder(source) ? source : filesFolder(checkFiles(source, expected));
+}
+
+/**
+ * The same bundle for a worker: files as a map of their contents, where all of them can be cloned; otherwise the folder,
+ * which is to answer the worker's questions.
+ *
+ * @throws as `bundleFolder` does
+ */
+export function bundleMessage(source: PortableBundle, expected: string): Folder | Map<string, unknown> {
+  if (isFolder(source)) return source;
+  const entries = fileEntries(checkFiles(source, expected));
+  const canBeCloned = entries.every(([, content]) => content instanceof Uint8Array || 'slice' in content);
+  return canBeCloned ? new Map(entries) : filesFolder(source);
+}
+
+function checkFiles(source: BundleFiles, expected: string): BundleFiles {
   const { length, [Symbol.iterator]: iterator } = (source ?? {}) as Partial<
     ArrayLike<unknown> & Iterable<unknown>
   >;
@@ -31,7 +61,7 @@ export function checkFiles(source: BundleFiles, expected: string): BundleFiles {
 }
 
 /** Names, as given, and contents. */
-export function fileEntries(files: BundleFiles): [string, Uint8Array | BlobLike | Source][] {
+function fileEntries(files: BundleFiles): [string, Uint8Array | BlobLike | Source][] {
   return Array.from(files as ArrayLike<FileLike | [string, Uint8Array]>, (file, index) => {
     if (Array.isArray(file) && typeof file[0] === 'string' && isContent(file[1])) return [file[0], file[1]];
     const { name, webkitRelativePath } = file as FileLike;

@@ -11,7 +11,15 @@ export type {
   ReconstructOptions,
 } from './decoder.ts';
 export { labelOf, outputSize } from './decoder.ts';
-export { type BundleFiles, checkFiles, type FileLike, filesFolder } from './files.ts';
+export {
+  type BundleFiles,
+  bundleFolder,
+  bundleMessage,
+  type FileLike,
+  filesFolder,
+  isFolder,
+  type PortableBundle,
+} from './files.ts';
 export * from './heads/index.ts';
 export { type LocalLoadOptions, loadLocally } from './load.ts';
 export {

@@ -1,7 +1,6 @@
 import type { MemoryStats } from '../backend.ts';
-import type { Folder } from '../data/source.ts';
 import type { PredictOptions, Reconstruction, ReconstructOptions } from '../decoders/decoder.ts';
-import { fileEntries } from '../decoders/files.ts';
+import { isFolder } from '../decoders/files.ts';
 import { disposed } from '../decoders/load.ts';
 import type { LoadedDecoder, LoadOptions, LoadProgress } from '../decoders/loaded.ts';
 import { Picture, type WritePictureFile } from '../decoders/picture.ts';
@@ -68,11 +67,6 @@ export async function loadInWorker(source: unknown, options: WorkerLoadOptions):
     stop();
     link.release();
   }
-}
-
-export function isFolder(source: unknown): source is Folder {
-  const { open, list } = (source ?? {}) as Partial<Folder>;
-  return typeof open === 'function' && typeof list === 'function';
 }
 
 /** A decoder that lives in a worker. */
@@ -254,11 +248,4 @@ function betasMessage(betas: Rows, runs: PredictOptions['runs']): BetasMessage {
   checkBetas(betas);
   const { data, shape } = betas;
   return { data: data.slice(), shape: [...shape], runs: runs && Array.from(runs) };
-}
-
-/** Files by name, with contents that can be cloned; undefined if some cannot. */
-export function cloneableFiles(files: Parameters<typeof fileEntries>[0]): Map<string, unknown> | undefined {
-  const entries = fileEntries(files);
-  const plain = entries.every(([, content]) => content instanceof Uint8Array || 'slice' in content);
-  return plain ? new Map(entries) : undefined;
 }
