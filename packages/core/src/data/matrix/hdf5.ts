@@ -2,8 +2,8 @@ import { openHdf5 } from '../formats/hdf5.ts';
 import { elementBytes } from '../ndarray.ts';
 import { pacer } from '../pause.ts';
 import type { SyncSource } from '../syncSource.ts';
+import { asValues, newBlocks, scatter, typeFor } from './blocks.ts';
 import { checkBlock, type MatrixSource } from './matrix.ts';
-import { asValues, newBlocks, scatter, typeFor } from './packed.ts';
 import { spansOf } from './spans.ts';
 
 /** A call of the library reads at most so much; it holds up the thread meanwhile. */

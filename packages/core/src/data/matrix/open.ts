@@ -5,10 +5,11 @@ import { openSafetensors } from '../formats/safetensors.ts';
 import { toFloat32, toFloat64 } from '../ndarray.ts';
 import type { Source } from '../source.ts';
 import { syncOf } from '../syncSource.ts';
+import { isWide } from './blocks.ts';
 import { hdf5Matrix } from './hdf5.ts';
 import type { MatrixSource } from './matrix.ts';
 import { matrixInMemory } from './memory.ts';
-import { isWide, packedMatrix } from './packed.ts';
+import { packedMatrix } from './packed.ts';
 
 export interface OpenMatrixOptions {
   /** Which array of a file of several; not needed where it holds just one. */

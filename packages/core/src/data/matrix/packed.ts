@@ -1,17 +1,9 @@
-import { F2iError } from '../../error.ts';
-import {
-  decodeElements,
-  type ElementType,
-  elementBytes,
-  hostIsLittleEndian,
-  type NdArray,
-  toFloat32,
-  toFloat64,
-} from '../ndarray.ts';
+import { decodeElements, type ElementType, elementBytes, hostIsLittleEndian } from '../ndarray.ts';
 import { pacer } from '../pause.ts';
 import type { Source } from '../source.ts';
 import type { SyncSource } from '../syncSource.ts';
-import { checkBlock, type HalfSource, type MatrixSource, reused, type Values } from './matrix.ts';
+import { type ArrayType, asValues, newBlocks, scatter, typeFor } from './blocks.ts';
+import { checkBlock, type HalfSource, type MatrixSource, type Values } from './matrix.ts';
 import { type Span, spansOf } from './spans.ts';
 
 /** Where rows lie one behind the other in a file: npy, safetensors. */
@@ -126,61 +118,9 @@ export function packedMatrix(packed: PackedRows): MatrixSource {
   }
 }
 
-type ArrayType<T> = { new (length: number): T; new (buffer: ArrayBuffer, offset: number, length: number): T };
-
-/** The class of arrays that hold values of a type of files. */
-export function typeFor(dtype: ElementType): ArrayType<Values> {
-  return isWide(dtype) ? Float64Array : Float32Array;
-}
-
 function viewed<T extends Values | Uint16Array>(Type: ArrayType<T>, bytes: Uint8Array): T {
   const size = (Type as unknown as Float32ArrayConstructor).BYTES_PER_ELEMENT;
   return new Type(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / size);
-}
-
-/** Do values of the type need float64? */
-export function isWide(dtype: ElementType): boolean {
-  return ['f64', 'i32', 'u32', 'i64', 'u64'].includes(dtype);
-}
-
-export function asValues(array: NdArray, name: string): Values {
-  return isWide(array.dtype) ? toFloat64(array, { file: name }) : toFloat32(array, { file: name });
-}
-
-/** An array for each block of columns; those of `into` that suit. */
-export function newBlocks<T extends Values | Uint16Array>(
-  Type: ArrayType<T>,
-  rows: number,
-  edges: readonly number[],
-  name: string,
-  into: readonly T[] = [],
-): T[] {
-  return edges.slice(1).map((to, i) => {
-    const length = rows * (to - edges[i]!);
-    try {
-      return reused(into[i], Type, length) ?? new Type(length);
-    } catch (cause) {
-      throw new F2iError('OUT_OF_MEMORY', `no room for a block of ${length} values`, { file: name, cause });
-    }
-  });
-}
-
-/** Puts rows of a span, which hold columns from `begin` on, into their places of each block. */
-export function scatter<T extends Values | Uint16Array>(
-  values: T,
-  span: Span,
-  begin: number,
-  width: number,
-  blocks: readonly T[],
-  edges: readonly number[],
-): void {
-  for (const [i, row] of span.rows.entries()) {
-    const start = (row - span.first) * width - begin;
-    for (const [b, block] of blocks.entries()) {
-      const [from, to] = [edges[b]!, edges[b + 1]!];
-      block.set(values.subarray(start + from, start + to), span.places[i]! * (to - from));
-    }
-  }
 }
 
 /** The part of a block that takes the bytes of a span as they lie, if there is one. */
