@@ -234,7 +234,8 @@ describe('features', () => {
     const page = readFileSync(at('of-several/report.html'), 'utf8');
     expect(page).toContain('identification and correlation are of tokens.npy, retrieval of retrieval.npy');
     expect(page).toContain('converted weights of MindEye2');
-    expect(page).toContain('(stage &quot;tokens&quot;), in bf16.');
+    expect(page).toContain('run up to its backbone, in bf16.');
+    expect(page).toContain('of its output “tokens”, retrieval of its output “retrieval”');
     expect(page).toContain('Each trial was decoded by itself.');
     expect(page).not.toMatch(/Pictures were reconstructed|mean picture|training picture/);
     // Trials of the two test runs are 30 each; those of the four training runs take turns.

@@ -42,7 +42,7 @@ beforeAll(async () => {
 describe('report of predictions of a recipe', () => {
   it('states the trials, sessions and rows of the recording, and the published counts beside', () => {
     expect(page).toMatch(
-      /response amplitudes of 20 voxels in 39 trials of 17 pictures \(2 sessions, \d+ runs\)\. Of these, 24 trials of 12 pictures were for training and 15 trials of 5 pictures for testing \(split "brain-diffuser"\)/,
+      /response amplitudes of 20 voxels in 39 trials of 17 pictures \(2 sessions, \d+ runs\)\. Of these, 24 trials of 12 pictures were for training and 15 trials of 5 pictures for testing, by the split of Brain-Diffuser \(Ozcelik &amp; VanRullen, 2023\)/,
     );
     expect(page).toContain('12 training pictures (published: 8859)');
     expect(page).toMatch(/12 rows, from 24 trials of 12 pictures: betas averaged/);

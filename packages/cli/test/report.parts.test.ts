@@ -1,4 +1,4 @@
-import { createRandom, prepareStudy, type Study } from '@fmri2image/core';
+import { createRandom, NORMALISATIONS, prepareStudy, SPLIT_NAMES, type Study } from '@fmri2image/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { datasetDescription, derivativeNameNote, label, subjectEntity } from '../src/bids.ts';
 import { baselineOf, chanceInWords, constantOf } from '../src/pipeline/baselines.ts';
@@ -16,7 +16,9 @@ import { minus, pValue, ranges, score } from '../src/report/format.ts';
 import { html } from '../src/report/html.ts';
 import { mergedLedger } from '../src/report/ledger.ts';
 import { publishedModelSentences } from '../src/report/methodsOfModel.ts';
+import { recipeSentences } from '../src/report/methodsOfRecipe.ts';
 import { draw } from '../src/report/plot.ts';
+import { normalisationSentence, splitInWords } from '../src/report/publishedTerms.ts';
 import { Citations } from '../src/report/references.ts';
 import { ledgerSection } from '../src/report/sections/ledger.ts';
 
@@ -268,7 +270,7 @@ describe('the methods of a published model', () => {
   it('state stage, precision, repeats, noise, outputs and alignment', () => {
     const fold = { config: { dtype: 'bf16' }, report: { alignment } };
     expect(sentences(fold, { provenance, run, outputs })).toBe(
-      'Features of the stimuli were decoded by converted weights of MindEye2 (Scotti et al., 2024), run up to samples of its diffusion prior (stage "prior"), with weights as they are stored (bf16). The first three presentations of a stimulus were averaged, as in the published evaluation. The noise of the prior was drawn from seed 3. Its outputs were prior (4 × 24) and retrieval (4 × 24). Of this model, the layer that reads the voxels of the subject was fitted anew by ridge regression (Hoerl & Kennard, 1970) to its latents on 150 trials of 150 stimuli, with penalty 15, subjects 1 and 3 of the model being the teachers; all other weights are the published ones.',
+      'Features of the stimuli were decoded by converted weights of MindEye2 (Scotti et al., 2024), run up to samples of its diffusion prior, with weights as they are stored (bf16). The first three presentations of a stimulus were averaged, as in the published evaluation. The noise of the prior was drawn from seed 3. Its outputs were prior (4 × 24) and retrieval (4 × 24). Of this model, the layer that reads the voxels of the subject was fitted anew by ridge regression (Hoerl & Kennard, 1970) to its latents on 150 trials of 150 stimuli, with penalty 15, subjects 1 and 3 of the model being the teachers; all other weights are the published ones.',
     );
   });
 
@@ -277,6 +279,87 @@ describe('the methods of a published model', () => {
       'Features of the stimuli were decoded by converted weights of MindEye2 (Scotti et al., 2024).',
     );
     expect(sentences(undefined, { provenance: { decoder: 'ridge' } })).toBeUndefined();
+  });
+});
+
+describe('the methods of a recipe', () => {
+  const head = {
+    name: 'text',
+    what: 'CLIP text',
+    shape: [77, 768],
+    design: 0,
+    renormalise: 'none',
+    unitTargets: false,
+  };
+  const design = { roi: 'streams:early+ventral', voxels: 300, rows: 200, average: 'none', intercept: false };
+  const config = {
+    recipe: 'takagi',
+    normalisation: 'brain-diffuser',
+    designs: [{ ...design, unitVoxels: false }],
+    heads: [head],
+  };
+  const sentences = (report: object, citations = new Citations()) =>
+    recipeSentences(
+      { array: 'text', provenance: { decoder: 'ridge-heads' } } as never,
+      { config, report } as never,
+      citations,
+    )!.join(' ');
+
+  it('say in the terms of papers what was fitted, with what it came to', () => {
+    const alpha = { chosen: { '1': 3 }, score: 0.1 };
+    const penalties = {
+      text: {
+        grid: [1, 0.01, 10],
+        folds: { count: 5, together: false },
+        score: 'negativeSquaredError',
+        perTarget: true,
+      },
+    };
+    expect(sentences({ heads: [{ name: 'text', alpha }], penalties })).toBe(
+      'Each voxel was z-scored by its mean and standard deviation over the training rows (divisor n − 1). Features of the pictures (CLIP text; 77 × 768 values) were predicted by ridge regression (Hoerl & Kennard, 1970) without an intercept, following Takagi and Nishimoto (Takagi & Nishimoto, 2023), fitted on 200 training rows (single trials) of 300 voxels (ROIs early and ventral of the atlas streams). The penalty, of each value by itself, was chosen from 3 candidates from 0.01 to 10 by 5-fold cross-validation inside the training rows (blocks of successive rows; by negative squared error).',
+    );
+    expect(sentences({ heads: [{ name: 'text', alpha }] })).toMatch(
+      /Penalties were chosen by cross-validation inside the training rows\.$/,
+    );
+    expect(sentences({ heads: [{ name: 'text', alpha: 6e4 }] })).toMatch(
+      /The penalty was set to 60000 for all values, not chosen\.$/,
+    );
+  });
+
+  it('tell bands, how their weights were chosen and what these are', () => {
+    const bands = [
+      { name: 'V1', voxels: 240, weight: 1.99995 },
+      { name: 'FFA', voxels: 60, weight: 5e-5 },
+    ];
+    const found = {
+      bands,
+      candidates: 100,
+      score: 'r2',
+      chosen: 0.0494,
+      plain: -0.0005,
+      values: 2048,
+      of: 59136,
+    };
+    const citations = new Citations();
+    const text = sentences({ heads: [{ name: 'text', alpha: 1 }], headBands: { text: found } }, citations);
+    expect(text).toContain(
+      'Voxels were grouped into 2 bands, each with a penalty of its own: V1 (240 voxels) and FFA (60 voxels). This is banded ridge regression (Nunez-Elizalde et al., 2019; Dupré la Tour et al., 2022).',
+    );
+    expect(text).toContain(
+      'over 100 candidates, equal weights (ridge regression without bands) among them, by cross-validation inside the training rows: the mean explained variance over 2048 of the 59136 values was 0.0494, that of equal weights −0.0005.',
+    );
+    expect(text).toContain('The chosen weights were V1 2 and FFA below 0.001.');
+    expect(citations.used.map(({ key }) => key)).toContain('dupre');
+    const other = { other: found };
+    expect(sentences({ heads: [{ name: 'text', alpha: 1 }], headBands: other })).not.toContain('band');
+  });
+
+  it.each(Object.keys(NORMALISATIONS))('have no name of ours for the normalisation %s', (name) => {
+    expect(normalisationSentence(name, new Citations())).not.toMatch(/[“"]|mindeye2|takagi|-train/);
+  });
+
+  it.each(SPLIT_NAMES)('have no name of ours for the split %s', (name) => {
+    expect(splitInWords(name, new Citations())).not.toMatch(/[“"]|-test|brain-d/);
   });
 });
 

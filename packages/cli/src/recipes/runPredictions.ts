@@ -1,4 +1,4 @@
-import { type DescribedRun, fittedSteps, headsConfigOf, type Json, type Recording } from '@fmri2image/core';
+import { type DescribedRun, fittedSteps, headsConfigOf, headsReport, type Recording } from '@fmri2image/core';
 import type { Context } from '../context.ts';
 import { provenanceOf } from '../pipeline/results.ts';
 import { type Terms, termsOf } from '../terms.ts';
@@ -26,7 +26,7 @@ export async function writeRunPredictions(
   context: Context & { readonly force: boolean },
 ): Promise<void> {
   const config = headsConfigOf(run);
-  const { recipe, input, outcome } = run;
+  const { recipe, input } = run;
   const heads = await Promise.all(
     config.heads.map(async ({ name, shape }) => ({
       name,
@@ -48,7 +48,7 @@ export async function writeRunPredictions(
         preprocess: [],
         training: run.report.training,
         config: { ...config },
-        report: { ...run.report, heads: outcome.heads.map((head) => ({ ...head })) as Json },
+        report: headsReport(run),
         ledger: fittedSteps(run),
       },
       run: { recipe: recipe.name, split: recipe.split, normalisation: recipe.normalisation },

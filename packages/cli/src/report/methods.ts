@@ -1,12 +1,12 @@
 import type { MetricResult } from '@fmri2image/core';
 import { CONSTANT, canBeGuessed, constantOf } from '../pipeline/baselines.ts';
-import { arraysInWords } from '../pipeline/evaluate.ts';
 import type { FoldRecord } from '../pipeline/folds.ts';
 import { trainedTrials } from '../pipeline/training.ts';
 import { CRITERIA, comparedSettings, record } from './choices.ts';
 import { nearCopies } from './controls.ts';
 import { type ReportCommon, type ReportData, runsOf, scoredItems } from './data.ts';
 import { counted, listed, pValue, score, short } from './format.ts';
+import { bandSentences } from './methodsOfBands.ts';
 import { publishedModelSentences } from './methodsOfModel.ts';
 import { AVERAGES, recipeSentences, recordingSentences } from './methodsOfRecipe.ts';
 import { Citations, type Reference } from './references.ts';
@@ -22,7 +22,7 @@ export interface Methods {
 export function methodsOf(data: ReportData): Methods {
   const citations = new Citations();
   const paragraphs = [
-    [...dataSentences(data), ...preparationSentences(data.folds)],
+    [...dataSentences(data, citations), ...preparationSentences(data.folds)],
     decoderSentences(data, citations),
     scoreSentences(data, citations),
     resultSentences(data),
@@ -32,8 +32,8 @@ export function methodsOf(data: ReportData): Methods {
   return { paragraphs, references: citations.used };
 }
 
-export function dataSentences({ study, folds, results }: ReportCommon): string[] {
-  if (results.rows) return recordingSentences(results.rows, folds[0]?.voxels);
+export function dataSentences({ study, folds, results }: ReportCommon, citations: Citations): string[] {
+  if (results.rows) return recordingSentences(results.rows, folds[0], citations);
   const [rows = 0, voxels = 0] = study.voxels.shape;
   const tr = study.tr === undefined ? '' : ` (repetition time ${study.tr} s)`;
   const what =
@@ -88,7 +88,7 @@ function decoderSentences(data: ReportData, citations: Citations): string[] {
         ? retinotopicSentences(data, citations)
         : (publishedModelSentences(results, folds[0], citations) ??
           recipeSentences(results, folds[0], citations) ?? [
-            `${results.kind === 'picture' ? 'Pictures were reconstructed' : 'Features were decoded'} by a decoder of the kind "${kind}".`,
+            `${results.kind === 'picture' ? 'Pictures were reconstructed' : 'Features were decoded'} by a decoder (“${kind}”).`,
           ]);
   return [...how, ...split];
 }
@@ -118,7 +118,8 @@ function ridgeSentences({ folds, results }: ReportData, citations: Citations): s
   ];
   const delays = delaysOf(folds);
   if (delays.length > 0) sentences.push(`Responses were read ${listed(delays)} after the frame.`);
-  return [...sentences, ...penaltySentences(folds)];
+  const bands = folds[0] ? bandSentences(folds[0], citations) : [];
+  return [...sentences, ...penaltySentences(folds), ...bands];
 }
 
 /** How the penalty was chosen, or what it was. */
@@ -227,6 +228,14 @@ function resultSentences({ evaluation, results }: ReportData): string[] {
   ];
 }
 
+/** Which output each score is of, where a model gives several that are not scored alike. */
+function outputSentences({ evaluation: { arrays }, results }: ReportData): string[] {
+  if (!results.outputs || arrays.retrieval === undefined || arrays.retrieval === arrays.twoWay) return [];
+  return [
+    `Identification and correlation are of its output “${arrays.twoWay}”, retrieval of its output “${arrays.retrieval}”.`,
+  ];
+}
+
 function retrievalSentences({ evaluation: { retrieval } }: ReportData, citations: Citations): string[] {
   if (!retrieval) return [];
   const { pool, k, imageToBrain } = retrieval;
@@ -248,7 +257,7 @@ function scoreSentences(data: ReportData, citations: Citations): string[] {
   const sentences = [
     `${what} Two-way identification is the share of other scored ${pictures} whose Pearson correlation with the reconstruction is strictly smaller than that of the ${picture} shown, averaged over ${unit}s; chance is 50 % ${citations.cite('ozcelik')}.`,
     `Frame correlation is the Pearson correlation of reconstruction and ${picture} over all ${data.results.kind === 'picture' ? 'pixels' : 'features'}.`,
-    ...(data.results.outputs ? [`Of the outputs, ${arraysInWords(evaluation.arrays)}.`] : []),
+    ...outputSentences(data),
     ...retrievalSentences(data, citations),
     bootstrap.block > 1
       ? `Intervals are 95 % percentile intervals from ${bootstrap.resamples} circular block bootstrap samples (blocks of ${bootstrap.block} frames) ${citations.cite('politis')}.`

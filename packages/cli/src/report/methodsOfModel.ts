@@ -7,15 +7,15 @@ import type { Citations } from './references.ts';
 /** What a published model is called, and the paper of it that the text can cite. */
 const MODELS: Readonly<Record<string, { readonly name: string; readonly cite?: string }>> = {
   mindeye2: { name: 'MindEye2', cite: 'scotti' },
-  mindeye1: { name: 'MindEye' },
-  'mindeye1-low-level': { name: 'the low-level branch of MindEye' },
+  mindeye1: { name: 'MindEye', cite: 'mindeye' },
+  'mindeye1-low-level': { name: 'the low-level branch of MindEye', cite: 'mindeye' },
   'clip-converter': { name: 'the CLIP converter of MindEye2', cite: 'scotti' },
 };
 
 const STAGES: Readonly<Record<string, string>> = {
-  tokens: 'up to its backbone (stage "tokens")',
-  blurry: 'up to the latents of its low-level branch (stage "blurry")',
-  prior: 'up to samples of its diffusion prior (stage "prior")',
+  tokens: 'up to its backbone',
+  blurry: 'up to the latents of its low-level branch',
+  prior: 'up to samples of its diffusion prior',
 };
 
 const REPEATS: Readonly<Record<string, string>> = {

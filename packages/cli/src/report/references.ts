@@ -45,6 +45,36 @@ const LIST: readonly Reference[] = [
     doi: '10.1038/s41598-023-42891-8',
   },
   {
+    key: 'takagi',
+    cite: 'Takagi & Nishimoto, 2023',
+    full: 'Takagi, Y., & Nishimoto, S. (2023). High-resolution image reconstruction with latent diffusion models from human brain activity. Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition, 14453–14463.',
+    doi: '10.1109/CVPR52729.2023.01389',
+  },
+  {
+    key: 'kneeland',
+    cite: 'Kneeland et al., 2025',
+    full: 'Kneeland, R., Scotti, P. S., St-Yves, G., Breedlove, J., Kay, K., & Naselaris, T. (2025). NSD-Imagery: a benchmark dataset for extending fMRI vision decoding methods to mental imagery. Proceedings of the IEEE/CVF Conference on Computer Vision and Pattern Recognition.',
+    doi: '10.48550/arXiv.2506.06898',
+  },
+  {
+    key: 'nunez',
+    cite: 'Nunez-Elizalde et al., 2019',
+    full: 'Nunez-Elizalde, A. O., Huth, A. G., & Gallant, J. L. (2019). Voxelwise encoding models with non-spherical multivariate normal priors. NeuroImage, 197, 482–492.',
+    doi: '10.1016/j.neuroimage.2019.04.012',
+  },
+  {
+    key: 'dupre',
+    cite: 'Dupré la Tour et al., 2022',
+    full: 'Dupré la Tour, T., Eickenberg, M., Nunez-Elizalde, A. O., & Gallant, J. L. (2022). Feature-space selection with banded ridge regression. NeuroImage, 264, 119728.',
+    doi: '10.1016/j.neuroimage.2022.119728',
+  },
+  {
+    key: 'mindeye',
+    cite: 'Scotti et al., 2023',
+    full: 'Scotti, P. S., Banerjee, A., Goode, J., Shabalin, S., Nguyen, A., Cohen, E., et al. (2023). Reconstructing the mind’s eye: fMRI-to-image with contrastive learning and diffusion priors. Advances in Neural Information Processing Systems, 36.',
+    doi: '10.48550/arXiv.2305.18274',
+  },
+  {
     key: 'scotti',
     cite: 'Scotti et al., 2024',
     full: 'Scotti, P. S., Tripathy, M., Torrico Villanueva, C. K., Kneeland, R., Chen, T., Narang, A., et al. (2024). MindEye2: shared-subject models enable fMRI-to-image with 1 hour of data. Proceedings of the 41st International Conference on Machine Learning, PMLR 235.',

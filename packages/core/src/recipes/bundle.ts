@@ -1,39 +1,11 @@
-import type { BundleInput, FittedStep } from '../bundle/contents.ts';
-import type { Json } from '../data/json.ts';
+import type { FittedStep } from '../bundle/contents.ts';
 import type { HeadStatistics, HeadsConfig } from '../decoders/heads/model.ts';
 import type { DesignNumbers, HeadsBundle } from '../decoders/heads/save.ts';
 import type { BandWeights } from './bands/weighBands.ts';
+import { type DescribedDesign, type DescribedRun, orderedHeads } from './describedRun.ts';
 import { voxelBlocks } from './designs.ts';
-import type { Recipe, RecipeHead } from './recipe.ts';
-import type { RunDesign, RunOutcome } from './runTypes.ts';
-
-/** A design of a run, as its bundle describes it. */
-export interface DescribedDesign extends RunDesign {
-  readonly roi: string;
-  readonly average: RecipeHead['average'];
-  readonly unitVoxels: boolean;
-  /** Of the rows of betas, ascending. */
-  readonly columns: Int32Array;
-}
-
-export interface DescribedRun {
-  readonly recipe: Recipe;
-  readonly designs: readonly DescribedDesign[];
-  readonly outcome: RunOutcome;
-  readonly input: BundleInput;
-  /** Runs or sessions of the training trials, for the ledger. */
-  readonly runs: readonly string[];
-  /** Steps before the design: what was done to betas before they were read. */
-  readonly ledger: readonly FittedStep[];
-  /** What else a reader should know: the recording, its training pictures. */
-  readonly report: { readonly [key: string]: Json };
-}
-
-/** The heads in the order of the recipe, each with the index of its design. */
-export function orderedHeads({ recipe, designs }: Pick<DescribedRun, 'recipe' | 'designs'>) {
-  const all = designs.flatMap(({ heads }, design) => heads.map(({ head }) => ({ head, design })));
-  return recipe.heads.map(({ name }) => all.find(({ head }) => head.name === name)!);
-}
+import { headsReport } from './headsReport.ts';
+import type { RecipeHead } from './recipe.ts';
 
 /** Steps of the fit itself, as the ledger records them: its choices and what renormalises predictions. */
 export function fittedSteps({ recipe, designs, outcome, runs, ledger }: DescribedRun): FittedStep[] {
@@ -146,33 +118,12 @@ export async function headsBundle(
   run: DescribedRun,
   statistics: (head: string) => Promise<HeadStatistics> | HeadStatistics,
 ): Promise<HeadsBundle> {
-  const { recipe, designs, outcome, input, report } = run;
+  const { designs, outcome, input } = run;
   const config = headsConfigOf(run);
   return {
     config,
     input,
-    report: {
-      ...report,
-      heads: outcome.heads.map(({ name, storage, alpha }) => ({
-        name,
-        storage,
-        alpha: typeof alpha === 'number' ? alpha : { ...alpha },
-      })),
-      numerics: outcome.numerics.map((numerics) => ({ ...numerics })),
-      fittedBy: outcome.fittedBy,
-      ...(outcome.bands.some((bands) => bands !== undefined) && {
-        headBands: Object.fromEntries(
-          orderedHeads(run).flatMap(({ head, design }) => {
-            const bands = outcome.bands[design]?.weights;
-            return bands ? [[head.name, bands as unknown as Json]] : [];
-          }),
-        ),
-      }),
-      warnings: [...outcome.warnings],
-      quirks: recipe.quirks.map(({ what }) => what),
-      inferred: [...recipe.inferred],
-      trials: designs[0]!.design.train,
-    },
+    report: headsReport(run),
     ledger: fittedSteps(run),
     designs: await Promise.all(
       designs.map((design, d) => numbersOf(design, config, outcome.centers[d]!, outcome.bands[d]?.scale)),

@@ -1,15 +1,10 @@
 export { type RegionBands, regionBands } from './bands/regionBands.ts';
 export type { BandWeights, RunBands } from './bands/weighBands.ts';
-export {
-  type DescribedDesign,
-  type DescribedRun,
-  fittedSteps,
-  headsBundle,
-  headsConfigOf,
-  renormalisationStep,
-} from './bundle.ts';
+export { fittedSteps, headsBundle, headsConfigOf, renormalisationStep } from './bundle.ts';
 export type { GpuCeiling } from './ceiling.ts';
+export type { DescribedDesign, DescribedRun } from './describedRun.ts';
 export { unitRows } from './designs.ts';
+export { headsReport } from './headsReport.ts';
 export { type MemoryHeadStore, memoryHeadStore } from './memoryStore.ts';
 export type {
   AlphaChoice as RecipeAlphaChoice,

@@ -7,7 +7,7 @@ import type { LabelReportData } from './data.ts';
 export function labelMethods(data: LabelReportData): Methods {
   const citations = new Citations();
   const paragraphs = [
-    [...dataSentences(data), ...preparationSentences(data.folds)],
+    [...dataSentences(data, citations), ...preparationSentences(data.folds)],
     decoderSentences(data, citations),
     [...scoreSentences(data, citations), ...resultSentences(data)],
   ].map((sentences) => sentences.join(' '));
