@@ -77,21 +77,25 @@ namespace hopper {
 /// mma::tiling() would make it.
 bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status);
 
-// What the check knows of gemm_hopper.cu; the shim has a stand-in.
+// What the check knows of gemm_hopper.cu.
 
 /// A pair's rows and columns, the terms of a slice, the slices that are under way, the pairs that run at once, and the
 /// terms from which a sum is cut into ranges.
 struct Extents {
   int64_t rows, columns, terms, stages, at_once, range;
 };
-Extents extents(mma::Kind kind, int processors);
-/// Whether the device has it and it pays.
-bool suits(Exec &ex, const Product<float> &p, mma::Kind kind);
-/// As product(), whatever is known of it. alarm: a word of the host's that is set where a kernel gives up (patience.cuh).
-bool multiply(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, uint32_t *alarm, f2i_status &status);
-
-/// How long the products of a check may take before the GPU counts as lost.
-std::chrono::milliseconds longest_check();
+struct Path {
+  Extents (*extents)(mma::Kind kind, int processors);
+  /// Whether the device has it and it pays, or `always`: whether it can be made so.
+  bool (*suits)(Exec &ex, const Product<float> &p, mma::Kind kind, bool always);
+  /// As product(), whatever is known of it. alarm: a word of the host's that is set where a kernel gives up (patience.cuh).
+  bool (*multiply)(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, uint32_t *alarm, f2i_status &status);
+  /// How long the products of a check may take before the GPU counts as lost.
+  std::chrono::milliseconds (*longest_check)();
+};
+const Path &by_wgmma(); // gemm_hopper.cu
+/// The same, but in tests of the check, which have one that is wrong in many ways.
+const Path &path();
 
 /// F2I_CUDA_HOPPER: 0, 1 or nothing; another value is F2I_INVALID_ARGUMENT, and why.
 f2i_status read_use(HopperUse &use, char *why, size_t size);

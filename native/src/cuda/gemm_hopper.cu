@@ -16,13 +16,12 @@
 //   tf32        packed, which rounds
 //   f32         packed into a big and a small part (gemm_mma.cu has the formula);
 //               each slice is summed from zero and added by the plain cores
+#include <string>
+
 #include "cuda/gemm.cuh"
-
-#if !defined(F2I_CUDA_SHIM)
-#include <cuda.h>
-
 #include "cuda/hopper.cuh"
 #include "cuda/patience.cuh"
+#include "cuda/tensor_map.hpp"
 
 namespace f2i::cuda::hopper {
 namespace {
@@ -45,8 +44,6 @@ template <Kind kind> struct Room {
   float sums[8][16][store_columns];
   uint64_t full[stages_of<kind>], empty[stages_of<kind>];
 };
-constexpr size_t alignment = 1024;
-
 /// How the copy engine sees the operands; the small parts only of f32.
 struct Maps {
   CUtensorMap a[2], b[2];
@@ -59,7 +56,7 @@ struct Pairs {
   struct At {
     int64_t row, column, range;
   };
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#if F2I_HOPPER
   __device__ __forceinline__ At at(int64_t index) const {
     constexpr int64_t high = 8; // pairs of a group, whose columns are passed through
     const int64_t range = index / (rows * columns), tile = index - range * rows * columns;
@@ -70,7 +67,7 @@ struct Pairs {
 #endif
 };
 
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#if F2I_HOPPER
 
 template <Kind kind>
 constexpr Type type_of = kind == Kind::bf16 ? Type::bf16 : kind == Kind::f16 ? Type::f16 : Type::tf32;
@@ -258,9 +255,7 @@ __device__ __forceinline__ void consume(const Work<float> &work, const Pairs &pa
 template <Kind kind, bool across>
 __device__ __forceinline__ void run_block(const Work<float> &work, const Pairs &pairs, const Maps &maps,
                                           volatile uint32_t *alarm) {
-  extern __shared__ __align__(1024) unsigned char f2i_hopper_shared[];
-  const uint32_t begins = shared_address(f2i_hopper_shared);
-  auto &room = *reinterpret_cast<Room<kind> *>(f2i_hopper_shared + (alignment - begins % alignment) % alignment);
+  auto &room = aligned_shared<Room<kind>>();
   const uint32_t rank = rank_in_pair();
   if (threadIdx.x == 0) {
     for (int s = 0; s < stages_of<kind>; ++s) {
@@ -276,7 +271,7 @@ __device__ __forceinline__ void run_block(const Work<float> &work, const Pairs &
     if (threadIdx.x == 0) {
       Patience<Clock> patience(alarm, GaveUp::copying);
       produce<kind, across>(work, pairs, maps, room, rank, patience);
-      if (patience.gone()) __nanosleep(1000000); // what is under way arrives while the memory is still this block's
+      if (patience.gone()) sleep_long(); // what is under way arrives while the memory is still this block's
     }
   } else {
     take_registers<232>();
@@ -292,49 +287,16 @@ template <Kind kind, bool across>
 __global__ void __launch_bounds__(threads, 1)
     product_kernel(const __grid_constant__ Work<float> work, const __grid_constant__ Pairs pairs,
                    const __grid_constant__ Maps maps, volatile uint32_t *alarm) {
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#if F2I_HOPPER
   run_block<kind, across>(work, pairs, maps, alarm);
 #endif
 }
 
 // ---- the host's side ---------------------------------------------------------------
 
-using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
-
-/// The driver's function, by the runtime: this library is not linked with the driver's. Null where it has none.
-EncodeTiled encoder() {
-  static const EncodeTiled encode = []() -> EncodeTiled {
-    void *function = nullptr;
-    cudaDriverEntryPointQueryResult found;
-    const cudaError_t error =
-        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
-    (void)cudaGetLastError();
-    const bool is_there = error == cudaSuccess && found == cudaDriverEntryPointSuccess;
-    return is_there ? reinterpret_cast<EncodeTiled>(function) : nullptr;
-  }();
-  return encode;
-}
-
-/// Was the kernel built for sm_90a? Elsewhere it is empty, and has hardly a register.
-bool is_there(const void *kernel) {
-  cudaFuncAttributes attributes{};
-  const cudaError_t error = cudaFuncGetAttributes(&attributes, kernel);
-  (void)cudaGetLastError();
-  return error == cudaSuccess && attributes.numRegs > 100;
-}
-
-/// A matrix of `wide` entries in each of `high` rows, in boxes of 128 bytes by `box` rows. What is beyond it is zero.
-bool encode(CUtensorMap &map, const void *data, f2i_dtype type, int64_t wide, int64_t high, int64_t ld, uint32_t box) {
-  const auto size = static_cast<uint64_t>(size_of(type));
-  const cuuint64_t extents[2] = {static_cast<cuuint64_t>(wide), static_cast<cuuint64_t>(high)};
-  const cuuint64_t strides[1] = {static_cast<cuuint64_t>(ld) * size};
-  const cuuint32_t box_extents[2] = {static_cast<cuuint32_t>(row_bytes / size), box}, steps[2] = {1, 1};
-  const CUtensorMapDataType entries = type == F2I_F16    ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-                                      : type == F2I_BF16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-                                                         : CU_TENSOR_MAP_DATA_TYPE_FLOAT32;
-  return encoder()(&map, entries, 2, const_cast<void *>(data), extents, strides, box_extents, steps,
-                   CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+/// A matrix of `wide` entries in each of `high` rows, in boxes of 128 bytes by `box` rows.
+bool encode(CUtensorMap &map, const void *data, f2i_dtype type, int64_t wide, int64_t high, int64_t ld, int64_t box) {
+  return encode(map, Tensor{2, data, type, {wide, high}, {1, ld}, {row_bytes / size_of(type), box}});
 }
 
 /// What an operand is once the copy engine can take it.
@@ -362,8 +324,10 @@ public:
   bool pays() const {
     const int64_t least = p_.m < p_.n ? p_.m : p_.n;
     const bool packs = !as_it_lies(p_.a, false) || !as_it_lies(p_.b, true);
-    return least >= (packs ? 512 : 129) && p_.k >= 128 && p_.m < INT32_MAX && p_.n < INT32_MAX && p_.k < INT32_MAX;
+    return least >= (packs ? 512 : 129) && p_.k >= 128;
   }
+  /// Rows, columns and terms are coordinates of tensor maps.
+  bool possible() const { return p_.k > 0 && p_.m < INT32_MAX && p_.n < INT32_MAX && p_.k < INT32_MAX; }
 
   /// False where no map could be made, or something failed before y was written.
   bool all(f2i_status &status) const {
@@ -419,7 +383,7 @@ private:
   template <Kind kind, bool across>
   bool launch_pairs(Work<float> &work, const Ready &a, const Ready &b, f2i_status &status) const {
     void (*const kernel)(Work<float>, Pairs, Maps, volatile uint32_t *) = product_kernel<kind, across>;
-    static const bool there = is_there(reinterpret_cast<const void *>(kernel));
+    static const bool there = is_built_for_hopper(reinterpret_cast<const void *>(kernel));
     if (!there) return false;
     const Product<float> &p = work.product;
     constexpr int columns = columns_of<kind>;
@@ -448,34 +412,10 @@ private:
 
     constexpr size_t shared = sizeof(Room<kind>) + alignment;
     static_assert(shared <= 227 << 10);
-    if (ex_.cancelled()) {
-      status = F2I_CANCELLED;
-      return true;
-    }
-    cudaError_t error = cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel),
-                                             cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-    if (error == cudaSuccess) {
-      cudaLaunchAttribute attribute{};
-      attribute.id = cudaLaunchAttributeClusterDimension;
-      attribute.val.clusterDim.x = 2;
-      attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
-      cudaLaunchConfig_t config{};
-      const int64_t blocks = 2 * (pairs.all() < at_once ? pairs.all() : at_once);
-      config.gridDim = dim3(static_cast<unsigned>(blocks));
-      config.blockDim = dim3(threads);
-      config.dynamicSmemBytes = shared;
-      config.stream = device.stream();
-      config.attrs = &attribute;
-      config.numAttrs = 1;
-      error = cudaLaunchKernelEx(&config, kernel, work, pairs, maps, static_cast<volatile uint32_t *>(alarm_));
-    }
-    (void)cudaGetLastError(); // a refused launch is not the next one's
-    if (error == cudaSuccess) error = device.launched();
-    if (error != cudaSuccess) {
-      status = ex_.fail(status_of(error), "kernel %s, Hopper: %s", name_, cudaGetErrorString(error));
-    } else if (work.parts != nullptr) {
-      status = join_ranges(ex_, name_, p, work.parts, pairs.ranges);
-    }
+    const int64_t blocks = 2 * (pairs.all() < at_once ? pairs.all() : at_once);
+    status = launch_clusters(ex_, (std::string(name_) + ", Hopper").c_str(), 2, kernel, dim3(static_cast<unsigned>(blocks)),
+                             dim3(threads), shared, work, pairs, maps, static_cast<volatile uint32_t *>(alarm_));
+    if (status == F2I_OK && work.parts != nullptr) status = join_ranges(ex_, name_, p, work.parts, pairs.ranges);
     return true;
   }
 
@@ -511,12 +451,11 @@ Kind own_kind(mma::Kind kind) {
   }
 }
 
-} // namespace
-
-bool suits(Exec &ex, const Product<float> &p, mma::Kind kind) {
+bool suits(Exec &ex, const Product<float> &p, mma::Kind kind, bool always) {
   if (device_of(ex).capability() != 90 || p.planes * p.groups != 1 || p.a.is_patches || p.b.is_patches) return false;
   if (kind == mma::Kind::f32 && (p.a.half() || p.b.half())) return false; // fewer products by mma.sync
-  return Run(ex, "", own_kind(kind), p).pays() && encoder() != nullptr;
+  const Run run(ex, "", own_kind(kind), p);
+  return run.possible() && (always || run.pays()) && has_tensor_maps();
 }
 
 bool multiply(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, uint32_t *alarm, f2i_status &status) {
@@ -539,6 +478,14 @@ Extents extents(mma::Kind kind, int processors) {
 /// Kernels give up after some seconds (patience.cuh): this is for what they cannot see.
 std::chrono::milliseconds longest_check() { return std::chrono::seconds(60); }
 
-} // namespace f2i::cuda::hopper
+} // namespace
 
+const Path &by_wgmma() {
+  static constexpr Path own{extents, suits, multiply, longest_check};
+  return own;
+}
+#if !defined(F2I_CUDA_SHIM)
+const Path &path() { return by_wgmma(); }
 #endif
+
+} // namespace f2i::cuda::hopper

@@ -81,7 +81,7 @@ std::vector<Case> cases_for(int processors) {
   using mma::Kind;
   std::vector<Case> cases;
   const auto add = [&](Kind kind, const char *type, bool across) {
-    const Extents x = extents(kind, processors);
+    const Extents x = path().extents(kind, processors);
     const int64_t ragged_rows = 2 * x.rows + x.rows / 2 + 5, ragged_columns = 2 * x.columns + x.columns / 2 - 3;
     const int64_t rounds = (2 * x.stages + 1) * x.terms + x.terms / 2 + 1; // of the stages
     cases.push_back({kind, type, across, ragged_rows, ragged_columns, rounds, false, true});
@@ -189,7 +189,7 @@ private:
     p.finish.y = expected;
     F2I_TRY(product_by_mma(aside_, "a check of Hopper's kernels", p, one.kind));
     p.finish.y = found;
-    absent_ = !multiply(aside_, "a check of Hopper's kernels", p, one.kind, words, status) && status == F2I_OK;
+    absent_ = !path().multiply(aside_, "a check of Hopper's kernels", p, one.kind, words, status) && status == F2I_OK;
     F2I_TRY(status);
     // Each way is right to (4 + sqrt(k)) roundings of the sum of the terms' magnitudes, which is k/4 on average.
     const double k = static_cast<double>(one.k);
@@ -202,7 +202,7 @@ private:
   }
 
   Finding wait(const Case &one, f2i_status &status) {
-    const cudaError_t error = aside_.wait(longest_check());
+    const cudaError_t error = aside_.wait(path().longest_check());
     if (error == cudaErrorNotReady) {
       const Finding hangs = wrong(one, "it does not end");
       device_.lose("the check of Hopper's kernels does not end; start again with F2I_CUDA_HOPPER=0", true);
@@ -297,16 +297,15 @@ f2i_status read_use(HopperUse &use, char *why, size_t size) {
 
 bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind, f2i_status &status) {
   status = F2I_OK;
-  if (!suits(ex, p, kind)) return false;
   const HopperUse use = device_of(ex).hopper_use();
-  if (use == HopperUse::never) return false;
+  if (use == HopperUse::never || !path().suits(ex, p, kind, use == HopperUse::always)) return false;
   if (use == HopperUse::after_check && verdict_of(device_of(ex).info().index).find(ex, status) != Trust::right) return false;
   uint32_t *const alarm = device_of(ex).alarm();
   if (alarm == nullptr) {
     status = ex.fail(F2I_OUT_OF_MEMORY, "no pinned memory for what kernels tell");
     return false;
   }
-  return multiply(ex, name, p, kind, alarm, status);
+  return path().multiply(ex, name, p, kind, alarm, status);
 }
 
 void describe_check(int index, HopperUse use, char *text, size_t size) {

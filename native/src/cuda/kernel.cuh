@@ -31,15 +31,16 @@ template <class T> __device__ __forceinline__ T &shared_memory() {
 #endif
 }
 
-/// Enqueues a kernel; a failure names it.
+/// Enqueues a kernel whose blocks run in clusters of so many neighbours in x (1: none); a failure names it.
 template <class... P, class... A>
-f2i_status launch(Exec &ex, const char *name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
-                  A... arguments) {
+f2i_status launch_clusters(Exec &ex, const char *name, unsigned cluster, void (*kernel)(P...), dim3 grid, dim3 block,
+                           size_t shared_bytes, A... arguments) {
   if (ex.cancelled()) return F2I_CANCELLED;
   std::tuple<P...> values{static_cast<P>(arguments)...};
   const CudaDevice &device = device_of(ex);
 #if defined(F2I_CUDA_SHIM)
-  cudaError_t error = shim::launch(device.stream(), name, grid, block, shared_bytes, [=] { std::apply(kernel, values); });
+  cudaError_t error = shim::launch(device.stream(), name, grid, block, shared_bytes, [=] { std::apply(kernel, values); },
+                                   static_cast<int>(cluster));
 #else
   const auto *const function = reinterpret_cast<const void *>(kernel);
   cudaError_t error = cudaSuccess;
@@ -49,13 +50,30 @@ f2i_status launch(Exec &ex, const char *name, void (*kernel)(P...), dim3 grid, d
   if (error == cudaSuccess) {
     void *addresses[sizeof...(P)];
     std::apply([&](auto &...value) { size_t i = 0; ((addresses[i++] = &value), ...); }, values);
-    error = cudaLaunchKernel(function, grid, block, addresses, shared_bytes, device.stream());
+    cudaLaunchAttribute attribute{};
+    attribute.id = cudaLaunchAttributeClusterDimension;
+    attribute.val.clusterDim.x = cluster;
+    attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+    cudaLaunchConfig_t config{};
+    config.gridDim = grid;
+    config.blockDim = block;
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = device.stream();
+    config.attrs = &attribute;
+    config.numAttrs = cluster > 1 ? 1 : 0;
+    error = cudaLaunchKernelExC(&config, function, addresses);
   }
   (void)cudaGetLastError(); // a refused launch is not the next one's
 #endif
   if (error == cudaSuccess) error = device.launched();
   if (error == cudaSuccess) return F2I_OK;
   return ex.fail(status_of(error), "kernel %s: %s", name, cudaGetErrorString(error));
+}
+
+template <class... P, class... A>
+f2i_status launch(Exec &ex, const char *name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared_bytes,
+                  A... arguments) {
+  return launch_clusters(ex, name, 1, kernel, grid, block, shared_bytes, arguments...);
 }
 
 /// F2I_LAUNCH(ex, (kernel<T>), grid, block, shared_bytes, arguments...)

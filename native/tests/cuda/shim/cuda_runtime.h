@@ -49,6 +49,7 @@ struct alignas(16) uint4 {
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __restrict__ __restrict
 
 // ---- threads ------------------------------------------------------------------
@@ -97,11 +98,12 @@ using Body = void (*)(const void *user);
 void *make_machine();
 void end_machine(void *machine);
 /// Runs a kernel now: 0, or an error of the launch. machine: null for one of this system thread.
-int launch(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void *user, void *machine = nullptr);
+/// cluster: blocks, neighbours in x, that run at once.
+int launch(dim3 grid, dim3 block, size_t shared_bytes, Body body, const void *user, void *machine = nullptr, int cluster = 1);
 /// What the last failed launch did.
 const char *launch_error(void *machine = nullptr);
 /// Why no device takes this launch; null where one does.
-const char *impossible_launch(dim3 grid, dim3 block, size_t shared_bytes);
+const char *impossible_launch(dim3 grid, dim3 block, size_t shared_bytes, int cluster = 1);
 
 } // namespace shim
 
@@ -239,7 +241,7 @@ enum cudaMemAllocationType { cudaMemAllocationTypePinned = 1 };
 enum cudaMemLocationType { cudaMemLocationTypeDevice = 1 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 struct cudaFuncAttributes {
-  int binaryVersion;
+  int binaryVersion, numRegs;
 };
 struct cudaMemLocation {
   cudaMemLocationType type;
@@ -258,6 +260,8 @@ using cudaEvent_t = struct ShimEvent *;
 using cudaMemPool_t = struct ShimPool *;
 using cudaGraph_t = struct ShimGraph *;
 using cudaGraphExec_t = struct ShimGraphExec *;
+enum cudaDriverEntryPointQueryResult { cudaDriverEntryPointSuccess, cudaDriverEntryPointSymbolNotFound };
+enum { cudaEnableDefault = 0 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 
 cudaError_t cudaDriverGetVersion(int *version);
@@ -268,6 +272,8 @@ cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device);
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *kernel);
+cudaError_t cudaGetDriverEntryPointByVersion(const char *name, void **function, unsigned version, unsigned long long flags,
+                                             cudaDriverEntryPointQueryResult *found);
 cudaError_t cudaMemGetInfo(size_t *free, size_t *total);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
@@ -303,7 +309,8 @@ const char *cudaGetErrorName(cudaError_t error);
 namespace shim {
 
 /// Enqueues a kernel on a stream (streams.cpp); the body is called by each thread.
-int launch(cudaStream_t stream, const char *name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> body);
+int launch(cudaStream_t stream, const char *name, dim3 grid, dim3 block, size_t shared_bytes, std::function<void()> body,
+           int cluster = 1);
 /// Of the system thread: kernels and events go to streams of this one.
 extern thread_local int current_device;
 /// What the kernel did that failed.

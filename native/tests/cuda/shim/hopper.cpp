@@ -1,7 +1,8 @@
-// A stand-in for src/cuda/gemm_hopper.cu, which the shim cannot execute: products by mma.sync, spoilt in the ways in which
-// such kernels go wrong, to see that the check before their use (src/cuda/hopper_check.cu) finds each of them.
-// F2I_SHIM_HOPPER chooses one; without it the device has no such kernels.
+// A stand-in for src/cuda/gemm_hopper.cu: products by mma.sync, spoilt in the ways in which such kernels go wrong, to see
+// that the check before their use (src/cuda/hopper_check.cu) finds each of them. F2I_SHIM_HOPPER chooses one; without it
+// the device has no such kernels.
 //
+//   wgmma     no stand-in: the kernels themselves, on the emulated instructions (asynchronous.hpp)
 //   right     as mma.sync        absent    no code for the device
 //   wrong     one entry is off   wrong_f32 of the products of f32 alone
 //   beside    writes between the rows of y
@@ -46,11 +47,9 @@ void give_up_kernel(uint32_t *alarm) { *alarm = static_cast<uint32_t>(GaveUp::mu
 void fault_kernel() { shim::fail("an illegal instruction", shim::Site::current()); }
 void hang_kernel() { wait_while_held(); }
 
-} // namespace
-
 Extents extents(mma::Kind, int processors) { return {8, 8, 4, 2, processors / 2, 16}; }
 
-bool suits(Exec &ex, const Product<float> &p, mma::Kind kind) {
+bool suits(Exec &ex, const Product<float> &p, mma::Kind kind, bool) {
   if (behaviour().empty() || device_of(ex).capability() != 90 || p.planes * p.groups != 1) return false;
   if (p.a.is_patches || p.b.is_patches || (kind == mma::Kind::f32 && (p.a.half() || p.b.half()))) return false;
   return p.m >= 4 && p.n >= 4 && p.k >= 4;
@@ -82,6 +81,13 @@ bool multiply(Exec &ex, const char *name, const Product<float> &p, mma::Kind kin
 std::chrono::milliseconds longest_check() {
   // What does not end is not waited for; everything else is, however slow the machine.
   return behaviour() == "hangs" ? std::chrono::milliseconds(20) : std::chrono::milliseconds(std::chrono::hours(1));
+}
+
+} // namespace
+
+const Path &path() {
+  static constexpr Path stand_in{extents, suits, multiply, longest_check};
+  return behaviour() == "wgmma" ? by_wgmma() : stand_in;
 }
 
 } // namespace f2i::cuda::hopper

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cuda.h"
 #include "cuda_runtime.h"
 
 thread_local int shim::current_device = 0;
@@ -72,7 +73,15 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *) {
   attributes->binaryVersion = number("F2I_SHIM_CAPABILITY", 90);
+  attributes->numRegs = 255;
   return number("F2I_SHIM_NO_IMAGE", 0) == 0 ? cudaSuccess : cudaErrorNoKernelImageForDevice;
+}
+cudaError_t cudaGetDriverEntryPointByVersion(const char *name, void **function, unsigned, unsigned long long,
+                                             cudaDriverEntryPointQueryResult *found) {
+  const bool is_there = std::strcmp(name, "cuTensorMapEncodeTiled") == 0;
+  *function = is_there ? reinterpret_cast<void *>(&cuTensorMapEncodeTiled) : nullptr;
+  *found = is_there ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
+  return cudaSuccess;
 }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char *cudaGetErrorName(cudaError_t error) {

@@ -206,7 +206,7 @@ public:
   std::vector<std::string> log;
   std::string fault_text;
 
-  int kernel(const char *name, dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body,
+  int kernel(const char *name, dim3 grid, dim3 block, size_t shared_bytes, int cluster, const std::function<void()> &body,
              ShimStream &on) {
     ++kernels_run;
     if (on.machine == nullptr) on.machine = shim::make_machine();
@@ -214,7 +214,7 @@ public:
     const std::function<void()> *const user = &body;
     int error = shim::launch(
         grid, block, shared_bytes, [](const void *f) { (*static_cast<const std::function<void()> *>(f))(); }, user,
-        on.machine);
+        on.machine, cluster);
     const char *const faulty = std::getenv("F2I_SHIM_FAULT");
     if ((fail_kernel > 0 && --fail_kernel == 0) || (faulty != nullptr && std::strcmp(faulty, name) == 0)) {
       error = cudaErrorLaunchFailure;
@@ -293,9 +293,9 @@ Device &device() {
 namespace shim {
 
 int launch(cudaStream_t stream, const char *name, dim3 grid, dim3 block, size_t shared_bytes,
-           std::function<void()> body) {
+           std::function<void()> body, int cluster) {
   const auto lock = device().lock();
-  if (const char *const impossible = impossible_launch(grid, block, shared_bytes)) {
+  if (const char *const impossible = impossible_launch(grid, block, shared_bytes, cluster)) {
     device().fault_text = impossible;
     return cudaErrorInvalidConfiguration;
   }
@@ -304,7 +304,7 @@ int launch(cudaStream_t stream, const char *name, dim3 grid, dim3 block, size_t 
   ++stream->kernels;
   if (stream->capture == nullptr) ++device().launches;
   return device().enqueue(stream, {[=, name = std::string(name)](ShimStream &on) {
-                                     return device().kernel(name.c_str(), grid, block, shared_bytes, body, on);
+                                     return device().kernel(name.c_str(), grid, block, shared_bytes, cluster, body, on);
                                    },
                                    nullptr, nullptr, true});
 }
