@@ -2,8 +2,9 @@ import { F2iError } from '../../../error.ts';
 import { relativePath, type Source } from '../../source.ts';
 import { openZip, type Zip, type ZipEntry } from '../zip.ts';
 import { checkedSource } from './checked.ts';
+import { LIMITS } from './limits.ts';
 import { checkBytes, Storages } from './storages.ts';
-import { LIMITS, unpickle } from './unpickle.ts';
+import { unpickle } from './unpickle.ts';
 import type { PickleValue } from './values.ts';
 import { quoted } from './values.ts';
 

@@ -2,8 +2,10 @@ import { F2iError } from '../../../error.ts';
 import { elementBytes } from '../../ndarray.ts';
 import { type Source, sliceSource } from '../../source.ts';
 import type { Checkpoint } from './archive.ts';
+import { LIMITS } from './limits.ts';
+import { PickleEndsEarly } from './pickleReader.ts';
 import { Storages } from './storages.ts';
-import { LIMITS, PickleEndsEarly, type Unpickled, type UnpickleOptions, unpickle } from './unpickle.ts';
+import { type Unpickled, type UnpickleOptions, unpickle } from './unpickle.ts';
 import { kindOf, PyDict, PyList, type Storage } from './values.ts';
 
 /** The first pickle of the format: PROTO 2, LONG1 of ten bytes, STOP. */

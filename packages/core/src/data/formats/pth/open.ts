@@ -7,7 +7,8 @@ import { type Checkpoint, readArchive } from './archive.ts';
 import { flatten, plainValues } from './flatten.ts';
 import type { Refuse } from './globals.ts';
 import { isLegacy, readLegacy } from './legacy.ts';
-import { LIMITS, unpickle } from './unpickle.ts';
+import { LIMITS } from './limits.ts';
+import { unpickle } from './unpickle.ts';
 import type { Tensor } from './values.ts';
 
 export interface PthEntry {
