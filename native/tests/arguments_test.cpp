@@ -247,6 +247,18 @@ TEST(shapes_and_types_of_every_op) {
   REFUSED(with_gemm([&](auto &g) { g.c = at(f.a, 5, 3); }), "gemm: c: shape: expected 3 x 5");
   REFUSED(with_gemm([&](auto &g) { g.bias = at(f.a, 5, 1); }), "gemm: bias: shape: expected 1 x 5");
   CHECK_EQUAL(with_gemm([](auto &g) { g.a.cols = 0, g.b.rows = 0; }), F2I_OK); // a sum of no terms
+  REFUSED(with_gemm([](auto &g) { g.shared_b = -1; }), "gemm: shared_b: expected 0 or 1, found -1");
+  REFUSED(with_gemm([](auto &g) { g.batch = -2; }), "gemm: batch: expected 0 or more, found -2");
+  REFUSED(with_gemm([](auto &g) { g.batch = 2; }), "gemm: a: shape: expected rows of 2 planes, found 3");
+  REFUSED(with_gemm([](auto &g) { g.batch = 3; }), "gemm: b: shape: expected 12 x 5, found 4 x 5");
+  REFUSED(with_gemm([](auto &g) { g.batch = 3, g.trans_b = 1, g.b.cols = 4; }), "gemm: b: shape: expected rows of 3 planes, found 4");
+  CHECK_EQUAL(with_gemm([](auto &g) { g.batch = 3, g.shared_b = 1; }), F2I_OK);
+  REFUSED(with_gemm([](auto &g) { g.batch = 3, g.shared_b = 1, g.y.rows = 1; }), "gemm: y: shape: expected 3 x 5, found 1 x 5");
+  REFUSED(with_gemm([&](auto &g) { g.batch = 3, g.shared_b = 1, g.bias = at(f.a, 2, 5); }), "gemm: bias: shape: expected 1 x 5, found 2 x 5");
+  CHECK_EQUAL(with_gemm([&](auto &g) { g.batch = 3, g.shared_b = 1, g.bias = at(f.a, 3, 5); }), F2I_OK);
+  // What callers of the first version pass; the field behind it is not read.
+  CHECK_EQUAL(with_gemm([](auto &g) { g.struct_size = 272, g.batch = 77; }), F2I_OK);
+  REFUSED(with_gemm([](auto &g) { g.struct_size = 271; }), "gemm: struct_size: expected at least 272, found 271");
 
   f2i_gram_args gram = F2I_INIT(f2i_gram_args);
   gram.x = at(f.a, 3, 4), gram.y = at(f.b, 4, 4);

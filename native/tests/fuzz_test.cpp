@@ -84,10 +84,11 @@ private:
       std::memcpy(where, &matrix, sizeof matrix);
       return;
     }
-    const size_t scalars = *std::min_element(places.begin(), places.end()); // they come before the matrices
-    for (int attempt = 0; attempt < 20; ++attempt) {
-      const size_t size = random_() % 2 == 0 ? 4 : 8, offset = random_() % scalars / size * size;
-      if (offset < sizeof(uint32_t) || offset + size > scalars) continue; // struct_size stays
+    for (int attempt = 0; attempt < 200; ++attempt) {
+      const size_t size = random_() % 2 == 0 ? 4 : 8, offset = random_() % sizeof(Args) / size * size;
+      if (offset < sizeof(uint32_t) || offset + size > sizeof(Args)) continue; // struct_size stays
+      const auto in_matrix = [&](size_t place) { return offset < place + sizeof(f2i_matrix) && place < offset + size; };
+      if (std::any_of(places.begin(), places.end(), in_matrix)) continue;
       const auto meets = [&](const auto &span) { return offset < span.second && span.first < offset + size; };
       if (std::any_of(kept.begin(), kept.end(), meets)) continue;
       const int64_t value = number();

@@ -7,7 +7,7 @@ using namespace engine;
 namespace {
 
 struct Case {
-  int64_t m, n, k;
+  int64_t m, n, k, batch = 1;
 };
 /// One tile of each shape (wide, tall, square, two wide ones), its edges, sums in ranges.
 const Case cases[] = {{9, 300, 70}, {200, 33, 90}, {131, 133, 100}, {200, 520, 67}, {70, 90, 1100}};
@@ -16,23 +16,25 @@ enum class Rows { odd, aligned };
 void check_gemm(const Case &s, f2i_dtype a_type, f2i_dtype b_type, f2i_precision wanted, bool trans_a, bool trans_b, Rows rows) {
   const auto place = [&](int64_t cols, int offset) { return rows == Rows::odd ? Place{3, 5 + offset} : Place{16 - cols % 8, 8}; };
   const int64_t a_cols = trans_a ? s.m : s.k, b_cols = trans_b ? s.k : s.n;
-  const Operand a(a_type, trans_a ? s.k : s.m, a_cols, place(a_cols, 0), 1), b(b_type, trans_b ? s.n : s.k, b_cols, place(b_cols, 2), 2);
-  const Matrix<float> c = Matrix<float>(s.m, s.n, {1, 2}).random(3);
+  const int64_t a_rows = trans_a ? s.k : s.m, b_rows = trans_b ? s.n : s.k; // of a plane
+  const Operand a(a_type, s.batch * a_rows, a_cols, place(a_cols, 0), 1), b(b_type, s.batch * b_rows, b_cols, place(b_cols, 2), 2);
+  const Matrix<float> c = Matrix<float>(s.batch * s.m, s.n, {1, 2}).random(3);
   const f2i_precision precision = effective(wanted, a_type, b_type);
   std::vector<double> expected, scale;
   double effect = 0; // of rounding
-  for (int64_t i = 0; i < s.m; ++i) {
+  for (int64_t row = 0; row < s.batch * s.m; ++row) {
+    const int64_t i = row % s.m, a0 = row / s.m * a_rows, b0 = row / s.m * b_rows;
     for (int64_t j = 0; j < s.n; ++j) {
       double sum = 0, exact = 0, size = 0;
       for (int64_t p = 0; p < s.k; ++p) {
-        const auto x = static_cast<double>(trans_a ? a.values(p, i) : a.values(i, p));
-        const auto y = static_cast<double>(trans_b ? b.values(j, p) : b.values(p, j));
+        const auto x = static_cast<double>(trans_a ? a.values(a0 + p, i) : a.values(a0 + i, p));
+        const auto y = static_cast<double>(trans_b ? b.values(b0 + j, p) : b.values(b0 + p, j));
         sum += rounded_to(precision, x) * rounded_to(precision, y);
         exact += x * y;
         size += std::abs(x * y);
       }
-      expected.push_back(0.5 * sum - static_cast<double>(c(i, j)));
-      scale.push_back(size + std::abs(static_cast<double>(c(i, j))));
+      expected.push_back(0.5 * sum - static_cast<double>(c(row, j)));
+      scale.push_back(size + std::abs(static_cast<double>(c(row, j))));
       effect = std::max(effect, std::abs(sum - exact) / size);
     }
   }
@@ -41,16 +43,18 @@ void check_gemm(const Case &s, f2i_dtype a_type, f2i_dtype b_type, f2i_precision
   if (precision != F2I_PRECISION_F32) CHECK(effect > 2 * tolerance); // or this test shows nothing
   const std::string what = "gemm " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k) + " types " +
                            std::to_string(a_type) + ", " + std::to_string(b_type) + " precision " + std::to_string(wanted) +
-                           (trans_a ? " a^T" : "") + (trans_b ? " b^T" : "") + (rows == Rows::odd ? " odd" : " aligned");
+                           (trans_a ? " a^T" : "") + (trans_b ? " b^T" : "") + (rows == Rows::odd ? " odd" : " aligned") +
+                           (s.batch > 1 ? ", " + std::to_string(s.batch) + " planes" : "");
   everywhere<float>(
       what,
       [&](const Engine &like) {
         const Engine engine(like.info().isa, like.info().threads, 0, wanted);
         const OnDevice da(engine, a), db(engine, b);
-        const Device<float> dc(engine, c), dy(engine, Matrix<float>(s.m, s.n, {2, 1}));
+        const Device<float> dc(engine, c), dy(engine, Matrix<float>(s.batch * s.m, s.n, {2, 1}));
         f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
         args.trans_a = trans_a;
         args.trans_b = trans_b;
+        args.batch = s.batch;
         args.alpha = 0.5;
         args.beta = -1;
         args.a = da.view();
@@ -94,6 +98,22 @@ TEST(operands_of_two_types) {
   check_gemm(s, F2I_F32, F2I_BF16, F2I_PRECISION_F16, false, true, Rows::aligned);
   check_gemm(s, F2I_F16, F2I_F32, F2I_PRECISION_BF16, true, true, Rows::odd);
   check_gemm(s, F2I_F32, F2I_F16, F2I_PRECISION_TF32, false, true, Rows::aligned);
+}
+
+TEST(planes_of_a_batch) {
+  const Case small{52, 40, 70, 3}, ragged{70, 90, 40, 2}, long_sums{40, 50, 1100, 2}; // a tile of their own, one of all, ranges
+  int variant = 0;
+  for (const f2i_precision precision : {F2I_PRECISION_TF32, F2I_PRECISION_BF16, F2I_PRECISION_F16}) {
+    check_gemm(small, F2I_F32, F2I_F32, precision, variant & 1, variant >> 1 & 1, variant == 1 ? Rows::odd : Rows::aligned);
+    check_gemm(long_sums, F2I_F32, F2I_F32, precision, false, variant & 1, Rows::aligned);
+    ++variant;
+  }
+  for (const f2i_dtype type : {F2I_F16, F2I_BF16}) {
+    check_gemm(ragged, type, type, F2I_PRECISION_F32, false, true, Rows::aligned); // multiplied as they lie
+    check_gemm(ragged, type, type, F2I_PRECISION_F32, false, false, Rows::aligned);
+    check_gemm(small, type, type, F2I_PRECISION_F32, true, false, Rows::odd);
+  }
+  check_gemm(small, F2I_F32, F2I_BF16, F2I_PRECISION_BF16, false, true, Rows::aligned);
 }
 
 TEST(linear_and_conv2d_follow) {

@@ -53,6 +53,17 @@ template <class T> std::unique_ptr<Problem> make(f2i_context *context, const Opt
     p.compare_entries(y, p.extent(1), [&](int64_t i, int64_t j, double &value, double &size) {
       for (int64_t k = 0; k < a.cols; ++k) value += a(i, k) * b(k, j), size += std::abs(a(i, k) * b(k, j));
     });
+  } else if (op == "gemm_batch") {
+    const int64_t batch = s[0], m = s[1], k = s[2], n = s[3];
+    auto &a = p.input(batch * m, k), &b = p.input(batch * k, n), &y = p.output(batch * m, n);
+    f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
+    args.batch = batch, args.alpha = 1, args.a = a.view(), args.b = b.view(), args.y = y.view();
+    p.call(f2i_gemm, args);
+    p.flops = 2 * p.extent(0) * p.extent(1) * p.extent(2) * p.extent(3);
+    p.compare_entries(y, p.extent(2), [&a, &b, m, k](int64_t i, int64_t j, double &value, double &size) {
+      const int64_t first = i / m * k; // row of b
+      for (int64_t q = 0; q < k; ++q) value += a(i, q) * b(first + q, j), size += std::abs(a(i, q) * b(first + q, j));
+    });
   } else if (op == "gram") {
     auto &x = p.input(s[0], s[1]), &y = p.output(s[0], s[0]);
     f2i_gram_args args = F2I_INIT(f2i_gram_args);
@@ -286,6 +297,7 @@ const std::vector<OpHelp> &ops() {
   static const std::vector<OpHelp> list = [] {
     std::vector<OpHelp> all = {
         {"gemm", "MxKxN", "2048x2048x2048"},
+        {"gemm_batch", "BATCHxMxKxN", "104x257x52x257"},
         {"gram", "ROWSxCOLS", "4096x4096"},
         {"cholesky_factor", "N", "4096"},
         {"cholesky_solve", "NxT", "2048x1024"},

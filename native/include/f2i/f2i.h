@@ -297,13 +297,19 @@ typedef struct f2i_matrix {
 /* y[m,n] = alpha op(a) op(b) + beta c + bias (bias: 1 x n added to every row).
  * c and bias may have a NULL buffer. y may be c. f64, or f32 with each of a and b
  * of f32, f16 or bf16. Two operands of the same half type are multiplied as they
- * are, with sums of f32. */
+ * are, with sums of f32.
+ * batch: that many products of one shape, each on its own, in one call: the rows
+ * of each plane of a, b, c and y follow those of the one before, so that
+ * y[batch m, n]. shared_b: b is one plane, for all. bias: 1 x n for all planes,
+ * or batch x n, a row for each. On the CPU a plane has the bits that it has alone. */
 typedef struct f2i_gemm_args {
   uint32_t struct_size;
   int32_t trans_a, trans_b; /* 0 or 1 */
-  int32_t reserved;
+  int32_t shared_b;         /* 0 or 1 */
   double alpha, beta;
   f2i_matrix a, b, c, bias, y;
+  /* Appended: a struct_size of 272 means one product. */
+  int64_t batch; /* 0: 1 */
 } f2i_gemm_args;
 F2I_API f2i_status f2i_gemm(f2i_context *ctx, const f2i_gemm_args *args);
 

@@ -10,8 +10,15 @@ namespace f2i::cpu {
 
 struct Gemm {
   bool trans_a = false, trans_b = false;
+  bool shared_b = false; // one plane of b for all
+  int64_t batch = 1;
   double alpha = 1, beta = 0;
-  View a, b, c, bias, y;
+  View a, b, c, bias, y; // planes follow each other by their rows; bias: one row, or one a plane
+
+  /// Extents of a plane.
+  int64_t m() const { return y.rows / batch; }
+  int64_t n() const { return y.cols; }
+  int64_t k() const { return trans_a ? a.rows / batch : a.cols; }
 };
 f2i_status gemm(Exec &ex, const Gemm &op);
 

@@ -47,7 +47,7 @@ f2i_status thin_product(Exec &ex, const GemmKernel<T> &kernel, const Workspace<T
     const int64_t row = std::max(ceil_div(n, threads == 1 ? 1 : 4 * threads), std::min(page, ceil_div(n, threads)));
     const int64_t widest = std::clamp<int64_t>(round_up(dots ? 32768 / k : row, 16), dots ? 16 : 256, most);
     const int64_t width = round_up(ceil_div(n, ceil_div(n, widest)), 16);
-    for_tasks(ex, ceil_div(n, width), r * n * k < serial_work / 8, [&](int64_t task, int) {
+    for_tasks(ex, ceil_div(n, width), op.serial || r * n * k < serial_work / 8, [&](int64_t task, int) {
       if (ex.cancelled()) return;
       alignas(64) T sums[most_sums];
       const int64_t j0 = task * width, cols = std::min(width, n - j0);

@@ -14,7 +14,13 @@ template <class T> struct Work {
   int64_t range = 0;   // terms of a range
   int64_t first = 0;   // of planes and groups, that of blockIdx.y = 0
   int across = 0;      // warps of a block beside each other, where the kernel has a choice
-  T *parts = nullptr;  // where sums of ranges go, m x n after each other, or null
+  T *parts = nullptr;  // where sums of ranges go, m x n after each other, plane after plane, range after range, or null
+
+  /// Those of a plane (or group) and the block's range.
+  __device__ __forceinline__ T *parts_of(int64_t plane) const {
+    if (parts == nullptr) return nullptr;
+    return parts + (blockIdx.z * product.planes * product.groups + plane) * product.m * product.n;
+  }
 };
 
 /// Which tile a block has. Of a triangle, tiles are numbered by rows: (0,0), (1,0), (1,1), (2,0), ...
@@ -47,6 +53,7 @@ template <class T> struct Tiling {
   int64_t rows = 0, columns = 0;
   size_t shared_bytes = 0;
   int across = 0;
+  int threads = 256;
 };
 
 namespace simt {

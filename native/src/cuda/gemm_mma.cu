@@ -8,7 +8,7 @@
 //
 // A block of 8 warps has a tile of 128 x 128 (64 x 256, 256 x 64 for few rows or
 // columns; 128 x 256 where one instruction makes a product), a warp 64 x 32 (64)
-// of it. Slices pass through three stages of shared memory: one is multiplied, one
+// of it. Small planes of a batch have blocks of 2 warps and tiles of 64 x 64. Slices pass through three stages of shared memory: one is multiplied, one
 // has arrived, one is on its way. A slice has 64 bytes of each row, 16 terms of f32
 // or 32 halves, in four chunks of 16 bytes; lane t of four takes chunk t of its rows
 // in one load. The instructions' fragments want other terms of a lane, but a sum has
@@ -22,7 +22,7 @@
 namespace f2i::cuda::mma {
 namespace {
 
-constexpr int threads = 256, warps = 8, stages = 3, chunks = 4; // chunks of a row
+constexpr int stages = 3, chunks = 4; // chunks of a row
 constexpr int warp_rows = 64;
 
 template <Kind kind> constexpr bool is_half = kind == Kind::bf16 || kind == Kind::f16;
@@ -38,12 +38,12 @@ template <> struct HalfOf<Kind::f16_of_f32> {
 };
 
 /// Rows of a and then rows of b. columns8: of a warp's tile, over 8.
-template <int columns8> struct Stages {
-  static constexpr int rows = columns8 == 4 ? 320 : 384; // 64 + 256, 128 + 256
+template <int columns8, int warps> struct Stages {
+  static constexpr int rows = warps == 2 ? 128 : columns8 == 4 ? 320 : 384; // 64 + 64, 64 + 256, 128 + 256
   uint4 at[stages][rows * chunks];
 };
 /// Half of a tile's sums on their way from the tensor cores' order to rows, in place of the stages.
-template <int columns8> struct Sums {
+template <int columns8, int warps> struct Sums {
   float at[warps][warp_rows / 2][8 * columns8];
 };
 
@@ -54,7 +54,8 @@ constexpr int rows16 = warp_rows / 16;
 __device__ __forceinline__ int chunk_at(int row, int chunk) { return row * chunks + (chunk ^ (row >> 1 & 3)); }
 
 /// A thread's share of a slice of an operand's rows, which lie from `stage` on.
-struct Load {
+template <int warps> struct Load {
+  static constexpr int threads = 32 * warps;
   uint4 kept[2]; // halves on their way to be widened
 
   /// 16 bytes at a time. `entries` of them are a chunk.
@@ -139,24 +140,24 @@ __device__ __forceinline__ bool aligned(const Operand &x) {
 }
 
 /// One operand of a block: its rows, and how they come to shared memory.
-template <Kind kind> struct Side {
+template <Kind kind, int warps> struct Side {
   Operand x;
   int64_t row, rows;
   int tile_rows;
   bool chunkwise;
-  Load load;
+  Load<warps> load;
 
   __device__ __forceinline__ Side(const Operand &operand, int64_t first, int64_t all, int of_tile)
       : x(operand), row(first), rows(all), tile_rows(of_tile), chunkwise(aligned(operand)) {}
   __device__ __forceinline__ void begin(int64_t term, int64_t end, uint4 *stage) {
     if constexpr (is_half<kind>) {
-      Load::chunkwise<8>(x, row, rows, term, end, stage, tile_rows);
+      Load<warps>::template chunkwise<8>(x, row, rows, term, end, stage, tile_rows);
     } else if (x.half()) {
       load.begin_halves(x, chunkwise, row, rows, term, end, tile_rows);
     } else if (chunkwise) {
-      Load::chunkwise<4>(x, row, rows, term, end, stage, tile_rows);
+      Load<warps>::template chunkwise<4>(x, row, rows, term, end, stage, tile_rows);
     } else {
-      Load::one_by_one(x, row, rows, term, end, stage, tile_rows);
+      Load<warps>::one_by_one(x, row, rows, term, end, stage, tile_rows);
     }
   }
   __device__ __forceinline__ void end(uint4 *stage) const {
@@ -285,13 +286,13 @@ __device__ __forceinline__ void multiply_slice(float (&sums)[rows16][columns8][4
   }
 }
 
-template <Kind kind, int columns8> __device__ __forceinline__ void multiply_tile(const Work<float> &work) {
+template <Kind kind, int columns8, int warps> __device__ __forceinline__ void multiply_tile(const Work<float> &work) {
   constexpr int depth = depth_of<kind>, warp_columns = 8 * columns8;
-  using Shared = Stages<columns8>;
+  using Shared = Stages<columns8, warps>;
   Shared &shared = shared_memory<Shared>();
   const Product<float> &product = work.product;
   const int64_t m = product.m, n = product.n;
-  const int across = work.across; // warps beside each other: 2, 4 or 8
+  const int across = work.across; // warps beside each other: 2, 4 or 8 of 8, 2 of 2
   const int tile_rows = warps / across * warp_rows, tile_columns = across * warp_columns;
   const TileAt tile = tile_at(product.lower, blockIdx.x, work.columns);
   const int64_t at = work.first + blockIdx.y, plane = at / product.groups, group = at % product.groups;
@@ -305,7 +306,7 @@ template <Kind kind, int columns8> __device__ __forceinline__ void multiply_tile
   const int64_t rows_left = j0 + wj < n ? m - i0 - wi : 0;
   const int used = rows_left <= 0 ? 0 : rows_left >= warp_rows ? rows16 : (static_cast<int>(rows_left) + 15) / 16;
 
-  Side<kind> a(product.a.of(plane, group), i0, m, tile_rows), b(product.b.of(plane, group), j0, n, tile_columns);
+  Side<kind, warps> a(product.a.of(plane, group), i0, m, tile_rows), b(product.b.of(plane, group), j0, n, tile_columns);
   const int b_at = tile_rows * chunks;
   float sums[rows16][columns8][4] = {};
   const int64_t slices = (last - first + depth - 1) / depth;
@@ -335,7 +336,8 @@ template <Kind kind, int columns8> __device__ __forceinline__ void multiply_tile
   __syncthreads(); // all have done with the stages
 
   const Finish<float> finish = product.finish.of(plane, group);
-  auto &room = shared_memory<Sums<columns8>>().at[warp];
+  float *const parts = work.parts_of(at);
+  auto &room = shared_memory<Sums<columns8, warps>>().at[warp];
   constexpr int at_once = 4;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -366,13 +368,13 @@ template <Kind kind, int columns8> __device__ __forceinline__ void multiply_tile
         j[x] = j0 + wj + column;
         sum[x] = room[row][column ^ (row % 4 * 8)];
         inside[x] = i[x] < m && j[x] < n && !finish.skips(i[x], j[x]);
-        if (inside[x] && work.parts == nullptr) others[x] = finish.load(i[x], j[x]);
+        if (inside[x] && parts == nullptr) others[x] = finish.load(i[x], j[x]);
       }
 #pragma unroll
       for (int x = 0; x < at_once; ++x) {
         if (!inside[x]) continue;
         if (kind == Kind::f32 && !is_finite(sum[x])) sum[x] = plain_sum(a.x, b.x, i[x], j[x], first, last);
-        if (work.parts != nullptr) work.parts[(static_cast<int64_t>(blockIdx.z) * m + i[x]) * n + j[x]] = sum[x];
+        if (parts != nullptr) parts[i[x] * n + j[x]] = sum[x];
         else finish.store(i[x], j[x], sum[x], others[x]);
       }
     }
@@ -381,31 +383,41 @@ template <Kind kind, int columns8> __device__ __forceinline__ void multiply_tile
 
 #endif
 
-template <Kind kind, int columns8> __global__ void __launch_bounds__(threads) product_kernel(Work<float> work) {
+template <Kind kind, int columns8, int warps> __global__ void __launch_bounds__(32 * warps) product_kernel(Work<float> work) {
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
-  multiply_tile<kind, columns8>(work);
+  multiply_tile<kind, columns8, warps>(work);
 #endif
 }
 
-template <Kind kind, int columns8> Tiling<float> of(int across) {
-  static_assert(sizeof(Sums<columns8>) <= 96 << 10 && sizeof(Stages<columns8>) <= 96 << 10);
-  constexpr size_t shared = std::max(sizeof(Stages<columns8>), sizeof(Sums<columns8>));
-  return {product_kernel<kind, columns8>, warps / across * warp_rows, across * 8 * columns8, shared, across};
+template <Kind kind, int columns8, int warps = 8> Tiling<float> of(int across) {
+  using Slices = Stages<columns8, warps>;
+  using Rows = Sums<columns8, warps>;
+  static_assert(sizeof(Rows) <= 96 << 10 && sizeof(Slices) <= 96 << 10);
+  return {product_kernel<kind, columns8, warps>, warps / across * warp_rows, across * 8 * columns8,
+          std::max(sizeof(Slices), sizeof(Rows)), across, 32 * warps};
+}
+
+/// Entries of y that tiles cover, with what they have beyond its edges.
+int64_t covered(const Product<float> &p, int64_t rows, int64_t columns) {
+  return ceil_div(p.m, rows) * rows * ceil_div(p.n, columns) * columns;
 }
 
 } // namespace
 
 Tiling<float> tiling(Kind kind, const Product<float> &p, int64_t processors) {
   const int across = p.lower ? 4 : p.m <= warp_rows ? 8 : p.n <= warp_rows ? 2 : 4;
+  const int64_t planes = p.planes * p.groups;
   // The wide tile reads less of shared memory for a product; the others are more blocks.
-  const bool wide = across == 4 && !p.lower && ceil_div(p.m, 128) * ceil_div(p.n, 256) * p.planes * p.groups >= processors;
+  const bool wide = across == 4 && !p.lower && ceil_div(p.m, 128) * ceil_div(p.n, 256) * planes >= processors;
+  // A plane that fills no tile leaves warps without work.
+  const bool small = planes > 1 && !p.lower && covered(p, 64, 64) < covered(p, 512 / across, 32 * across);
   switch (kind) {
-  case Kind::tf32: return wide ? of<Kind::tf32, 8>(across) : of<Kind::tf32, 4>(across);
-  case Kind::bf16_of_f32: return of<Kind::bf16_of_f32, 4>(across);
-  case Kind::f16_of_f32: return of<Kind::f16_of_f32, 4>(across);
+  case Kind::tf32: return small ? of<Kind::tf32, 4, 2>(2) : wide ? of<Kind::tf32, 8>(across) : of<Kind::tf32, 4>(across);
+  case Kind::bf16_of_f32: return small ? of<Kind::bf16_of_f32, 4, 2>(2) : of<Kind::bf16_of_f32, 4>(across);
+  case Kind::f16_of_f32: return small ? of<Kind::f16_of_f32, 4, 2>(2) : of<Kind::f16_of_f32, 4>(across);
   case Kind::bf16: return wide ? of<Kind::bf16, 8>(across) : of<Kind::bf16, 4>(across);
   case Kind::f16: return wide ? of<Kind::f16, 8>(across) : of<Kind::f16, 4>(across);
-  default: return of<Kind::f32, 4>(across);
+  default: return small ? of<Kind::f32, 4, 2>(2) : of<Kind::f32, 4>(across);
   }
 }
 

@@ -104,6 +104,7 @@ template <class T> __device__ __forceinline__ void multiply_tile(const Work<T> &
       now = 1 - now;
     }
   }
+  T *const parts = work.parts_of(at);
 #pragma unroll
   for (int u = 0; u < each; ++u) {
     const int64_t i = i0 + (u < half ? ti + u : side<T> / 2 + ti + u - half);
@@ -111,7 +112,7 @@ template <class T> __device__ __forceinline__ void multiply_tile(const Work<T> &
     for (int v = 0; v < each; ++v) {
       const int64_t j = j0 + (v < half ? tj + v : side<T> / 2 + tj + v - half);
       if (i >= m || j >= n) continue;
-      if (work.parts != nullptr) work.parts[(static_cast<int64_t>(blockIdx.z) * m + i) * n + j] = sums[u][v];
+      if (parts != nullptr) parts[i * n + j] = sums[u][v];
       else finish_one(finish, i, j, sums[u][v]);
     }
   }

@@ -6,29 +6,29 @@ namespace {
 
 /// Sums of `splits` ranges of terms become y, in the order of the ranges.
 template <class T> struct JoinRanges {
-  const T *parts;
-  int64_t splits, all, n;
+  const T *parts; // [splits, planes and groups, m, n]
+  int64_t splits, all, m, n, groups;
   Finish<T> finish;
 
-  __device__ __forceinline__ T load(int64_t i, int64_t j) const {
-    const int64_t e = i * n + j;
+  __device__ __forceinline__ T load(int64_t e) const {
     T sum = parts[e];
     for (int64_t s = 1; s < splits; ++s) sum += parts[s * all + e];
     return sum;
   }
 };
-template <class T> __global__ void __launch_bounds__(256) join_kernel(JoinRanges<T> ranges, int64_t m) {
+template <class T> __global__ void __launch_bounds__(256) join_kernel(JoinRanges<T> ranges) {
   const int64_t step = static_cast<int64_t>(gridDim.x) * 256;
-  for (int64_t e = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x; e < m * ranges.n; e += step) {
-    const int64_t i = e / ranges.n, j = e - i * ranges.n;
-    if (!ranges.finish.skips(i, j)) ranges.finish.store(i, j, ranges.load(i, j));
+  for (int64_t e = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x; e < ranges.all; e += step) {
+    const int64_t row = e / ranges.n, j = e - row * ranges.n, at = row / ranges.m, i = row - at * ranges.m;
+    if (ranges.finish.skips(i, j)) continue;
+    ranges.finish.of(at / ranges.groups, at % ranges.groups).store(i, j, ranges.load(e));
   }
 }
 
 template <class T> f2i_status join(Exec &ex, const char *name, const Product<T> &p, const T *parts, int64_t splits) {
-  const int64_t blocks = ceil_div(p.m * p.n, 256);
+  const int64_t all = p.planes * p.groups * p.m * p.n, blocks = ceil_div(all, 256);
   return launch(ex, name, join_kernel<T>, dim3(static_cast<unsigned>(blocks < 65536 ? blocks : 65536)), dim3(256), 0,
-                JoinRanges<T>{parts, splits, p.m * p.n, p.n, p.finish}, p.m);
+                JoinRanges<T>{parts, splits, all, p.m, p.n, p.groups, p.finish});
 }
 
 /// The product's tiles may leave most of the device idle where the sum is long: ranges of it are then
@@ -46,9 +46,9 @@ template <class T> f2i_status run(Exec &ex, const char *name, const Product<T> &
   work.columns = ceil_div(p.n, tiling.columns);
   const int64_t tiles = tiles_of(p.lower, ceil_div(p.m, tiling.rows), work.columns), planes = p.planes * p.groups;
   if (tiles > INT32_MAX) return ex.fail(F2I_UNSUPPORTED, "more tiles than a grid has");
-  int64_t splits = planes > 1 ? 1 : splits_of(tiles, p.k, device_of(ex).processors());
+  int64_t splits = splits_of(tiles * planes, p.k, device_of(ex).processors());
   if (splits > 1) {
-    work.parts = ex.scratch_of<T>(splits * p.m * p.n);
+    work.parts = ex.scratch_of<T>(splits * planes * p.m * p.n);
     // No other way without the room: results would depend on the ceiling.
     if (work.parts == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for sums of ranges of terms");
   }
@@ -60,7 +60,7 @@ template <class T> f2i_status run(Exec &ex, const char *name, const Product<T> &
   for (; work.first < planes; work.first += most_planes) {
     const int64_t some = planes - work.first < most_planes ? planes - work.first : most_planes;
     const dim3 grid(static_cast<unsigned>(tiles), static_cast<unsigned>(some), static_cast<unsigned>(splits));
-    F2I_TRY(launch(ex, name, tiling.kernel, grid, dim3(256), tiling.shared_bytes, work));
+    F2I_TRY(launch(ex, name, tiling.kernel, grid, dim3(static_cast<unsigned>(tiling.threads)), tiling.shared_bytes, work));
   }
   return work.parts != nullptr ? join(ex, name, p, work.parts, splits) : F2I_OK;
 }
@@ -68,10 +68,17 @@ template <class T> f2i_status run(Exec &ex, const char *name, const Product<T> &
 /// Below this many rows or columns a product is read, not computed: operands are taken as they lie.
 constexpr int64_t few = 64;
 
+bool chunkwise(const Operand &x, f2i_dtype type) {
+  return x.dtype == type && x.along() && reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.by_row % 8 == 0 &&
+         x.by_plane % 8 == 0 && x.by_group % 8 == 0;
+}
+
 mma::Kind kind_of(const Product<float> &p) {
   using mma::Kind;
   if (p.a.half() && p.b.half()) { // two types: products of TF32, which both are
-    const bool packs = p.a.dtype == p.b.dtype && p.m > few && p.n > few && p.planes * p.groups == 1;
+    // Of several planes they are multiplied as they lie, or not at all.
+    const bool ready = p.planes * p.groups == 1 || (chunkwise(p.a, p.a.dtype) && chunkwise(p.b, p.b.dtype));
+    const bool packs = p.a.dtype == p.b.dtype && p.m > few && p.n > few && ready;
     return !packs ? Kind::f32 : p.a.dtype == F2I_BF16 ? Kind::bf16 : Kind::f16;
   }
   // Beside a half type, f32 is rounded to that one.
@@ -82,10 +89,6 @@ mma::Kind kind_of(const Product<float> &p) {
   case F2I_PRECISION_F16: return half == F2I_BF16 ? Kind::bf16_of_f32 : Kind::f16_of_f32;
   default: return Kind::f32;
   }
-}
-
-bool chunkwise(const Operand &x, f2i_dtype type) {
-  return x.dtype == type && x.along() && reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.by_row % 8 == 0;
 }
 
 /// Makes an operand one of halves whose rows begin at multiples of 16 bytes.
@@ -107,6 +110,21 @@ f2i_status on_tensor_cores(Exec &ex, const char *name, const Product<float> &p) 
   return product_by_mma(ex, name, p, kind);
 }
 
+/// Planes that fill the device each: products of their own, for which there are faster kernels.
+template <class T> bool each_alone(Exec &ex, const Product<T> &p) {
+  if (p.planes == 1 || p.groups > 1 || p.a.is_patches || p.b.is_patches) return false;
+  return ceil_div(p.m, 128) * ceil_div(p.n, 128) >= device_of(ex).processors();
+}
+template <class T> f2i_status one_by_one(Exec &ex, const char *name, const Product<T> &p) {
+  Product<T> one = p;
+  one.planes = 1;
+  for (int64_t plane = 0; plane < p.planes; ++plane) {
+    one.a = p.a.of(plane, 0), one.b = p.b.of(plane, 0), one.finish = p.finish.of(plane, 0);
+    F2I_TRY(product(ex, name, one));
+  }
+  return F2I_OK;
+}
+
 } // namespace
 
 f2i_status product_by_mma(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind) {
@@ -126,11 +144,13 @@ f2i_status join_ranges(Exec &ex, const char *name, const Product<float> &p, cons
 
 f2i_status product(Exec &ex, const char *name, const Product<float> &p) {
   if (p.m <= 0 || p.n <= 0 || p.planes <= 0) return F2I_OK;
+  if (each_alone(ex, p)) return one_by_one(ex, name, p);
   return device_of(ex).ampere() ? on_tensor_cores(ex, name, p) : run(ex, name, p, simt::tiling<float>());
 }
 
 f2i_status product(Exec &ex, const char *name, const Product<double> &p) {
   if (p.m <= 0 || p.n <= 0 || p.planes <= 0) return F2I_OK;
+  if (each_alone(ex, p)) return one_by_one(ex, name, p);
   return run(ex, name, p, simt::tiling<double>());
 }
 

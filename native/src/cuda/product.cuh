@@ -74,7 +74,7 @@ struct Operand {
     return static_cast<const T *>(data)[where];
   }
   /// The operand of one plane and group.
-  __device__ __forceinline__ Operand of(int64_t plane, int64_t group) const {
+  __host__ __device__ Operand of(int64_t plane, int64_t group) const {
     Operand one = *this;
     const int64_t entries = plane * by_plane + group * by_group;
     one.data = static_cast<const char *>(data) + entries * (dtype == F2I_F64 ? 8 : half() ? 2 : 4);
@@ -114,6 +114,7 @@ template <class T> struct Finish {
   int64_t ldy = 0;
   int64_t by_plane = 0, by_group = 0; // of y and residual; column_bias has one a row of all groups
   int64_t bias_by_group = 0;
+  int64_t c_by_plane = 0, row_bias_by_plane = 0;
 
   /// What is read for an entry. All that a thread reads for several is begun before it stores the first.
   struct Others {
@@ -138,10 +139,12 @@ template <class T> struct Finish {
   __device__ __forceinline__ void store(int64_t i, int64_t j, T sum) const {
     if (!skips(i, j)) store(i, j, sum, load(i, j));
   }
-  __device__ __forceinline__ Finish of(int64_t plane, int64_t group) const {
+  __host__ __device__ Finish of(int64_t plane, int64_t group) const {
     Finish one = *this;
     const int64_t entries = plane * by_plane + group * by_group;
     one.y += entries;
+    if (c != nullptr) one.c += plane * c_by_plane;
+    if (row_bias != nullptr) one.row_bias += plane * row_bias_by_plane;
     if (residual != nullptr) one.residual += entries;
     if (column_bias != nullptr) one.column_bias += group * bias_by_group;
     return one;

@@ -94,7 +94,7 @@ const Entry entries[] = {
     OP(elementwise, from.integers(a.kind); a.scalar = from.number(); from.matrices(a.a, a.b, a.y)),
     OP(gated_activation, from.integers(a.kind); from.matrices(a.x, a.y)),
     OP(gather, a.row_indices = from.values<int32_t>(); a.col_indices = from.values<int32_t>(); from.matrices(a.x, a.y)),
-    OP(gemm, from.integers(a.trans_a, a.trans_b); a.alpha = from.number(); a.beta = from.number();
+    OP(gemm, from.integers(a.trans_a, a.trans_b, a.shared_b, a.batch); a.alpha = from.number(); a.beta = from.number();
        from.matrices(a.a, a.b, a.c, a.bias, a.y)),
     OP(gram, from.integers(a.columns); a.alpha = from.number(); from.matrices(a.x, a.y)),
     OP(group_norm, from.integers(a.activation, a.channels, a.groups); a.eps = from.number();

@@ -40,11 +40,11 @@ const mutants: [op: string, name: string, kernel: ReferenceKernel, filter?: RegE
     'gemm',
     'the last term of each sum left out',
     before('gemm', ([a, ...rest], { transA }) => {
-      const [rows, cols] = a!.shape as [number, number];
+      const [rows, cols] = a!.shape.slice(-2) as [number, number];
       const k = transA ? rows : cols;
       return {
         inputs: [
-          mapped(a, (v, i) => ((transA ? Math.floor(i / cols) : i % cols) === k - 1 ? 0 : v)),
+          mapped(a, (v, i) => ((transA ? Math.floor(i / cols) % rows : i % cols) === k - 1 ? 0 : v)),
           ...rest,
         ],
       };
@@ -54,6 +54,28 @@ const mutants: [op: string, name: string, kernel: ReferenceKernel, filter?: RegE
   ['gemm', 'c ignored', before('gemm', ([a, b, , d]) => ({ inputs: [a, b, undefined, d] }))],
   ['gemm', 'alpha ignored', before('gemm', () => ({ attributes: { alpha: 1 } }))],
   ['gemm', 'beta taken as 1', before('gemm', () => ({ attributes: { beta: 1 } }))],
+  [
+    'gemm',
+    'every plane by the first b',
+    before('gemm', ([a, b, ...rest]) => ({
+      inputs: [a, b!.shape.length === 3 ? firstPlanes(b!) : b, ...rest],
+    })),
+    /a batch of/,
+  ],
+  [
+    'gemm',
+    'the first bias for all planes',
+    before('gemm', ([a, b, c, bias]) => ({
+      inputs: [a, b, c, bias?.shape.length === 2 ? firstPlanes(bias) : bias],
+    })),
+    /a batch of/,
+  ],
+  [
+    'gemm',
+    'the last plane forgotten',
+    after('gemm', (y, [v]) => void (v!.shape.length === 3 && y.fill(0, y.length - y.length / v!.shape[0]!))),
+    /a batch of/,
+  ],
   ['gemm', 'a NaN replaced by 0', after('gemm', replace(Number.isNaN, 0))],
   [
     'gemm',
@@ -234,4 +256,10 @@ function transposeInPlace(q: Float64Array, n: number): void {
   q.forEach((_, index) => {
     q[index] = copy[(index % n) * n + Math.floor(index / n)]!;
   });
+}
+
+/** The first plane in place of all. */
+function firstPlanes(x: View): View {
+  const size = x.data.length / x.shape[0]!;
+  return mapped(x, (_, index) => x.data[index % size]!);
 }

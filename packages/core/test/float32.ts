@@ -4,19 +4,23 @@ import { colsOf, type ReferenceKernel, rowsOf, type View } from '../src/referenc
 const f = Math.fround;
 
 export const gemm: ReferenceKernel = ([a, b, c, bias], [y], { transA, transB, alpha, beta }) => {
-  const [m, n] = y!.shape as [number, number];
-  const k = transA ? rowsOf(a!) : colsOf(a!);
-  for (let i = 0; i < m; i++) {
+  const [m, n] = y!.shape.slice(-2) as [number, number];
+  const k = a!.shape.at(transA ? -2 : -1)!;
+  const batch = y!.shape.length === 3 ? y!.shape[0]! : 1;
+  const bStep = b!.shape.length === 3 ? k * n : 0;
+  const biasStep = bias?.shape.length === 2 ? n : 0;
+  for (let i = 0; i < batch * m; i++) {
+    const plane = Math.floor(i / m);
     for (let j = 0; j < n; j++) {
       let sum = 0;
       for (let l = 0; l < k; l++) {
-        const left = a!.data[transA ? l * m + i : i * k + l]!;
-        const right = b!.data[transB ? j * k + l : l * n + j]!;
+        const left = a!.data[plane * m * k + (transA ? l * m + (i % m) : (i % m) * k + l)]!;
+        const right = b!.data[plane * bStep + (transB ? j * k + l : l * n + j)]!;
         sum = f(sum + f(left * right));
       }
       let value = f(f(alpha as number) * sum);
       if (c && beta !== 0) value = f(value + f(f(beta as number) * c.data[i * n + j]!));
-      if (bias) value = f(value + bias.data[j]!);
+      if (bias) value = f(value + bias.data[plane * biasStep + j]!);
       y!.data[i * n + j] = value;
     }
   }

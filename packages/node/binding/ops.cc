@@ -161,8 +161,10 @@ void Context::gemm(const Napi::CallbackInfo &) {
   Arguments from = arguments();
   args.trans_a = from.integer(0);
   args.trans_b = from.integer(1);
-  args.alpha = from.number(2);
-  args.beta = from.number(3);
+  args.shared_b = from.integer(2);
+  args.batch = static_cast<int64_t>(from.number(3));
+  args.alpha = from.number(4);
+  args.beta = from.number(5);
   from.operands(args.a, args.b, args.c, args.bias, args.y);
   enqueue(f2i_gemm, args, from);
 }

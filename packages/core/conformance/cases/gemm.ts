@@ -21,6 +21,29 @@ function product(
   return { name: `${name} ${m}x${n}x${k}`, inputs: [a, b, extra.c, extra.bias], attributes };
 }
 
+/** Products of a batch, or of one `b` for all, with a bias for each plane or for all. */
+function batched(
+  name: string,
+  [batch, m, n, k]: readonly [number, number, number, number],
+  options: Partial<typeof plain> = {},
+  extra: { shared?: boolean; c?: boolean; bias?: 'plane' | 'all'; within?: Operand['within'] } = {},
+): GemmCase {
+  const attributes = { ...plain, ...options };
+  const { shared, c, bias, within } = extra;
+  const own = (shape: number[]): Operand => ({ shape, fill: normal(), ...(within && { within }) });
+  const b = attributes.transB ? [n, k] : [k, n];
+  return {
+    name: `${name} ${batch}x${m}x${n}x${k}`,
+    inputs: [
+      own([batch, ...(attributes.transA ? [k, m] : [m, k])]),
+      own(shared ? b : [batch, ...b]),
+      c ? own([batch, m, n]) : undefined,
+      bias && of(...(bias === 'plane' ? [batch, n] : [n])),
+    ],
+    attributes,
+  };
+}
+
 const transposes = [
   { transA: false, transB: false },
   { transA: false, transB: true },
@@ -56,7 +79,7 @@ const of = (...shape: number[]): Operand => ({ shape, fill: normal() });
 
 export default suite({
   op: gemmSpec,
-  check: reduction(({ inputs, attributes }) => inputs[0]!.shape[attributes.transA ? 0 : 1]! + 2),
+  check: reduction(({ inputs, attributes }) => inputs[0]!.shape.at(attributes.transA ? -2 : -1)! + 2),
   cases: [
     ...transposes.flatMap((flags) =>
       shapes.map((shape) => product(`a${flags.transA ? 'ᵀ' : ''} b${flags.transB ? 'ᵀ' : ''}`, shape, flags)),
@@ -117,6 +140,45 @@ export default suite({
       inputs: [{ shape: [24, 30], fill: strewn(normal(), NaN, 217, 95) }, of(30, 20), undefined, undefined],
       attributes: plain,
     },
+    ...transposes.flatMap((flags) => {
+      const name = `a batch of a${flags.transA ? 'ᵀ' : ''} b${flags.transB ? 'ᵀ' : ''}`;
+      return [
+        batched(name, [7, 13, 21, 35], flags, { bias: 'plane' }),
+        batched(`${name}, one b`, [7, 19, 9, 20], flags, { shared: true, c: true }),
+        batched(`${name}, views`, [2, 33, 18, 70], flags, { within: [1, 3] }),
+      ];
+    }),
+    batched('a batch of one', [1, 9, 11, 17], { alpha: -0.5 }, { bias: 'all' }),
+    batched('a batch of numbers', [301, 1, 1, 3]),
+    batched('a batch of rows, each by its own matrix', [5, 1, 67, 33], { transB: true }),
+    batched('a batch of columns', [5, 67, 1, 33], { transA: true }),
+    batched(
+      'a batch: alpha, beta, c and bias',
+      [3, 12, 7, 40],
+      { alpha: 0.5, beta: 3 },
+      { c: true, bias: 'all' },
+    ),
+    batched('a batch of planes of several tiles', [2, 150, 275, 130], { transB: true }, { bias: 'plane' }),
+    batched('a batch of long sums, one b', [3, 21, 9, 2039], {}, { shared: true, bias: 'plane' }),
+    batched('a batch of planes as heads have them', [12, 52, 64, 52]),
+    batched('no planes', [0, 3, 5, 4]),
+    batched('planes without rows', [3, 0, 5, 4]),
+    batched(
+      'planes without terms: beta c and bias remain',
+      [3, 4, 5, 0],
+      { beta: 1 },
+      { c: true, bias: 'plane' },
+    ),
+    {
+      name: 'NaN reaches its plane only',
+      inputs: [
+        { shape: [4, 6, 30], fill: strewn(normal(), NaN, 720, 395) },
+        of(4, 30, 20),
+        undefined,
+        undefined,
+      ],
+      attributes: plain,
+    },
     bad('inner extents differ', /inner extents differ/, [of(3, 4), of(5, 6), undefined, undefined]),
     bad('inner extents differ, transposed', /inner extents/, [of(3, 4), of(3, 6), undefined, undefined], {
       transB: true,
@@ -127,6 +189,33 @@ export default suite({
       beta: 1,
     }),
     bad('bias has the wrong length', /bias has the wrong shape/, [of(3, 4), of(4, 5), undefined, of(3)]),
+    bad('the planes of b are others', /b must have the planes of a/, [
+      of(2, 3, 4),
+      of(3, 4, 5),
+      undefined,
+      undefined,
+    ]),
+    bad('inner extents of planes differ', /inner extents differ/, [
+      of(2, 3, 4),
+      of(2, 5, 6),
+      undefined,
+      undefined,
+    ]),
+    bad('planes of b alone', /b must be a matrix/, [of(3, 4), of(2, 4, 5), undefined, undefined]),
+    bad(
+      'c has other planes',
+      /c has the wrong shape.*\[2, 3, 5\]/,
+      [of(2, 3, 4), of(4, 5), of(3, 5), undefined],
+      {
+        beta: 1,
+      },
+    ),
+    bad('bias of other planes', /bias has the wrong shape.*\[5\] or \[2, 5\]/, [
+      of(2, 3, 4),
+      of(4, 5),
+      undefined,
+      of(3, 5),
+    ]),
     bad('types differ', /one element type/, [
       of(3, 4),
       { shape: [4, 5], fill: normal(), dtype: 'i32' },

@@ -78,7 +78,7 @@ export {
 } from './elementwise.ts';
 export { type GatedActivationAttributes, geglu, swiglu } from './gated_activation.ts';
 export { type GatherAttributes, gather } from './gather.ts';
-export { type GemmAttributes, gemm } from './gemm.ts';
+export { type GemmAttributes, type GemmOptions, gemm, gemmBatch } from './gemm.ts';
 export { type GramAttributes, gram } from './gram.ts';
 export { type GroupNormAttributes, groupNorm } from './group_norm.ts';
 export { type LayerNormAttributes, type LayerNormOptions, layerNorm } from './layer_norm.ts';

@@ -4,6 +4,7 @@ import {
   attentionExtents,
   type BinaryKind,
   type FusedActivation,
+  gemmBatch,
   type Operand,
   type Resize2dAttributes,
   type ResizeMode,
@@ -150,7 +151,11 @@ export const encoders: Readonly<Record<string, Encoder>> = {
   },
 
   gemm(native, args, { inputs: [a, b, c, bias], outputs: [y], attributes: { transA, transB, alpha, beta } }) {
-    args.scalars(Number(transA), Number(transB), Number(alpha), Number(beta)).operands(a, b, c, bias, y);
+    const { batch, sharedB } = gemmBatch([a, b]);
+    if (batch === 0) return; // which would be one plane there
+    args
+      .scalars(Number(transA), Number(transB), Number(sharedB), batch, Number(alpha), Number(beta))
+      .operands(a, b, c, bias, y);
     native.gemm();
   },
 

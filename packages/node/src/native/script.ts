@@ -98,13 +98,16 @@ export class Script {
     const args = this.#arguments;
     args.begin(0, 0);
     const lists: string[] = [];
+    let asked = false;
     const note = (...given: readonly (Int32Array | Float64Array | undefined)[]) => {
+      asked = true;
       for (const list of given) {
         lists.push(list === undefined ? '-' : `${list.length}:${list.length === 0 ? 0 : this.#keep(list)}`);
       }
     };
     const native = new Proxy({} as NativeOps, { get: () => note });
     encoders[op]!(native, args, { inputs, outputs, attributes } satisfies Encodable);
+    if (!asked) return; // there is nothing to compute
     const [scalars, packed] = args.noted();
     const operands = packed.map((value, i) => (i % 6 === 0 && value !== 0 ? this.#numberOf(value) : value));
     const words = [scalars.length, ...scalars, operands.length / 6, ...operands, lists.length, ...lists];

@@ -11,6 +11,7 @@ fn main(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) group: v
   let row0 = group.y * 64u;
   let col0 = group.x * 64u;
   if (is_skipped(row0, col0, 64u)) { return; }
+  choose_plane(group.z);
   // Neighbouring invocations read along the contiguous axis.
   let fast = t % 16u;
   let slow = t / 16u;

@@ -2,12 +2,12 @@
 
 struct Params {
   m: u32, n: u32, k: u32,
-  // First element in its window, and elements between two rows.
-  a: u32, lda: u32,
-  b: u32, ldb: u32,
-  c: u32, ldc: u32,
-  bias: u32,
-  y: u32, ldy: u32,
+  // First element in its window, and elements between two rows and between two planes.
+  a: u32, lda: u32, plane_a: u32,
+  b: u32, ldb: u32, plane_b: u32,
+  c: u32, ldc: u32, plane_c: u32,
+  bias: u32, plane_bias: u32,
+  y: u32, ldy: u32, plane_y: u32,
   alpha: f32, beta: f32,
   has_c: u32, has_bias: u32, accumulate: u32,
   triangle: u32,
@@ -21,6 +21,17 @@ struct Params {
 @group(1) @binding(3) var<storage, read> bias: array<f32>;
 @group(1) @binding(4) var<storage, read_write> y: array<f32>;
 
+/// First elements of a workgroup's plane.
+var<private> first_a: u32;
+var<private> first_b: u32;
+var<private> plane: u32;
+
+fn choose_plane(index: u32) {
+  plane = index;
+  first_a = p.a + index * p.plane_a;
+  first_b = p.b + index * p.plane_b;
+}
+
 override TRANS_A: bool;
 override TRANS_B: bool;
 
@@ -32,12 +43,12 @@ const MIRRORED = 2u;
 const FOLD = 128u;
 
 fn a_at(row: u32, k: u32) -> f32 {
-  let index = p.a + select(row * p.lda + k, k * p.lda + row, TRANS_A);
+  let index = first_a + select(row * p.lda + k, k * p.lda + row, TRANS_A);
   return select(0.0, a[index], row < p.m && k < p.k);
 }
 
 fn b_at(k: u32, col: u32) -> f32 {
-  let index = p.b + select(k * p.ldb + col, col * p.ldb + k, TRANS_B);
+  let index = first_b + select(k * p.ldb + col, col * p.ldb + k, TRANS_B);
   return select(0.0, b[index], col < p.n && k < p.k);
 }
 
@@ -61,10 +72,10 @@ fn store_row(row: u32, col: u32, sums: vec4f) {
 fn store(row: u32, col: u32, sum: f32) {
   if (row >= p.m || col >= p.n) { return; }
   if (p.triangle != 0u && p.col0 + col > p.row0 + row) { return; }
-  let index = p.y + row * p.ldy + col;
+  let index = p.y + plane * p.plane_y + row * p.ldy + col;
   var value = p.alpha * sum;
-  if (p.has_c != 0u) { value += p.beta * c[p.c + row * p.ldc + col]; }
-  if (p.has_bias != 0u) { value += bias[p.bias + col]; }
+  if (p.has_c != 0u) { value += p.beta * c[p.c + plane * p.plane_c + row * p.ldc + col]; }
+  if (p.has_bias != 0u) { value += bias[p.bias + plane * p.plane_bias + col]; }
   if (p.accumulate != 0u) { value += y[index]; }
   y[index] = value;
   if (p.triangle == MIRRORED) { y[p.y0 + (p.col0 + col) * p.ldy + p.row0 + row] = value; }

@@ -6,6 +6,7 @@ fn main(@builtin(local_invocation_id) id: vec3u, @builtin(workgroup_id) group: v
   let row = group.y * 32u + id.y * 4u;
   let col = group.x * 32u + id.x * 4u;
   if (row >= p.m || col >= p.n || is_skipped(row, col, 4u)) { return; }
+  choose_plane(group.z);
   var total: array<vec4f, 4>;
   var k = 0u;
   while (k < p.k) {
@@ -40,7 +41,7 @@ fn main(@builtin(local_invocation_id) id: vec3u, @builtin(workgroup_id) group: v
 /// Row `row` of op(a) at k .. k + 3, all of which exist.
 fn a_quad(row: u32, k: u32) -> vec4f {
   let step = select(1u, p.lda, TRANS_A);
-  let first = p.a + select(row * p.lda + k, k * p.lda + row, TRANS_A);
+  let first = first_a + select(row * p.lda + k, k * p.lda + row, TRANS_A);
   return vec4f(a[first], a[first + step], a[first + 2u * step], a[first + 3u * step]);
 }
 
@@ -48,7 +49,7 @@ fn a_quad(row: u32, k: u32) -> vec4f {
 fn b_block(k: u32, col: u32) -> mat4x4f {
   let down = select(p.ldb, 1u, TRANS_B);
   let right = select(1u, p.ldb, TRANS_B);
-  let i = p.b + k * down + col * right;
+  let i = first_b + k * down + col * right;
   let j = i + down;
   let l = j + down;
   let m = l + down;
