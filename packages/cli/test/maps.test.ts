@@ -255,6 +255,14 @@ describe('fmri2image maps', () => {
 
     const page = read('maps.html');
     expect(page).toContain('not activation');
+    expect(page).toContain('<div class="wide roomy">');
+    const section = (name: string) => page.slice(page.indexOf(`id="${name}"`)).split('</section>')[0];
+    // The mean size of values without a sign is their mean: it is told once.
+    expect(section('pattern')).toMatch(/>mean size<.*>largest size</s);
+    expect(section('ncsnr')).toMatch(/>mean<.*>largest</s);
+    expect(section('ncsnr')).not.toContain('mean size');
+    expect(section('pattern')).toMatch(/The neutral colour is 0; colours end at a size of [\d.]+ \(the 99th/);
+    expect(section('ncsnr')).toMatch(/\. Colours end at a size of [\d.]+ \(the 99th/);
     // Slices and a histogram of each map, and each score of the regions.
     const drawn = page.match(/<svg[^>]*role="img" aria-label="[^"]{40,}"/g)!;
     expect(drawn).toHaveLength(2 * names.length + index.decodedRegions.scores.length);
@@ -295,6 +303,7 @@ describe('fmri2image maps', () => {
     const clear = [...INDICES].filter((v) => lower![v]! > 0 || upper![v]! < 0).length;
     const page = readFileSync(join(out, 'maps.html'), 'utf8');
     expect(page).toContain(`intervals of ${clear} of ${INDICES.length} voxels`);
+    expect(page.match(/the same for the weights and both limits of their intervals/g)).toHaveLength(3);
     // Weights and limits are compared: in the same colours, which are not those of the errors.
     const made = JSON.parse(readFileSync(join(out, 'maps.json'), 'utf8')) as {
       maps: { name: string; title: string; colourLimit: number; details: object }[];

@@ -84,7 +84,9 @@ export async function intervalMaps(
   // Of a single target the map of the weights is there already.
   const [own, ...others] = maps;
   return {
-    weights: isSingle ? { ...weights, colourLimit: own!.colourLimit } : weights,
+    weights: isSingle
+      ? { ...weights, colourLimit: own!.colourLimit, sharesColours: own!.sharesColours }
+      : weights,
     notes: made.notes,
     maps: isSingle ? others : maps,
   };
@@ -103,6 +105,7 @@ function mapsOfTarget(
   const { weights, lower, upper, standardError } = found;
   const shownTo = Math.max(...[weights, lower, upper].map(colourLimit));
   const about = { ...shared, units, notes, description };
+  const sharesColours = 'the weights and both limits of their intervals';
   const limit = (side: 'lower' | 'upper'): MadeMap => ({
     ...about,
     name: `weights${side}${suffix}`,
@@ -110,6 +113,7 @@ function mapsOfTarget(
     scale: 'diverging',
     values: found[side],
     colourLimit: shownTo,
+    sharesColours,
   });
   return [
     {
@@ -120,6 +124,7 @@ function mapsOfTarget(
       scale: 'diverging',
       values: weights,
       colourLimit: shownTo,
+      sharesColours,
       caution: WEIGHTS_CAUTION,
     },
     {
@@ -127,7 +132,8 @@ function mapsOfTarget(
       name: `weightsratio${suffix}`,
       title: `Weights${of} in standard errors`,
       units: 'standard errors of the weight',
-      description: 'the weight over its standard error: how far it stands out from noise',
+      description:
+        'the weight over its standard error: how far it stands out from noise, which by itself rarely gives 2 or −2',
       scale: 'diverging',
       // A voxel that never varies has neither weight nor error.
       values: weights.map((value, v) => (standardError[v]! > 0 ? value / standardError[v]! : 0)),

@@ -11,6 +11,8 @@ export interface MadeMap extends Pick<VoxelMap, 'values' | 'units' | 'descriptio
   readonly scale: Scale;
   /** Size of the value at which colours end, of maps that are read side by side; otherwise what the values call for. */
   readonly colourLimit?: number | undefined;
+  /** Whose colours these are, where several maps share them: `the weights and both limits`. */
+  readonly sharesColours?: string | undefined;
   /** How it must be read, where that is easily got wrong. */
   readonly caution?: string | undefined;
   /** Columns of the responses that the values are of; all when absent. */

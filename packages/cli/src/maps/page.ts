@@ -5,6 +5,7 @@ import { facts, plot, table } from '../report/parts.ts';
 import type { Figure } from '../report/plot.ts';
 import type { Section } from '../report/section.ts';
 import type { MadeMap, MadeMaps } from './made.ts';
+import { limitOf } from './mosaic.ts';
 import { regionFigure } from './regionFigures.ts';
 import { regionSummary, valuesFile } from './write.ts';
 
@@ -17,7 +18,8 @@ export function renderMaps(made: MadeMaps, figures: ReadonlyMap<string, Figure>)
   const data: Page = { ...made, figures };
   const title =
     made.study.pseudonym === undefined ? made.study.name : `${made.study.name}, ${made.study.pseudonym}`;
-  return renderPage(data, title, 'maps of voxels', [notes, ...made.maps.map(mapSection), decoded, about]);
+  const sections = [notes, ...made.maps.map(mapSection), decoded, about];
+  return renderPage(data, title, 'maps of voxels', sections, { roomy: true });
 }
 
 const notes: Section<Page> = {
@@ -39,13 +41,25 @@ const mapSection = (map: MadeMap): Section<Page> => ({
 export function mapBody(map: MadeMap, { figures, regions }: Pick<Page, 'figures' | 'regions'>): Html {
   const figure = figures.get(map.name);
   const histogram = figures.get(`${map.name}-histogram`);
-  const caption = html`Slices from left to right, from back to front and from bottom to top; left is on the left (neurological convention), millimetres are those of the image. Voxels outside the selection are transparent. ${map.scale === 'diverging' ? 'The neutral colour is 0.' : ''}`;
-  return html`<p>One value a voxel: ${map.description}. Unit: ${map.units}.</p>
+  const caption = html`Slices from left to right, from back to front and from bottom to top; left is on the left (neurological convention), millimetres are those of the image. Voxels outside the selection are transparent. ${coloursInWords(map)}`;
+  return html`<div class="map"><div class="words"><p>One value a voxel: ${map.description}. Unit: ${map.units}.</p>
 ${map.caution && html`<p><strong>${map.caution}</strong></p>`}
-${map.notes.map((note) => html`<p>${note}.</p>`)}
-${figure ? html`<figure><div class="scroll" role="region" aria-label="${map.title}, slices" tabindex="0">${figure.inline}</div><figcaption>${caption}</figcaption></figure>` : html`<p>The voxels come from no image: nothing can be drawn.</p>`}
-${histogram && html`<figure>${histogram.inline}<figcaption>How many voxels have which value.</figcaption></figure>`}
-${valuesTable(map, regions)}`;
+${map.notes.map((note) => html`<p>${note}.</p>`)}</div>
+<div class="slices">${figure ? html`<figure><div class="scroll" role="region" aria-label="${map.title}, slices" tabindex="0">${figure.inline}</div><figcaption>${caption}</figcaption></figure>` : html`<p>The voxels come from no image: nothing can be drawn.</p>`}</div>
+<div class="numbers">${histogram && html`<figure>${histogram.inline}<figcaption>How many voxels have which value.</figcaption></figure>`}
+${valuesTable(map, regions)}</div></div>`;
+}
+
+/** What the colour bar says, in words. */
+function coloursInWords(map: MadeMap): string {
+  const neutral = map.scale === 'diverging' ? 'The neutral colour is 0; ' : '';
+  const limit = short(limitOf(map));
+  const why =
+    map.sharesColours === undefined
+      ? 'the 99th percentile of the sizes'
+      : `the same for ${map.sharesColours}, so that they compare`;
+  const text = `${neutral}colours end at a size of ${limit} (${why}), and larger values have the last colour.`;
+  return `${text[0]!.toUpperCase()}${text.slice(1)}`;
 }
 
 /** Longer tables open on request. */
@@ -53,13 +67,15 @@ const MOST_ROWS = 8;
 
 function valuesTable(map: MadeMap, regions: MadeMaps['regions']): Html {
   const all = Int32Array.from(map.columns ?? map.values.keys());
+  const isSigned = map.values.some((value) => value < 0);
   const rows = [['all selected voxels', all] as const, ...regions].flatMap(([name, columns]) => {
     const found = regionSummary(map, columns);
     if (!found) return [];
-    const numbers = [found.mean, found.meanSize, found.largest].map(short);
+    // Of values without a sign the mean size is the mean.
+    const numbers = [found.mean, ...(isSigned ? [found.meanSize] : []), found.largest].map(short);
     return [{ cells: [name, found.voxels, ...numbers] }];
   });
-  const columns = ['region', 'voxels', 'mean', 'mean size', 'largest size'];
+  const columns = ['region', 'voxels', 'mean', ...(isSigned ? ['mean size', 'largest size'] : ['largest'])];
   const whole = table(
     `${map.title} by region (${map.units})`,
     columns.map((title, i) => ({ title, number: i > 0 })),

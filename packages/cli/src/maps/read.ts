@@ -42,6 +42,7 @@ const schema = z.object({
       notes: z.array(z.string()),
       scale: z.enum(['sequential', 'diverging']),
       colourLimit: z.number().positive(),
+      sharesColours: z.string().optional(),
     }),
   ),
   decodedRegions: z

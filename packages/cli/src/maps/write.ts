@@ -86,6 +86,7 @@ function summaryOf(made: MadeMaps) {
       scale: map.scale,
       voxels: map.values.length,
       colourLimit: limitOf(map),
+      ...(map.sharesColours !== undefined && { sharesColours: map.sharesColours }),
       ...(map.details && { details: map.details }),
     })),
     regions: [...made.regions].map(([name, columns]) => ({ name, voxels: columns.length })),

@@ -9,12 +9,14 @@ import { STYLE } from './style.ts';
  * it: pictures are inside, and the style is admitted by its hash.
  *
  * @param about what the page is about: `reconstructed pictures`
+ * @param options `roomy`: wide screens show maps beside their words and numbers
  */
 export function renderPage<Data extends Pick<ReportCommon, 'reported'>>(
   data: Data,
   title: string,
   about: string,
   all: readonly Section<Data>[],
+  { roomy = false }: { readonly roomy?: boolean } = {},
 ): string {
   const sections = all.filter(({ applies }) => applies?.(data) ?? true);
   const digest = createHash('sha256').update(STYLE).digest('base64');
@@ -42,7 +44,7 @@ ${section.body(data)}
 </head>
 <body>
 <a class="skip" href="#main">Skip to the results</a>
-<div class="wide">
+<div class="${roomy ? 'wide roomy' : 'wide'}">
 <header>
 <p class="kind">fmri2image: ${about}</p>
 <h1>${title}</h1>

@@ -81,6 +81,8 @@ summary{cursor:pointer;color:var(--ours);margin:.5rem 0}
 .references{padding-left:1.1rem;font-size:.92rem}
 .references li{margin:.35rem 0;max-width:46rem}
 footer{color:var(--muted);font-size:.86rem;padding:.6rem 0 2.4rem}
+@media screen and (min-width:84rem){.roomy{max-width:98rem}.roomy .map{display:grid;grid-template:auto 1fr/minmax(0,57rem) minmax(22rem,1fr);gap:0 2.2rem}
+.roomy .slices{grid-area:1/1/3/2}.roomy .words{grid-area:1/2/2/3}.roomy .numbers{grid-area:2/2/3/3}.roomy table{font-size:.86rem}}
 @media (max-width:40rem){section{padding:1rem .9rem}h1{font-size:1.5rem}.wide{padding:0 .7rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}caption,.scroll figcaption{position:sticky;left:0;max-width:calc(100vw - 3.4rem)}}
 @media print{
 @page{margin:14mm}
