@@ -1,9 +1,10 @@
 // softmax(scale q k^T + bias) v: norms of queries and keys where the op divides
-// by them, then one kernel, on tensor cores (attention_mma.cuh) or on the plain
-// ones (attention_simt.cuh), and another that joins ranges of keys.
-#include <algorithm>
-
+// by them, then one kernel, on tensor cores (attention_mma.cuh, or on Hopper
+// attention_hopper.cuh) or on the plain ones (attention_simt.cuh), and another that
+// joins ranges of keys.
 #include "cuda/attention_half.cuh"
+#include "cuda/attention_hopper.hpp"
+#include "cuda/attention_ranges.cuh"
 #include "cuda/attention_tf32.cuh"
 #include "cuda/tiles.cuh"
 
@@ -66,32 +67,10 @@ template <class T> bool aligned(Matrix<const T> x) {
   return reinterpret_cast<uintptr_t>(x.data) % 16 == 0 && x.ld * sizeof(T) % 16 == 0;
 }
 
-/// Ranges of keys, the kernel by `go(grid, problem)`, and their joining. A block has so many queries and columns.
-template <class T, class Go> f2i_status enqueue(Exec &ex, Problem<T> p, int queries, int columns, Go &&go) {
-  const int64_t rows = p.batch * p.heads * p.n, all = p.m + (p.null_rows > 0 ? 1 : 0);
-  const int64_t blocks = ceil_div(p.n, queries) * p.batch * p.heads, parts = ceil_div(p.e, columns);
-  if (blocks > INT32_MAX || parts > 65535) return ex.fail(F2I_UNSUPPORTED, "more blocks than a grid has");
-  constexpr int64_t shortest = 256; // keys of a range
-  const int64_t wanted = 2 * device_of(ex).processors() / (blocks * parts), most = all / shortest;
-  int64_t ranges = std::clamp<int64_t>(std::min(wanted, most), 1, 64);
-  p.range = ceil_div(ceil_div(all, ranges), 64) * 64;
-  ranges = std::max<int64_t>(ceil_div(all, p.range > 0 ? p.range : 1), 1); // no empty one
-  if (ranges > 1) {
-    p.parts = ex.scratch_of<T>(ranges * rows * p.e);
-    p.lses = ex.scratch_of<T>(ranges * rows);
-    // No other way without the room: results would depend on the ceiling.
-    if (p.parts == nullptr || p.lses == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for ranges of keys");
-  }
-  F2I_TRY(go(dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(ranges), static_cast<unsigned>(parts)), p));
-  if (ranges == 1) return F2I_OK;
-  const int64_t of_join = std::min<int64_t>(ceil_div(rows * p.e, 256), 65536);
-  return launch(ex, "attention, ranges of keys", join_kernel<T>, dim3(static_cast<unsigned>(of_join)), dim3(256), 0, p, ranges);
-}
-
 /// Wide values go in parts, each of which makes the weights again.
 template <class T, int columns> f2i_status on_plain_cores(Exec &ex, const Problem<T> &p) {
   using namespace attend::simt;
-  return enqueue(ex, p, queries, 32 * columns, [&](dim3 grid, const Problem<T> &problem) {
+  return in_ranges(ex, p, {queries, 32 * columns, 64}, [&](dim3 grid, const Problem<T> &problem) {
     return launch(ex, "attention", attention_kernel<T, columns>, grid, dim3(threads), sizeof(Shared<T>), problem);
   });
 }
@@ -100,7 +79,7 @@ template <class Products, int blocks>
 f2i_status on_tensor_cores(Exec &ex, const Problem<float> &p, const typename Products::Source &source) {
   using X = typename Products::Extents;
   const size_t shared = std::max(sizeof(attend::mma::Shared<Products>), sizeof(attend::simt::Shared<float>));
-  return enqueue(ex, p, X::queries, X::columns, [&](dim3 grid, const Problem<float> &problem) {
+  return in_ranges(ex, p, {X::queries, X::columns, 64}, [&](dim3 grid, const Problem<float> &problem) {
     return launch(ex, "attention", attend::mma::attention_kernel<Products, blocks>, grid, dim3(X::threads), shared, problem, source);
   });
 }
@@ -118,22 +97,7 @@ f2i_status pack(Exec &ex, const attend::mma::Pack<Half> &pack, int64_t planes) {
   return for_tiles(ex, "attention, packing", planes * (pack.p.m + (pack.p.null_rows > 0 ? 1 : 0)), pack.ld, pack);
 }
 
-template <class Half> f2i_status in_half(Exec &ex, const Problem<float> &p) {
-  using namespace attend::mma;
-  const bool own = !p.shared || p.null_rows > 1 || p.null_value_rows > 1;
-  const int64_t heads = own ? p.heads : 1, planes = p.batch * heads, all = p.m + (p.null_rows > 0 ? 1 : 0);
-  const int64_t ld_keys = ceil_div(p.d, 8) * 8, ld_values = ceil_div(p.e, 8) * 8;
-  auto *const keys = ex.scratch_of<Half>(std::max<int64_t>(planes * all * ld_keys, 8));
-  auto *const values = ex.scratch_of<Half>(std::max<int64_t>(planes * all * ld_values, 8));
-  if (keys == nullptr || values == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for keys and values in half precision");
-  F2I_TRY(pack(ex, Pack<Half>{p, p.k, p.null_key, p.null_rows, p.d, heads, false, keys, ld_keys}, planes));
-  F2I_TRY(pack(ex, Pack<Half>{p, p.v, p.null_value, p.null_value_rows, p.e, heads, true, values, ld_values}, planes));
-  const Packed<Half> packed{keys, values, ld_keys, ld_values, own};
-  if (p.d <= 64 && p.e <= 64) return on_tensor_cores<HalfProducts<Extents<64, 64, 32, 2, 4>, Half>, 2>(ex, p, packed);
-  return on_tensor_cores<HalfProducts<Extents<128, 128, 64, 1, 8>, Half>, 1>(ex, p, packed);
-}
-
-template <class T> f2i_status run(Exec &ex, const Attention &op) {
+template <class T> Problem<T> problem_of(const Attention &op) {
   const int64_t planes = op.batch * op.heads;
   const bool shared = op.shared || op.repeated;
   Problem<T> p{op.batch, op.heads, planes > 0 ? op.q.rows / planes : 0, 0, op.q.cols, op.v.cols,
@@ -143,21 +107,75 @@ template <class T> f2i_status run(Exec &ex, const Attention &op) {
                input_of<T>(op.bias), input_of<uint8_t>(op.mask), matrix_of<T>(op.y), op.lse.as<T>(), op.lse.ld, nullptr, nullptr,
                0, nullptr, nullptr};
   p.m = op.k.rows / (shared ? op.batch : planes);
+  return p;
+}
+
+template <class Half> f2i_status halves_of(Exec &ex, const Problem<float> &p, f2i_dtype type, attend::Halves &halves) {
+  using attend::mma::Pack;
+  const bool own = !p.shared || p.null_rows > 1 || p.null_value_rows > 1;
+  const int64_t heads = own ? p.heads : 1, planes = p.batch * heads, all = p.m + (p.null_rows > 0 ? 1 : 0);
+  const int64_t ld_keys = ceil_div(p.d, 8) * 8, ld_values = ceil_div(p.e, 8) * 8;
+  auto *const keys = ex.scratch_of<Half>(std::max<int64_t>(planes * all * ld_keys, 8));
+  auto *const values = ex.scratch_of<Half>(std::max<int64_t>(planes * all * ld_values, 8));
+  if (keys == nullptr || values == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for keys and values in half precision");
+  F2I_TRY(pack(ex, Pack<Half>{p, p.k, p.null_key, p.null_rows, p.d, heads, false, keys, ld_keys}, planes));
+  F2I_TRY(pack(ex, Pack<Half>{p, p.v, p.null_value, p.null_value_rows, p.e, heads, true, values, ld_values}, planes));
+  halves = {type, keys, values, ld_keys, ld_values, own};
+  return F2I_OK;
+}
+
+template <class Half> f2i_status by_mma(Exec &ex, const Problem<float> &p, const attend::Halves &halves) {
+  using namespace attend::mma;
+  if (p.d <= 64 && p.e <= 64) return on_tensor_cores<HalfProducts<Extents<64, 64, 32, 2, 4>, Half>, 2>(ex, p, halves);
+  return on_tensor_cores<HalfProducts<Extents<128, 128, 64, 1, 8>, Half>, 1>(ex, p, halves);
+}
+
+f2i_status by_best(Exec &ex, const Problem<float> &p, const attend::Halves &halves, void *) {
+  f2i_status on_hopper = F2I_OK;
+  if (hopper::attention(ex, p, halves, on_hopper)) return on_hopper;
+  F2I_TRY(on_hopper);
+  return attend::by_mma(ex, p, halves);
+}
+
+template <class T> f2i_status run(Exec &ex, const Attention &op) {
+  if constexpr (std::is_same_v<T, float>) {
+    const f2i_precision precision = ex.precision();
+    if (device_of(ex).ampere() && (precision == F2I_PRECISION_BF16 || precision == F2I_PRECISION_F16)) {
+      return attend::in_halves(ex, op, precision == F2I_PRECISION_BF16 ? F2I_BF16 : F2I_F16, by_best, nullptr);
+    }
+  }
+  Problem<T> p = problem_of<T>(op);
   if (op.cosine) F2I_TRY(find_norms(ex, op, p));
   if constexpr (std::is_same_v<T, float>) {
-    if (device_of(ex).ampere()) {
-      switch (ex.precision()) {
-      case F2I_PRECISION_TF32: return in_tf32<false>(ex, p);
-      case F2I_PRECISION_BF16: return in_half<Bf16>(ex, p);
-      case F2I_PRECISION_F16: return in_half<F16>(ex, p);
-      default: return in_tf32<true>(ex, p);
-      }
-    }
+    if (device_of(ex).ampere()) return ex.precision() == F2I_PRECISION_TF32 ? in_tf32<false>(ex, p) : in_tf32<true>(ex, p);
   }
   return p.e <= 64 ? on_plain_cores<T, 2>(ex, p) : p.e <= 128 ? on_plain_cores<T, 4>(ex, p) : on_plain_cores<T, 8>(ex, p);
 }
 
 } // namespace
+
+namespace attend {
+
+template <class T> f2i_status join_ranges(Exec &ex, const Problem<T> &p, int64_t ranges) {
+  const int64_t blocks = std::min<int64_t>(ceil_div(p.batch * p.heads * p.n * p.e, 256), 65536);
+  return launch(ex, "attention, ranges of keys", join_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(256), 0, p, ranges);
+}
+template f2i_status join_ranges(Exec &ex, const Problem<float> &p, int64_t ranges);
+template f2i_status join_ranges(Exec &ex, const Problem<double> &p, int64_t ranges);
+
+f2i_status by_mma(Exec &ex, const Problem<float> &p, const Halves &halves) {
+  return halves.type == F2I_BF16 ? cuda::by_mma<Bf16>(ex, p, halves) : cuda::by_mma<F16>(ex, p, halves);
+}
+
+f2i_status in_halves(Exec &ex, const Attention &op, f2i_dtype half, Way *way, void *state) {
+  Problem<float> p = problem_of<float>(op);
+  if (op.cosine) F2I_TRY(find_norms(ex, op, p));
+  Halves halves{};
+  F2I_TRY(half == F2I_BF16 ? halves_of<Bf16>(ex, p, half, halves) : halves_of<F16>(ex, p, half, halves));
+  return way(ex, p, halves, state);
+}
+
+} // namespace attend
 
 f2i_status attention(Exec &ex, const Attention &op) {
   return with_float(op.y.dtype, [&](auto zero) { return run<decltype(zero)>(ex, op); });

@@ -18,8 +18,7 @@ template <class T> struct Problem {
   T *lse;
   int64_t ldl;
   const T *q_norms, *k_norms; // 1 / norm of a row, where cosine
-  // Few queries leave most of the device idle: their keys are then split into ranges of blocks of their own
-  // (Dao et al. 2023, "Flash-Decoding"), which write here, and join_kernel adds.
+  // Where keys are split into ranges (attention_ranges.cuh), their blocks write here.
   int64_t range;    // keys of one; all of them where they are not split
   T *parts, *lses;  // [range, plane, query, e] and [range, plane, query]; null where keys are not split
 
@@ -67,6 +66,15 @@ __device__ __forceinline__ Rows<T> rows_of(const Problem<T> &p, int64_t b, int64
   return {null_rows > 0 ? &null(null_rows > 1 ? h : 0, 0) : nullptr, x.data + p.key_row(b, h, 0) * x.ld,
           (p.inside && !p.shared ? p.heads : 1) * x.ld};
 }
+
+/// Keys and values of heads in f16 or bf16, one head after the other, the null key before the others of each, masked values
+/// zero.
+struct Halves {
+  f2i_dtype type;
+  const void *keys, *values;
+  int64_t ld_keys, ld_values; // multiples of 8; columns behind d and e are zero
+  bool own;                   // heads have keys of their own; else a batch entry's share theirs
+};
 
 /// What a block does: queries [i0, i0 + ...) of a head, keys [first, last), columns of y from e0.
 template <class T> struct Share {

@@ -7,18 +7,11 @@
 
 namespace f2i::cuda::attend::mma {
 
-/// Keys and values of heads one after the other, the null key before the others of each, masked values zero.
-template <class Half> struct Packed {
-  const Half *keys, *values;
-  int64_t ld_keys, ld_values; // multiples of 8; columns behind d and e are zero
-  bool own;                   // heads have keys of their own
-};
-
 template <class X, class Half> struct HalfProducts {
   using Extents = X;
   static constexpr int instruction = 16;
   static constexpr int steps = X::depth / instruction;
-  using Source = Packed<Half>;
+  using Source = Halves;
   /// Rows of odd multiples of 16 bytes: the eight that ldmatrix reads at once lie in different banks.
   union Slot {
     Half keys[X::keys][X::depth + 8];
@@ -45,12 +38,12 @@ template <class X, class Half> struct HalfProducts {
   }
   __device__ __forceinline__ static void load_keys(Slot &slot, const Problem<float> &p, const Source &source,
                                                    const Share<float> &share, int64_t j0, int64_t c0, int used) {
-    const Half *const from = source.keys + plane(p, source, share) * p.all() * source.ld_keys;
+    const Half *const from = static_cast<const Half *>(source.keys) + plane(p, source, share) * p.all() * source.ld_keys;
     load<X::depth>(slot.keys, share, from, source.ld_keys, j0, c0, used);
   }
   __device__ __forceinline__ static void load_values(Slot &slot, const Problem<float> &p, const Source &source,
                                                      const Share<float> &share, int64_t j0, int used) {
-    const Half *const from = source.values + plane(p, source, share) * p.all() * source.ld_values;
+    const Half *const from = static_cast<const Half *>(source.values) + plane(p, source, share) * p.all() * source.ld_values;
     load<X::columns>(slot.values, share, from, source.ld_values, j0, share.e0, used);
   }
 

@@ -234,14 +234,14 @@ TEST(somebody_may_forbid_or_force_them) {
     const Gpu gpu("wrong");
     unsetenv("F2I_CUDA_HOPPER");
     CHECK_EQUAL(gpu.multiply(), "");
-    CHECK_EQUAL(gpu.remark(), "products by Hopper's own instructions (wgmma) are off: F2I_CUDA_HOPPER=0");
+    CHECK_EQUAL(gpu.remark(), "products and attention by Hopper's own instructions (wgmma) are off: F2I_CUDA_HOPPER=0");
   }
   setenv("F2I_CUDA_HOPPER", "1", 1);
   {
     const Gpu gpu("wrong");
     unsetenv("F2I_CUDA_HOPPER");
     CHECK_EQUAL(gpu.multiply(), "wrong");
-    CHECK_EQUAL(gpu.remark(), "products by Hopper's own instructions (wgmma) are used unchecked: F2I_CUDA_HOPPER=1");
+    CHECK_EQUAL(gpu.remark(), "products and attention by Hopper's own instructions (wgmma) are used unchecked: F2I_CUDA_HOPPER=1");
   }
   setenv("F2I_CUDA_HOPPER", "no", 1);
   f2i_context_desc desc = F2I_INIT(f2i_context_desc);

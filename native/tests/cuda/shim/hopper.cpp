@@ -19,6 +19,7 @@
 #include <string>
 #include <thread>
 
+#include "cuda/attention_hopper.hpp"
 #include "cuda/gemm.cuh"
 #include "cuda/patience.cuh"
 
@@ -88,6 +89,18 @@ std::chrono::milliseconds longest_check() {
 const Path &path() {
   static constexpr Path stand_in{extents, suits, multiply, longest_check};
   return behaviour() == "wgmma" ? by_wgmma() : stand_in;
+}
+
+namespace {
+
+bool suits_attention(Exec &, const attend::Problem<float> &, bool) { return false; }
+bool attend_falsely(Exec &, const attend::Problem<float> &, const attend::Halves &, uint32_t *, f2i_status &) { return false; }
+
+} // namespace
+
+const AttentionPath &attention_path() {
+  static constexpr AttentionPath none{suits_attention, attend_falsely};
+  return behaviour() == "wgmma" ? attention_by_wgmma() : none;
 }
 
 } // namespace f2i::cuda::hopper
