@@ -8,7 +8,7 @@
 //   flush                        writes 64 MiB: the next run is cold    -> ok
 //   quit
 //
-// OP and EXTENTS: gemm m n k | gram n k | cholesky_factor n | triangular_solve n t | cholesky_solve n t | eigh n
+// OP and EXTENTS: gemm m n k [batch: one call each] | gram n k | cholesky_factor n | triangular_solve n t | cholesky_solve n t | eigh n
 #include <dlfcn.h>
 
 #include <chrono>
@@ -87,20 +87,31 @@ double seconds_of(const std::function<void()> &body) {
 }
 
 template <class T> Call prepare(const std::string &op, std::istream &in) {
-  int m = 0, n = 0, k = 0, t = 0;
+  int m = 0, n = 0, k = 0, t = 0, batch = 1;
   const auto zeros = [](size_t count) { return std::vector<T>(count, T(0)); };
   if (op == "gemm" && in >> m >> n >> k) {
+    if (!(in >> batch)) batch = 1;
+    const auto planes = [=](size_t plane) { return plane * static_cast<size_t>(batch); };
+    const auto each = [=](auto &a, auto &b, auto &c, auto multiply) {
+      return seconds_of([&] {
+        for (size_t p = 0; p < size_t(batch); ++p) {
+          multiply(a.data() + p * m * k, b.data() + p * k * n, c.data() + p * m * n);
+        }
+      });
+    };
     if (auto dnnl = symbol<DnnlGemm>("dnnl_sgemm"); dnnl && std::is_same_v<T, float>) {
-      return [=, a = random_values<float>(size_t(m) * k), b = random_values<float>(size_t(k) * n),
-              c = std::vector<float>(size_t(m) * n)]() mutable {
-        return seconds_of([&] { dnnl('N', 'N', m, n, k, 1, a.data(), k, b.data(), n, 0, c.data(), n); });
+      return [=, a = random_values<float>(planes(size_t(m) * k)), b = random_values<float>(planes(size_t(k) * n)),
+              c = std::vector<float>(planes(size_t(m) * n))]() mutable {
+        return each(a, b, c, [&](auto *x, auto *w, auto *y) { dnnl('N', 'N', m, n, k, 1, x, k, w, n, 0, y, n); });
       };
     }
     auto gemm = symbol<Gemm<T>>(Names<T>::gemm);
     if (!gemm) return {};
-    return [=, a = random_values<T>(size_t(m) * k), b = random_values<T>(size_t(k) * n),
-            c = zeros(size_t(m) * n)]() mutable {
-      return seconds_of([&] { gemm(RowMajor, NoTrans, NoTrans, m, n, k, 1, a.data(), k, b.data(), n, 0, c.data(), n); });
+    return [=, a = random_values<T>(planes(size_t(m) * k)), b = random_values<T>(planes(size_t(k) * n)),
+            c = zeros(planes(size_t(m) * n))]() mutable {
+      return each(a, b, c, [&](auto *x, auto *w, auto *y) {
+        gemm(RowMajor, NoTrans, NoTrans, m, n, k, 1, x, k, w, n, 0, y, n);
+      });
     };
   }
   if (op == "gram" && in >> n >> k) {

@@ -20,9 +20,10 @@ def spd(dtype, n):
     return a
 
 
-def gemm(dtype, m, n, k):
-    a, b = normal(dtype, m, k), normal(dtype, k, n)
-    out = np.empty((m, n), dtype)
+def gemm(dtype, m, n, k, batch=None):
+    planes = () if batch is None else (batch,)
+    a, b = normal(dtype, *planes, m, k), normal(dtype, *planes, k, n)
+    out = np.empty((*planes, m, n), dtype)
     return lambda: np.matmul(a, b, out=out)
 
 

@@ -47,8 +47,10 @@ def normal(generator, *shape):
     return torch.randn(*shape, generator=generator, device="cuda")
 
 
-def gemm(g, m, n, k):
-    return [normal(g, m, k), normal(g, k, n)], torch.matmul
+def gemm(g, m, n, k, batch=None):
+    if batch is None:
+        return [normal(g, m, k), normal(g, k, n)], torch.matmul
+    return [normal(g, batch, m, k), normal(g, batch, k, n)], torch.bmm
 
 
 def linear(g, m, n, k, weights="f32", bias=False, residual=False, activation="none"):

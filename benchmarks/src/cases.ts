@@ -163,8 +163,10 @@ function operandMaker({ dtype }: BenchShape, seed: number): Make {
 type PlanMaker = (extents: Readonly<Record<string, number>>, make: Make) => Plan;
 
 const plans: Record<string, PlanMaker> = {
-  gemm: ({ m = 0, n = 0, k = 0 }, make) => ({
-    inputs: [make.normal(m, k), make.normal(k, n)],
+  gemm: ({ m = 0, n = 0, k = 0, batch }, make) => ({
+    inputs: batch
+      ? [make.normal(batch, m, k), make.normal(batch, k, n)]
+      : [make.normal(m, k), make.normal(k, n)],
     attributes: { transA: false, transB: false, alpha: 1, beta: 0 },
     run: ([a, b]) => [gemm(a!, b!)],
   }),

@@ -41,10 +41,15 @@ const relative = (found: number, expected: number, eps: number) =>
 
 export const checks: Record<string, Check> = {
   gemm: (shape, [a, b], [y], random) => {
-    const { m = 0, n = 0, k = 0 } = shape.extents;
+    const { m = 0, n = 0, k = 0, batch = 1 } = shape.extents;
     return worst(SAMPLES, () => {
-      const [i, j] = [random.integer(m), random.integer(n)];
-      const { value, allowed } = dot(k, (l) => [a!.data[i * k + l]!, b!.data[l * n + j]!], epsilon(shape));
+      const [i, j] = [random.integer(batch * m), random.integer(n)];
+      const first = Math.floor(i / m) * k; // row of b
+      const { value, allowed } = dot(
+        k,
+        (l) => [a!.data[i * k + l]!, b!.data[(first + l) * n + j]!],
+        epsilon(shape),
+      );
       return Math.abs(y![i * n + j]! - value) / allowed;
     });
   },

@@ -119,11 +119,16 @@ constexpr Mode modes[] = {
 using Gemm = int(void *, int, int, int, int, int, const void *, const void *, int, int, const void *, int, int, const void *,
                  void *, int, int, int, int);
 
+/// cublasGemmStridedBatchedEx: planes follow each other.
+using GemmOfPlanes = int(void *, int, int, int, int, int, const void *, const void *, int, int, long long, const void *, int, int,
+                         long long, const void *, void *, int, int, long long, int, int, int);
+
 class Peer {
 public:
   Peer(const Library &driver, const Library &cublas, const DeviceOptions &device, const BenchOptions &options)
       : options_(options), rows_(device, options), limits_(options.limits.empty() ? Limits() : Limits(options.limits)),
-        driver_(driver, device.index), gemm_(cublas.find<Gemm>("cublasGemmEx")) {
+        driver_(driver, device.index), gemm_(cublas.find<Gemm>("cublasGemmEx")),
+        gemm_of_planes_(cublas.find<GemmOfPlanes>("cublasGemmStridedBatchedEx")) {
     int number = 0;
     succeed(cublas.find<int(void **)>("cublasCreate_v2")(&handle_), "cublasCreate");
     succeed(cublas.find<int(void *, int *)>("cublasGetVersion_v2")(handle_, &number), "cublasGetVersion");
@@ -135,10 +140,11 @@ public:
     const std::string dtype = Json::parse(each.facts.at("dtype")).string();
     const auto m = static_cast<int64_t>(shape["m"].number()), n = static_cast<int64_t>(shape["n"].number()),
                k = static_cast<int64_t>(shape["k"].number());
+    const int64_t batch = shape["batch"].is_null() ? 1 : static_cast<int64_t>(shape["batch"].number());
     for (const Mode &mode : modes) {
       if ((dtype == "f64") != (mode.dtype == F2I_F64)) continue;
       try {
-        row(each, shape, mode, m, n, k);
+        row(each, shape, mode, m, n, k, batch);
       } catch (const std::runtime_error &error) {
         std::fprintf(stderr, "  no row for %s in %s: %s\n", mode.impl, mode.precision, error.what());
       }
@@ -147,17 +153,17 @@ public:
   int wrong = 0;
 
 private:
-  void row(const Case &each, const Json &shape, const Mode &mode, int64_t m, int64_t n, int64_t k) {
+  void row(const Case &each, const Json &shape, const Mode &mode, int64_t m, int64_t n, int64_t k, int64_t batch) {
     std::fprintf(stderr, "%s, %s in %s\n", each.name.c_str(), mode.impl, mode.precision);
     const f2i_dtype out = mode.dtype == F2I_F64 ? F2I_F64 : F2I_F32;
-    const double bytes = static_cast<double>(m * k + k * n) * static_cast<double>(element_bytes(mode.dtype)) +
-                         static_cast<double>(m * n) * static_cast<double>(element_bytes(out));
+    const double bytes = static_cast<double>(batch * (m * k + k * n)) * static_cast<double>(element_bytes(mode.dtype)) +
+                         static_cast<double>(batch * m * n) * static_cast<double>(element_bytes(out));
     const int copies = static_cast<int>(std::clamp(static_cast<double>(options_.cold_bytes) / bytes, 1.0, 16.0));
     std::vector<std::unique_ptr<Matrix>> a, b, y;
     for (int c = 0; c < copies; ++c) {
-      a.push_back(std::make_unique<Matrix>(driver_, m, k, mode.dtype));
-      b.push_back(std::make_unique<Matrix>(driver_, k, n, mode.dtype));
-      y.push_back(std::make_unique<Matrix>(driver_, m, n, out));
+      a.push_back(std::make_unique<Matrix>(driver_, batch * m, k, mode.dtype));
+      b.push_back(std::make_unique<Matrix>(driver_, batch * k, n, mode.dtype));
+      y.push_back(std::make_unique<Matrix>(driver_, batch * m, n, out));
       a.back()->draw(1), b.back()->draw(2);
     }
     const auto multiply = [&](int i) {
@@ -166,6 +172,15 @@ private:
       const double one64 = 1, zero64 = 0;
       const bool wide = out == F2I_F64;
       // Row-major products are column-major ones of the transposes, in the other order.
+      if (batch > 1) {
+        succeed(gemm_of_planes_(handle_, 0, 0, static_cast<int>(n), static_cast<int>(m), static_cast<int>(k),
+                                wide ? static_cast<const void *>(&one64) : &one, b[c]->data(), mode.operand, static_cast<int>(n),
+                                k * n, a[c]->data(), mode.operand, static_cast<int>(k), m * k,
+                                wide ? static_cast<const void *>(&zero64) : &zero, y[c]->data(), wide ? 1 : 0,
+                                static_cast<int>(n), m * n, static_cast<int>(batch), mode.compute, -1),
+                "cublasGemmStridedBatchedEx");
+        return;
+      }
       succeed(gemm_(handle_, 0, 0, static_cast<int>(n), static_cast<int>(m), static_cast<int>(k),
                     wide ? static_cast<const void *>(&one64) : &one, b[c]->data(), mode.operand, static_cast<int>(n), a[c]->data(),
                     mode.operand, static_cast<int>(k), wide ? static_cast<const void *>(&zero64) : &zero, y[c]->data(),
@@ -175,7 +190,7 @@ private:
     multiply(0);
     driver_.wait();
     driver_.read(y[0]->host.data(), y[0]->pointer, y[0]->host.size());
-    const double error = sampled_error(*a[0], *b[0], *y[0]);
+    const double error = sampled_error(*a[0], *b[0], *y[0], m);
     const auto wait = [this] { driver_.wait(); };
     const Timing cold = measure([&](int i) { multiply(i % copies); }, wait, options_.samples, options_.seconds);
     const Timing warm = measure([&](int) { multiply(0); }, wait, options_.samples, options_.seconds);
@@ -195,19 +210,20 @@ private:
                         {"oracle", "256 entries in double"},
                         {"passed", passed},
                         {"about", Json::parse(each.facts.at("about"))}};
-    Rows::rate(row, limits_, mode.precision, 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k), bytes,
+    Rows::rate(row, limits_, mode.precision, 2.0 * static_cast<double>(batch) * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k), bytes,
                cold, passed);
     rows_.write(std::move(row));
   }
 
   /// The largest error of some entries over the largest of them.
-  static double sampled_error(const Matrix &a, const Matrix &b, const Matrix &y) {
+  static double sampled_error(const Matrix &a, const Matrix &b, const Matrix &y, int64_t m) {
     std::mt19937_64 random(1);
     double worst = 0, largest = 0;
     for (int s = 0; s < 256; ++s) {
       const auto i = static_cast<int64_t>(random() % static_cast<uint64_t>(y.rows)), j = static_cast<int64_t>(random() % static_cast<uint64_t>(y.cols));
       double value = 0;
-      for (int64_t l = 0; l < a.cols; ++l) value += a(i, l) * b(l, j);
+      const int64_t first = i / m * a.cols; // row of b: planes follow each other
+      for (int64_t l = 0; l < a.cols; ++l) value += a(i, l) * b(first + l, j);
       worst = std::max(worst, error_over(value, y(i, j), 1)), largest = std::max(largest, std::abs(value));
     }
     return worst / largest;
@@ -218,6 +234,7 @@ private:
   const Limits limits_;
   const Driver driver_;
   Gemm *const gemm_;
+  GemmOfPlanes *const gemm_of_planes_;
   void *handle_ = nullptr;
   std::string version_;
 };
