@@ -1,4 +1,5 @@
 import { F2iError } from '../error.ts';
+import { placesBy } from '../grouped.ts';
 import type { CorrelationMatrix } from './correlationMatrix.ts';
 import type { ScoreTable } from './pairing.ts';
 import { countBelow } from './twoWayIdentification.ts';
@@ -35,8 +36,8 @@ export function identificationByCategory(
 ): CategoryTable | undefined {
   checkLength('categories', categories, truths);
   if (stimuli) checkLength('stimuli', stimuli, truths);
-  const byStimulus = grouped(truths, (row) => stimuli?.[row] ?? row);
-  const byCategory = grouped(truths, (row) => categories[row]!);
+  const byStimulus = placesBy(truths, (row) => stimuli?.[row] ?? row);
+  const byCategory = placesBy(truths, (row) => categories[row]!);
   for (const rows of byStimulus.values()) {
     const other = rows.find((row) => categories[row] !== categories[rows[0]!]);
     if (other === undefined) continue;
@@ -75,17 +76,6 @@ export function identificationByCategory(
     });
   }
   return { table: { values: scores, own: Int32Array.from(rows, (row) => own[row]!), reconstructions }, rows };
-}
-
-function grouped<K>(rows: number, keyOf: (row: number) => K): Map<K, number[]> {
-  const groups = new Map<K, number[]>();
-  for (let row = 0; row < rows; row++) {
-    const key = keyOf(row);
-    const group = groups.get(key);
-    if (group) group.push(row);
-    else groups.set(key, [row]);
-  }
-  return groups;
 }
 
 function mapped<K, A, B>(groups: Map<K, A>, change: (group: A) => B): Map<K, B> {

@@ -1,5 +1,6 @@
 import { pacer } from '../data/pause.ts';
 import { F2iError } from '../error.ts';
+import { placesBy } from '../grouped.ts';
 import { createRandom } from '../random.ts';
 import { mean, meanScore, type ScoreTable } from './pairing.ts';
 import { type Exchangeability, rearrangements } from './rearrangements.ts';
@@ -110,13 +111,7 @@ function runsWithTrials(table: ScoreTable, labels: ArrayLike<string | number> | 
       found: `${labels.length}`,
     });
   }
-  const runs = new Map<string | number, number[]>();
-  for (let c = 0; c < table.reconstructions; c++) {
-    const label = labels?.[c] ?? 0;
-    const run = runs.get(label);
-    if (run) run.push(c);
-    else runs.set(label, [c]);
-  }
+  const runs = placesBy(table.reconstructions, (c) => labels?.[c] ?? 0);
   const scored = new Set(table.own);
   return [...runs.values()].filter((run) => run.some((c) => scored.has(c)));
 }

@@ -1,4 +1,5 @@
 import { F2iError } from '../error.ts';
+import { placesBy } from '../grouped.ts';
 import { createRandom } from '../random.ts';
 
 /**
@@ -17,13 +18,7 @@ export function drawPools(
     stimuli,
   }: { pool: number; draws: number; seed: number; stimuli?: ArrayLike<number | string> | undefined },
 ): Int32Array[] {
-  const groups = new Map<number | string, number[]>();
-  for (let trial = 0; trial < trials; trial++) {
-    const stimulus = stimuli ? stimuli[trial]! : trial;
-    const group = groups.get(stimulus);
-    if (group) group.push(trial);
-    else groups.set(stimulus, [trial]);
-  }
+  const groups = placesBy(trials, (trial) => (stimuli ? stimuli[trial]! : trial));
   const random = createRandom(seed);
   const all = [...groups.values()];
   return Array.from({ length: draws }, () =>

@@ -1,4 +1,5 @@
 import { F2iError } from '../error.ts';
+import { placesBy } from '../grouped.ts';
 import type { CosineSimilarities } from './cosineSimilarity.ts';
 import type { ScoreTable } from './pairing.ts';
 import { poolOdds } from './poolOdds.ts';
@@ -142,13 +143,8 @@ function columnsByIdentity(
   own: Int32Array,
   identities: readonly (number | string)[],
 ): Map<number | string, number[]> {
-  const groups = new Map<number | string, number[]>();
-  for (const [row, identity] of identities.entries()) {
-    const group = groups.get(identity);
-    if (group) group.push(own[row]!);
-    else groups.set(identity, [own[row]!]);
-  }
-  return groups;
+  const rows = placesBy(identities.length, (row) => identities[row]!);
+  return new Map([...rows].map(([identity, some]) => [identity, some.map((row) => own[row]!)]));
 }
 
 function remembered<T>(make: (key: number) => T): (key: number) => T {

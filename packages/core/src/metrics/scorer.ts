@@ -1,3 +1,4 @@
+import { placesBy } from '../grouped.ts';
 import type { Answers, Compared, ControlName } from './answers.ts';
 import { bootstrapInterval, quantile } from './bootstrap.ts';
 import type { MetricResult } from './evaluation.ts';
@@ -98,14 +99,9 @@ export class Scorer {
 
 /** For each reconstruction, those of its run. */
 function columnsByRun(runs: ScoredTrials['runs'], trials: number): readonly (readonly number[])[] {
-  const groups = new Map<string | number, number[]>();
-  for (let c = 0; c < trials; c++) {
-    const run = runs?.[c] ?? 0;
-    const group = groups.get(run);
-    if (group) group.push(c);
-    else groups.set(run, [c]);
-  }
-  return Array.from({ length: trials }, (_, c) => groups.get(runs?.[c] ?? 0)!);
+  const runOf = (c: number) => runs?.[c] ?? 0;
+  const columns = placesBy(trials, runOf);
+  return Array.from({ length: trials }, (_, c) => columns.get(runOf(c))!);
 }
 
 /** Each rearrangement is as likely to give a trial any reconstruction of its run. */

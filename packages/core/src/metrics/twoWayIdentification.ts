@@ -1,4 +1,5 @@
 import { F2iError } from '../error.ts';
+import { placesBy } from '../grouped.ts';
 import type { CorrelationMatrix } from './correlationMatrix.ts';
 import type { ScoreTable } from './pairing.ts';
 
@@ -63,13 +64,7 @@ function rowsOfStimuli(stimuli: ArrayLike<number | string> | undefined, truths: 
       found: `${stimuli.length}`,
     });
   }
-  const groups = new Map<number | string, number[]>();
-  for (let row = 0; row < truths; row++) {
-    const stimulus = stimuli ? stimuli[row]! : row;
-    const group = groups.get(stimulus);
-    if (group) group.push(row);
-    else groups.set(stimulus, [row]);
-  }
+  const groups = placesBy(truths, (row) => (stimuli ? stimuli[row]! : row));
   if (groups.size < 2) {
     throw new F2iError('INVALID_ARGUMENT', 'identification needs other stimuli to compare with', {
       field: 'stimuli',

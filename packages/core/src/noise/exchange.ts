@@ -1,3 +1,4 @@
+import { placesBy } from '../grouped.ts';
 import type { NestedFold } from '../interpret/heldOut.ts';
 import { invalid } from './invalid.ts';
 
@@ -58,13 +59,7 @@ export function runsOf(
 ): number[][] {
   const held = new Set(folds.flatMap(({ test }) => Array.from(test)));
   const used = new Set([...held, ...folds.flatMap(({ train }) => Array.from(train))]);
-  const runs = new Map<string | number, number[]>();
-  for (let row = 0; row < rows; row++) {
-    const label = labels?.[row] ?? 0;
-    const run = runs.get(label);
-    if (run) run.push(row);
-    else runs.set(label, [row]);
-  }
+  const runs = placesBy(rows, (row) => labels?.[row] ?? 0);
   return [...runs].flatMap(([label, run]) => {
     const tested = run.filter((row) => held.has(row)).length;
     if (tested > 0 && tested < run.length) {

@@ -1,4 +1,5 @@
 import { F2iError } from '../../error.ts';
+import { groupBy } from '../../grouped.ts';
 import type { RecordedTrial, Recording } from '../recording/recording.ts';
 import { regionColumns } from '../recording/regions.ts';
 import type { Folder, Source } from '../source.ts';
@@ -41,12 +42,7 @@ export async function openNsd(folder: Folder, options: NsdOptions): Promise<Reco
   const atlases = await readAtlases(folder, subject, space, wantedAtlases.filter(Boolean), signal);
   if (!atlases) throw missing(folder, NSD_FILES.roi(subject, space, 'nsdgeneral'), 'the ROI');
   const chosen = await chooseVoxels(folder, atlases, options);
-  const bySession = new Map<number, NsdTrial[]>();
-  for (const trial of stated) {
-    const own = bySession.get(trial.sessionNumber);
-    if (own) own.push(trial);
-    else bySession.set(trial.sessionNumber, [trial]);
-  }
+  const bySession = groupBy(stated, ({ sessionNumber }) => sessionNumber);
   const shape = { grid: atlases.grid, voxels: chosen.voxels };
   const betas = options.betas ?? (await typeOfBetas(folder, subject, space, [...bySession.keys()]));
   const sessions: { betas: SessionBetas; start: number; end: number }[] = [];

@@ -1,6 +1,8 @@
 import { F2iError } from '../../error.ts';
+import { groupBy } from '../../grouped.ts';
 import { type PublishedCounts, publishedSubject, SPLITS, type SplitName } from '../nsd/published.ts';
 import type { Split } from '../splits.ts';
+import { didYouMean } from '../study/nearest.ts';
 import {
   type ArrangedRow,
   type Arrangement,
@@ -37,7 +39,12 @@ export function arrange(recording: RecordingFacts, { split, average }: ArrangeOp
     return arrangeTrials(recording, { name: 'split', train: rows('train'), test: rows('test') }, average);
   }
   if (!Object.hasOwn(SPLITS, split)) {
-    throw invalid('split', 'unknown split', SPLIT_NAMES.join(', '), String(split));
+    throw invalid(
+      'split',
+      `unknown split${didYouMean(String(split), SPLIT_NAMES)}`,
+      SPLIT_NAMES.join(', '),
+      String(split),
+    );
   }
   const published = SPLITS[split];
   if (recording.trials.some(({ shared }) => shared === undefined)) {
@@ -122,13 +129,7 @@ function arrangedRows({ trials: all }: RecordingFacts, trials: Int32Array, avera
   if (average === 'none') {
     return Array.from(trials, (trial) => ({ stimulus: all[trial]!.stimulus, trials: Int32Array.of(trial) }));
   }
-  const byPicture = new Map<number, number[]>();
-  for (const trial of trials) {
-    const { stimulus } = all[trial]!;
-    const own = byPicture.get(stimulus);
-    if (own) own.push(trial);
-    else byPicture.set(stimulus, [trial]);
-  }
+  const byPicture = groupBy(trials, (trial) => all[trial]!.stimulus);
   const pictures = [...byPicture].sort(([a], [b]) => a - b);
   return pictures.flatMap(([stimulus, own]) =>
     average === 'predictions'

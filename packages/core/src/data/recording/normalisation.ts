@@ -1,5 +1,7 @@
 import type { FittedStep } from '../../bundle/contents.ts';
 import { F2iError } from '../../error.ts';
+import { placesBy } from '../../grouped.ts';
+import { didYouMean } from '../study/nearest.ts';
 import type { Arrangement, RecordingFacts } from './recording.ts';
 
 /** How voxels are brought to a common scale: first within sessions or runs, then over rows. Each part may be absent. */
@@ -66,7 +68,8 @@ export function planNormalisation(
   name: NormalisationName,
 ): NormalisationPlan {
   if (!Object.hasOwn(NORMALISATIONS, name)) {
-    throw invalid('unknown normalisation', Object.keys(NORMALISATIONS).join(', '), String(name));
+    const known = Object.keys(NORMALISATIONS);
+    throw invalid(`unknown normalisation${didYouMean(String(name), known)}`, known.join(', '), String(name));
   }
   const { of, within, rows }: Normalisation = NORMALISATIONS[name];
   const trialsOf = (side: 'train' | 'test') => arrangement[side].flatMap((row) => Array.from(row.trials));
@@ -124,13 +127,10 @@ function groupsOf(
   used: (trial: number) => boolean,
   takesPart: (trial: number) => boolean,
 ): NormalisedGroup[] {
-  const groups = new Map<string, number[]>();
-  for (const [trial, { session, run }] of trials.entries()) {
-    const key = unit === 'session' ? session : `${session}, run ${run}`;
-    const own = groups.get(key);
-    if (own) own.push(trial);
-    else groups.set(key, [trial]);
-  }
+  const groups = placesBy(trials.length, (trial) => {
+    const { session, run } = trials[trial]!;
+    return unit === 'session' ? session : `${session}, run ${run}`;
+  });
   return [...groups]
     .map(([name, all]) => ({
       name,

@@ -1,3 +1,4 @@
+import { placesBy } from '../../grouped.ts';
 import { createRandom } from '../../random.ts';
 
 /**
@@ -11,13 +12,7 @@ const BITS = 32;
 /** What moves together in a bootstrap, as lists of rows. */
 export function groupsOf(rows: number, labels: ArrayLike<string | number> | undefined): number[][] {
   if (!labels) return Array.from({ length: rows }, (_, row) => [row]);
-  const groups = new Map<string | number, number[]>();
-  for (let row = 0; row < rows; row++) {
-    const own = groups.get(labels[row]!);
-    if (own) own.push(row);
-    else groups.set(labels[row]!, [row]);
-  }
-  return [...groups.values()];
+  return [...placesBy(rows, (row) => labels[row]!).values()];
 }
 
 /**
