@@ -72,10 +72,6 @@ function clock(seconds: number): string {
     .join(':');
 }
 
-/** A size for people: MB up to a tenth of a GB. */
-export const gigabytes = (bytes: number): string =>
-  bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
-
 /** Columns aligned by spaces; numbers should come as formatted text. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

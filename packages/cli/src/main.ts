@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { VERSION } from '@fmri2image/core';
-import { Command, Help } from 'commander';
+import { Help } from 'commander';
 import { alignCommand } from './commands/align.ts';
 import { benchCommand } from './commands/bench.ts';
 import { convertCommand } from './commands/convert.ts';
@@ -18,13 +18,15 @@ import { reportCommand } from './commands/report.ts';
 import { simulateCommand } from './commands/simulate.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { EXIT, report } from './exit.ts';
+import { SuggestingCommand } from './suggesting.ts';
 
 async function main(): Promise<number> {
   const verbose = process.argv.includes('--verbose');
-  const program = new Command('fmri2image')
+  const program = new SuggestingCommand('fmri2image')
     .description('From a file of brain responses to the pictures that the person saw.')
     .version(VERSION)
     .option('--verbose', 'say more about errors')
+    .showSuggestionAfterError(false)
     .showHelpAfterError('(fmri2image --help lists the commands)')
     .configureHelp({
       optionDescription(option) {

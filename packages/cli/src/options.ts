@@ -1,6 +1,7 @@
 import { F2iError } from '@fmri2image/core';
 import type { BackendOptions } from '@fmri2image/node';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { sizeInBytes } from './sizes.ts';
 
 /** `cuda` is the first GPU, `cuda:1` the second. */
 export type Device = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`;
@@ -9,6 +10,7 @@ export type Device = 'auto' | 'cpu' | 'reference' | 'cuda' | `cuda:${number}`;
 export interface DeviceOptions {
   device: Device;
   threads?: number;
+  /** Bytes. */
   memory?: number;
   json?: boolean;
   quiet?: boolean;
@@ -26,15 +28,23 @@ export function withDevice(command: Command): Command {
         .default('auto'),
     )
     .option('--threads <n>', 'threads of the CPU (default: all cores)', wholeNumber)
-    .option('--memory <size>', 'ceiling of the memory for computing, in MiB, or as 3GB, 512MiB', memorySize)
+    .option(
+      '--memory <size>',
+      'ceiling of the memory for computing: 3GB, 512MiB; a number alone is of MiB',
+      sizeInBytes,
+    )
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'show no progress');
 }
 
 export function backendOptions({ device, threads, memory }: DeviceOptions): BackendOptions {
-  const memoryLimit = memory === undefined ? undefined : Math.round(memory * 2 ** 20);
   const [name, index] = device.split(':') as ['auto' | 'cpu' | 'cuda' | 'reference', string | undefined];
-  return { device: name, threads, memoryLimit, index: index === undefined ? undefined : Number(index) };
+  return {
+    device: name,
+    threads,
+    memoryLimit: memory,
+    index: index === undefined ? undefined : Number(index),
+  };
 }
 
 function deviceName(text: string): Device {
@@ -56,25 +66,6 @@ export function wholeNumber(text: string): number {
   if (!Number.isInteger(value) || value < 1)
     throw new InvalidArgumentError('expected a whole number above 0');
   return value;
-}
-
-const UNITS: Readonly<Record<string, number>> = {
-  '': 2 ** 20,
-  MB: 1e6,
-  GB: 1e9,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-};
-
-/** In MiB: `512`, `3GB`, `1.5GiB`. */
-export function memorySize(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([KMG]i?B|)$/.exec(text.trim()) ?? [];
-  const bytes = unit === undefined ? undefined : UNITS[unit];
-  const size = Number(number) * (bytes ?? Number.NaN);
-  if (!(size >= 2 ** 20) || (unit === '' && !Number.isInteger(Number(number)))) {
-    throw new InvalidArgumentError('expected MiB, or a number with MB, GB, MiB or GiB, 1 MiB or more');
-  }
-  return size / 2 ** 20;
 }
 
 export function seedNumber(text: string): number {

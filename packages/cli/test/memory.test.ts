@@ -12,8 +12,8 @@ it('the ceiling of a GPU is what was set, else nearly all that is free; there is
     bytes: 950,
     whose: '95 % of what is free on a GPU',
   });
-  expect(gpuCeiling(info({ total: 2000, free: 1000 }), 1.5)).toEqual({
-    bytes: 1.5 * 2 ** 20,
+  expect(gpuCeiling(info({ total: 2000, free: 1000 }), 1_500_000)).toEqual({
+    bytes: 1_500_000,
     whose: 'the ceiling that was set (--gpu-memory)',
   });
   expect(() => gpuCeiling(info(), 100)).toThrow(/--gpu-memory is of a GPU, and this run computes on a GPU/);

@@ -1,3 +1,4 @@
+import { didYouMean } from './data/study/nearest.ts';
 import { F2iError } from './error.ts';
 
 /**
@@ -8,7 +9,7 @@ import { F2iError } from './error.ts';
 export function checkOptions(options: object, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    throw new F2iError('INVALID_ARGUMENT', 'there is no such option', {
+    throw new F2iError('INVALID_ARGUMENT', `there is no such option${didYouMean(name, known)}`, {
       field: name,
       expected: known.join(', '),
       found: name,

@@ -153,7 +153,7 @@ describe('conversion to primal weights', () => {
     const error = await refused(dual, { primal: true, primalLimitBytes: 1000 });
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', field: 'tensors.weights' });
     expect(error.message).toMatch(
-      /24 voxels.*20 outputs.*dual form of 24 trials takes.*at most 0.000954 MiB, found 0.00183 MiB/,
+      /24 voxels.*20 outputs.*dual form of 24 trials takes.*at most 1\.0 kB, found 1\.9 kB/,
     );
   });
 

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
+  bytesInWords,
   CONVERTED_KINDS,
   convertedModel,
   countParameters,
@@ -15,7 +16,7 @@ import {
 } from '@fmri2image/core';
 import { fileSource, nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
-import { createConsole, gigabytes } from '../console.ts';
+import { createConsole } from '../console.ts';
 import { interruptible } from '../context.ts';
 import { prepareOutput } from '../output.ts';
 import { describeModel } from './models.ts';
@@ -105,7 +106,7 @@ async function convert(file: string, options: Options, signal: AbortSignal): Pro
   });
   console.print(`bundle ${options.output} (${contentHash.slice(0, 12)})`);
   console.print(
-    `  ${model}: ${stored.length} tensors, ${parameters} parameters, ${gigabytes(bytes)} as ${dtype}`,
+    `  ${model}: ${stored.length} tensors, ${parameters} parameters, ${bytesInWords(bytes)} as ${dtype}`,
   );
   console.print(
     `  sizes: ${Object.entries(extents)

@@ -18,8 +18,9 @@ import {
 import { nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { type Context, withContext } from '../context.ts';
-import { type DeviceOptions, wholeNumber, withDevice } from '../options.ts';
+import { type DeviceOptions, withDevice } from '../options.ts';
 import { prepareOutput } from '../output.ts';
+import { sizeInBytes } from '../sizes.ts';
 
 /** A text, or false where its removal was asked for. */
 type Stated = string | false;
@@ -28,7 +29,7 @@ interface Options extends DeviceOptions {
   output: string;
   shareable?: boolean;
   primal?: boolean;
-  maxSize: number;
+  maxSize?: number;
   dataTerms?: Stated;
   consentReference?: Stated;
   pseudonym?: Stated;
@@ -48,10 +49,9 @@ export function exportCommand(program: Command): void {
     .option('--shareable', 'refuse or take out what others must not get')
     .option('--primal', 'replace responses of training trials by weights of voxels')
     .option(
-      '--max-size <MiB>',
-      'refuse to make weights of voxels larger than this',
-      wholeNumber,
-      PRIMAL_LIMIT_BYTES / 2 ** 20,
+      '--max-size <size>',
+      'refuse to make weights of voxels larger than this: 3GB, 512MiB (default: 2GiB)',
+      sizeInBytes,
     );
   const statements = [
     ['data-terms', 'licence or terms of the data'],
@@ -146,7 +146,7 @@ function exportOptions(options: Options): ExportOptions {
   return {
     shareable: options.shareable,
     primal: options.primal,
-    primalLimitBytes: options.maxSize * 2 ** 20,
+    primalLimitBytes: options.maxSize ?? PRIMAL_LIMIT_BYTES,
     dataTerms: statement(options.dataTerms),
     consentReference: statement(options.consentReference),
     pseudonym: statement(options.pseudonym),

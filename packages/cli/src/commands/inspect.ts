@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import {
   type BundleModel,
+  bytesInWords,
   estimateMindEye2,
   F2iError,
   type FileDescription,
@@ -14,7 +15,7 @@ import {
 } from '@fmri2image/core';
 import { fileSource, nodeFolder } from '@fmri2image/node';
 import type { Command } from 'commander';
-import { type Console, createConsole, gigabytes, table } from '../console.ts';
+import { type Console, createConsole, table } from '../console.ts';
 import { interruptible } from '../context.ts';
 import { usage } from '../options.ts';
 import { sawTestInWords } from '../pipeline/ledger.ts';
@@ -193,7 +194,7 @@ function printStages(console: Console, stages: readonly StageEstimate[]): void {
   for (const { stage, memory } of stages) {
     const { weights, activations } = memory;
     console.print(
-      `    ${stage}: ${gigabytes(weights + activations)} (${gigabytes(weights)} of weights, at most ${gigabytes(activations)} beside them)`,
+      `    ${stage}: ${bytesInWords(weights + activations)} (${bytesInWords(weights)} of weights, at most ${bytesInWords(activations)} beside them)`,
     );
   }
 }

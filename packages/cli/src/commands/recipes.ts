@@ -1,4 +1,4 @@
-import { RECIPES, type Recipe, type RecipeHead } from '@fmri2image/core';
+import { didYouMean, RECIPE_NAMES, RECIPES, type Recipe, type RecipeHead } from '@fmri2image/core';
 import type { Command } from 'commander';
 import { type Console, createConsole, table } from '../console.ts';
 import { usage } from '../options.ts';
@@ -22,7 +22,9 @@ export function recipesCommand(program: Command): void {
       }
       const recipe = RECIPES.find((one) => one.name === name);
       if (!recipe)
-        throw usage(`no recipe ${name}: there are ${RECIPES.map((one) => one.name).join(', ')}, and custom`);
+        throw usage(
+          `no recipe ${name}${didYouMean(name, RECIPE_NAMES)} (there are ${RECIPE_NAMES.join(', ')})`,
+        );
       console.result(recipe);
       describe(recipe, console);
     });

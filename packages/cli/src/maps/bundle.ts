@@ -2,6 +2,7 @@ import {
   type Backend,
   type BundleModel,
   type DesignColumns,
+  didYouMean,
   F2iError,
   HEADS_KIND,
   lagVoxels,
@@ -137,7 +138,7 @@ export function namedTargets(model: BundleModel, names: readonly string[] | unde
     if (/^\d+$/.test(name)) return index;
     throw usage(
       labels.length > 0
-        ? `no label ${name}; there are ${labels.join(', ')}`
+        ? `no label ${name}${didYouMean(name, labels)} (there are ${labels.join(', ')})`
         : `--target takes numbers of targets from 0, not ${name}`,
     );
   });

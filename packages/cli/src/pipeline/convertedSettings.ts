@@ -1,5 +1,6 @@
 import {
   type BundleModel,
+  didYouMean,
   F2iError,
   MINDEYE1_STAGES,
   MINDEYE2_STAGES,
@@ -64,7 +65,7 @@ function stageOf(kind: string, stage: string | undefined): string {
   const stages = STAGES[kind];
   if (!stages) return stage ?? 'default';
   if (stage === undefined || stages.includes(stage)) return stage ?? stages[0];
-  throw wrong('stage', 'no such stage', stages.join(', '), stage);
+  throw wrong('stage', `no such stage${didYouMean(stage, stages)}`, stages.join(', '), stage);
 }
 
 function subjectOf({ config }: BundleModel, subject: number | undefined): number {

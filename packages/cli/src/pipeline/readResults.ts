@@ -1,4 +1,5 @@
 import {
+  didYouMean,
   F2iError,
   type Folder,
   type MatrixSource,
@@ -136,10 +137,11 @@ function outputOf({ outputs }: Index, array: string | undefined): Output {
   const all: readonly Output[] = outputs ?? [ONLY];
   const chosen = all.find(({ name }) => name === (array ?? all[0]!.name));
   if (chosen) return chosen;
-  throw new F2iError('USAGE', 'the reconstructions have no such array', {
+  const known = all.map(({ name }) => name);
+  throw new F2iError('USAGE', `the reconstructions have no such array${didYouMean(array!, known)}`, {
     file: 'reconstructions.json',
     field: 'array',
-    expected: all.map(({ name }) => name).join(', '),
+    expected: known.join(', '),
     found: array!,
   });
 }

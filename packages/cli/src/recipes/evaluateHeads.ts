@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  didYouMean,
   F2iError,
   type MatrixSource,
   picturesOf,
@@ -64,7 +65,7 @@ export async function* headResults(
   const known = index.outputs?.map(({ name }) => name) ?? [];
   const unknown = files.find(({ name }) => !known.includes(name));
   if (unknown) {
-    throw new F2iError('USAGE', 'the reconstructions have no such head', {
+    throw new F2iError('USAGE', `the reconstructions have no such head${didYouMean(unknown.name, known)}`, {
       file: options.reconstructions,
       field: '--targets',
       expected: known.join(', ') || 'a folder of predictions of a recipe',

@@ -8,7 +8,7 @@ const SHARE = 0.95;
  * The memory of a GPU that a run may take: what was asked for, else nearly all that is free. None of other devices, nor where
  * nobody knows what is free.
  *
- * @param wanted in MiB
+ * @param wanted in bytes
  * @throws USAGE if it is asked for where there is no GPU
  */
 export function gpuCeiling(
@@ -17,7 +17,7 @@ export function gpuCeiling(
 ): GpuCeiling | undefined {
   if (wanted !== undefined) {
     if (!info.memory) throw usage(`--gpu-memory is of a GPU, and this run computes on ${info.description}`);
-    return { bytes: Math.round(wanted * 2 ** 20), whose: 'the ceiling that was set (--gpu-memory)' };
+    return { bytes: wanted, whose: 'the ceiling that was set (--gpu-memory)' };
   }
   if (info.memory?.free === undefined) return undefined;
   const bytes = Math.floor(info.memory.free * SHARE);

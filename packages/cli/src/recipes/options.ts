@@ -7,7 +7,8 @@ import {
 } from '@fmri2image/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { FitFlags } from '../commands/fitOptions.ts';
-import { memorySize, seedNumber, usage } from '../options.ts';
+import { seedNumber, usage } from '../options.ts';
+import { sizeInBytes } from '../sizes.ts';
 
 /** What a recipe leaves behind. */
 export const KEEPS = ['bundle', 'predictions'] as const;
@@ -132,8 +133,8 @@ export function withRecipe(command: Command): Command {
     )
     .option(
       '--gpu-memory <size>',
-      'ceiling of the memory of a GPU, in MiB, or as 30GB (default: 95 % of what is free on it)',
-      memorySize,
+      'ceiling of the memory of a GPU: 30GB, 8GiB (default: 95 % of what is free on it)',
+      sizeInBytes,
     )
     .option('--restart', 'throw away what an interrupted run left');
 }

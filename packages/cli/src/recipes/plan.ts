@@ -3,6 +3,7 @@ import {
   arrange,
   checkTargetShape,
   designOf,
+  didYouMean,
   F2iError,
   type MatrixSource,
   NORMALISATIONS,
@@ -94,7 +95,11 @@ export function columnsOf({ regions, voxels }: RecordingFacts, roi: string): Int
 export function named<T extends string>(name: string, known: readonly T[], option: string): T {
   const found = known.find((one) => one === name);
   if (found !== undefined) return found;
-  throw new F2iError('USAGE', 'no such name', { field: option, expected: known.join(', '), found: name });
+  throw new F2iError('USAGE', `no such name${didYouMean(name, known)}`, {
+    field: option,
+    expected: known.join(', '),
+    found: name,
+  });
 }
 
 /**

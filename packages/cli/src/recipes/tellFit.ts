@@ -1,5 +1,5 @@
-import { type DescribedRun, type RecipeHead, rowsInWords } from '@fmri2image/core';
-import { type Console, gigabytes } from '../console.ts';
+import { bytesInWords, type DescribedRun, type RecipeHead, rowsInWords } from '@fmri2image/core';
+import type { Console } from '../console.ts';
 import type { Context } from '../context.ts';
 import type { FitRecipeFlags } from './fitRecipe.ts';
 import type { OpenTargets, Plan } from './plan.ts';
@@ -64,7 +64,7 @@ export function tellFit(
   for (const line of bandsInWords(outcome, plan)) console.print(`  ${line}`);
   for (const { what, option } of recipe.quirks) console.print(`  of this recipe: ${what} (${option})`);
   console.print(
-    `${recipe.title}, ${recipe.heads.length} ${recipe.heads.length === 1 ? 'head' : 'heads'}, in ${seconds.toFixed(1)} s (${fileSeconds.toFixed(1)} s of it waiting for files), at most ${gigabytes(peakMemoryBytes)} of memory (${backend.info.description})`,
+    `${recipe.title}, ${recipe.heads.length} ${recipe.heads.length === 1 ? 'head' : 'heads'}, in ${seconds.toFixed(1)} s (${fileSeconds.toFixed(1)} s of it waiting for files), at most ${bytesInWords(peakMemoryBytes)} of memory (${backend.info.description})`,
   );
   if (hash !== undefined) console.print(`bundle ${output} (${hash.slice(0, 12)})`);
   if (predictions !== undefined) {

@@ -13,8 +13,8 @@ export interface LedgerRow {
   readonly note?: string | undefined;
   /** It saw of each run, test runs included, nothing but that run, without labels: nothing passed to training. */
   readonly ownRun?: true | undefined;
-  /** In words: in which folds. */
-  readonly folds: string;
+  /** In words: in which folds; undefined where one decoder was fitted, and nothing held out in turn. */
+  readonly folds: string | undefined;
 }
 
 /**
@@ -57,11 +57,11 @@ export function mergedLedger(
     note: step.note === undefined ? undefined : ranged(where.map((one) => one.note)),
     runs: [...new Set(where.map(({ runs }) => runs))].join('; '),
     folds:
-      new Set(where.map(({ fold }) => fold)).size === folds.length
-        ? folds.length === 1
-          ? 'the decoder'
-          : `all ${folds.length}`
-        : listed(where.map(({ fold }) => folds[fold]!.heldOut ?? `fold ${fold + 1}`)),
+      folds.length === 1
+        ? undefined
+        : new Set(where.map(({ fold }) => fold)).size === folds.length
+          ? `all ${folds.length}`
+          : listed(where.map(({ fold }) => folds[fold]!.heldOut ?? `fold ${fold + 1}`)),
   }));
 }
 

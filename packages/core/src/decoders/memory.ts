@@ -52,6 +52,8 @@ export function checkMemory(
     refuse('memory of the device', free - backend.stats().liveBytes, `what is free on ${description}`);
 }
 
-/** `38.6 MB`, `4.24 GB`: powers of ten, as `inspect` prints them. */
-export const bytesInWords = (bytes: number) =>
-  bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+/** `0.8 kB`, `38.6 MB`, `4.24 GB`: powers of ten, as all sizes are printed. */
+export function bytesInWords(bytes: number): string {
+  if (bytes < 1e5) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}

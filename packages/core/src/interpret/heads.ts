@@ -1,4 +1,5 @@
 import type { OpenedWeights } from '../bundle/open.ts';
+import { didYouMean } from '../data/study/nearest.ts';
 import { type DesignConfig, designTensor, headsConfig, headTensor } from '../decoders/heads/model.ts';
 import { F2iError } from '../error.ts';
 import type { Readout } from './readout.ts';
@@ -28,11 +29,11 @@ export async function readoutOfHead(
   const config = headsConfig(model, file);
   const found = head === undefined ? config.heads[0]! : config.heads.find(({ name }) => name === head);
   if (!found) {
-    const expected = config.heads.map(({ name }) => name).join(', ');
-    throw new F2iError('USAGE', 'the bundle has no such head', {
+    const known = config.heads.map(({ name }) => name);
+    throw new F2iError('USAGE', `the bundle has no such head${didYouMean(head!, known)}`, {
       file,
       field: 'head',
-      expected,
+      expected: known.join(', '),
       found: head!,
     });
   }

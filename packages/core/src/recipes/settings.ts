@@ -1,4 +1,5 @@
 import type { Average } from '../data/recording/recording.ts';
+import { didYouMean } from '../data/study/nearest.ts';
 import type { AlphaScore } from '../decoders/ridge/scores.ts';
 import { F2iError } from '../error.ts';
 import { brainDiffuser } from './brainDiffuser.ts';
@@ -49,7 +50,8 @@ export function chooseRecipe(
 ): Recipe {
   const published = RECIPES.find((recipe) => recipe.name === name);
   if (!published && name !== 'custom') {
-    throw invalid('recipe', 'no such recipe', RECIPE_NAMES.join(', '), name);
+    const hint = didYouMean(name, RECIPE_NAMES);
+    throw invalid('recipe', `no such recipe${hint}`, RECIPE_NAMES.join(', '), name);
   }
   if (targets.length === 0) {
     const heads = published?.heads.map((head) => head.name).join(', ') ?? 'any name';
@@ -65,8 +67,9 @@ export function chooseRecipe(
   const recipe = published ?? customRecipe(targets);
   const unknown = targets.find((target) => !recipe.heads.some((head) => head.name === target));
   if (unknown !== undefined) {
-    const expected = recipe.heads.map((head) => head.name).join(', ');
-    throw invalid('targets', `${recipe.title} has no such targets`, expected, unknown);
+    const known = recipe.heads.map((head) => head.name);
+    const hint = didYouMean(unknown, known);
+    throw invalid('targets', `${recipe.title} has no such targets${hint}`, known.join(', '), unknown);
   }
   const { split, normalisation, testAverage, precision } = overrides;
   return {

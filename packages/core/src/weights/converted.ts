@@ -1,3 +1,4 @@
+import { didYouMean } from '../data/study/nearest.ts';
 import type { DecoderOutput } from '../decoders/decoder.ts';
 import { F2iError } from '../error.ts';
 import type { ConvertedModel } from './convert.ts';
@@ -59,9 +60,10 @@ const CONVERTIBLE: Readonly<Record<string, Convertible>> = {
 export function publishedModel(model: string): PublishedModel {
   const row = PUBLISHED_MODELS.find((published) => published.model === model);
   if (row) return row;
-  throw new F2iError('USAGE', 'no model of this name', {
+  const known = PUBLISHED_MODELS.map((published) => published.model);
+  throw new F2iError('USAGE', `no model of this name${didYouMean(model, known)}`, {
     field: model,
-    expected: PUBLISHED_MODELS.map((published) => published.model).join(', '),
+    expected: known.join(', '),
   });
 }
 

@@ -23,20 +23,21 @@ export const ledgerSection: Section<ReportCommon> = {
     if (folds.length === 0) {
       return html`<p>Unknown: the reconstructions do not say how their decoder was fitted. Whether it saw the test data is unknown, too.</p>`;
     }
+    const severalFolds = folds.length > 1;
     const merged = mergedLedger(folds, study, results.rows?.sessions);
     const rows = merged.map(({ step, runs, sawTest, ownRun, note, folds }) => ({
       cells: [
         note === undefined ? step : html`${step}<br><span class="muted">${note}</span>`,
         runs,
         sawTest === 'yes' && ownRun ? OWN_RUN : html`<span class="saw-${sawTest}">${sawTest}</span>`,
-        folds,
+        ...(severalFolds ? [folds] : []),
       ],
     }));
     const columns = [
       { title: 'step' },
       { title: 'fitted on' },
       { title: 'saw the test data' },
-      { title: 'folds' },
+      ...(severalFolds ? [{ title: 'in the folds that held out' }] : []),
     ];
     return html`<p>${passed(merged)}</p>${table('Every fitted step', columns, rows)}`;
   },

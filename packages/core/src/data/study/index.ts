@@ -1,5 +1,6 @@
 export { blocksOf, hasBlocks, type LabelledStudy, type LabelStimuli, labelTargets } from './labels.ts';
 export { DATA_PREFIX, type LoadStudyOptions, loadStudy } from './load.ts';
+export { didYouMean } from './nearest.ts';
 export {
   BLOCK_DELAYS,
   DRIFT_CUTOFF_SECONDS,

@@ -1,6 +1,6 @@
 /**
  * The known word that is spelt most like this one, if any is: what the author most likely meant. Not a word that
- * differs in digits alone: run-2 is no misspelling of run-3.
+ * differs in digits alone: run-2 is no misspelling of run-3. Else the only one that begins with it.
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));
@@ -12,7 +12,14 @@ export function nearest(word: string, known: readonly string[]): string | undefi
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance <= limit && distance < (best?.distance ?? Infinity)) best = { word: candidate, distance };
   }
-  return best?.word;
+  return best?.word ?? completed(word, known);
+}
+
+/** What was cut short: of one letter or two it could be anything. */
+function completed(word: string, known: readonly string[]): string | undefined {
+  if (word.length < 3) return undefined;
+  const longer = known.filter((candidate) => candidate.toLowerCase().startsWith(word.toLowerCase()));
+  return longer.length === 1 ? longer[0] : undefined;
 }
 
 /** `: did you mean colour?`, or nothing. */

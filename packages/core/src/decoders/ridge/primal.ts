@@ -3,6 +3,7 @@ import type { BundleContents } from '../../bundle/contents.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
 import { gemm } from '../../ops/index.ts';
+import { bytesInWords } from '../memory.ts';
 import { modelFromBundle, modelToBundle } from './bundle.ts';
 import { copyColumns, moveTo } from './matrices.ts';
 
@@ -43,15 +44,15 @@ export async function primalRidge(
   const trials = dual.length / targets;
   const bytes = 4 * width * targets;
   if (bytes > limitBytes) {
-    const now = mebibytes(dual.byteLength + trainingVoxels.byteLength);
+    const now = bytesInWords(dual.byteLength + trainingVoxels.byteLength);
     throw new F2iError(
       'INVALID_ARGUMENT',
-      `primal weights of ${width} voxels (lags counted) x ${targets} outputs would take ${mebibytes(bytes)}; the dual form of ${trials} trials takes ${now}`,
+      `primal weights of ${width} voxels (lags counted) x ${targets} outputs would take ${bytesInWords(bytes)}; the dual form of ${trials} trials takes ${now}`,
       {
         file,
         field: 'tensors.weights',
-        expected: `at most ${mebibytes(limitBytes)}`,
-        found: mebibytes(bytes),
+        expected: `at most ${bytesInWords(limitBytes)}`,
+        found: bytesInWords(bytes),
       },
     );
   }
@@ -90,5 +91,3 @@ export async function primalRidge(
   const primal = modelToBundle({ ...model, storage: 'primal', weights, trainingVoxels: undefined });
   return { ...primal, seed: contents.seed };
 }
-
-const mebibytes = (bytes: number) => `${Number((bytes / 2 ** 20).toPrecision(3))} MiB`;
