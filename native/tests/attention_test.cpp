@@ -179,6 +179,15 @@ TEST(attention_in_other_precisions) {
   }
 }
 
+// Enough heads that a device does not split their keys: every stage of its shared memory is used several times.
+TEST(attention_of_many_tiles_in_other_precisions) {
+  if (test_device() == F2I_DEVICE_CPU) return;
+  const Case wide = {1, 6, 10, 900, 52, 60, false, false, false, false, false, false, false, true, 1, 0};
+  const Case wider = {1, 5, 10, 700, 70, 128, true, true, false, false, false, true, false, false, 0, 0};
+  check_attention<float>(wide, 0, true, F2I_PRECISION_BF16);
+  check_attention<float>(wider, 1, false, F2I_PRECISION_F16);
+}
+
 // What is not finite is made again in f32, which would hide a slice that was read before it came: of finite operands
 // every row must show the rounding of its precision.
 TEST(products_of_finite_operands_are_made_in_their_precision) {

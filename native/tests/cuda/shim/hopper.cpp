@@ -6,6 +6,7 @@
 //   right     as mma.sync        absent    no code for the device
 //   wrong     one entry is off   wrong_f32 of the products of f32 alone
 //   beside    writes between the rows of y
+//   wrong_attention   products as mma.sync, an entry of attention is off
 //   changing  every second time one entry is off
 //   refused   the launch fails   faults    the kernel does
 //   stalls    gives up waiting   stalls_later    not in the check, but in work
@@ -93,14 +94,20 @@ const Path &path() {
 
 namespace {
 
-bool suits_attention(Exec &, const attend::Problem<float> &, bool) { return false; }
-bool attend_falsely(Exec &, const attend::Problem<float> &, const attend::Halves &, uint32_t *, f2i_status &) { return false; }
+bool suits_attention(Exec &ex, const attend::Problem<float> &p, bool) {
+  return behaviour() == "wrong_attention" && device_of(ex).capability() == 90 && p.n >= 4 && p.m >= 4;
+}
+bool attend(Exec &ex, const attend::Problem<float> &p, const attend::Halves &halves, uint32_t *, f2i_status &status) {
+  status = attend::by_mma(ex, p, halves);
+  if (status == F2I_OK) status = F2I_LAUNCH(ex, add_kernel, dim3(1), dim3(1), 0, &p.y(p.n - 1, 0), 0.0625f);
+  return true;
+}
 
 } // namespace
 
 const AttentionPath &attention_path() {
-  static constexpr AttentionPath none{suits_attention, attend_falsely};
-  return behaviour() == "wgmma" ? attention_by_wgmma() : none;
+  static constexpr AttentionPath stand_in{suits_attention, attend};
+  return behaviour() == "wgmma" ? attention_by_wgmma() : stand_in;
 }
 
 } // namespace f2i::cuda::hopper
