@@ -8,8 +8,10 @@
 //                rows, columns, leading dimension, dtype
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "f2i/f2i.h"
 #include "handles.hpp"
@@ -24,30 +26,37 @@ public:
 
   uint64_t tag() const { return static_cast<uint64_t>(values_[0]); }
   double token() const { return values_[1]; }
-  double number(int i) const { return values_[2 + i]; }
-  int32_t integer(int i) const { return static_cast<int32_t>(number(i)); }
+
+  /// Reads the next scalars, in order, as what the fields are.
+  template <class... Scalar> Arguments &scalars(Scalar &...scalar) {
+    ((scalar = static_cast<Scalar>(values_[kScalars + scalars_++])), ...);
+    return *this;
+  }
 
   /// Reads the operands, in order, into the given matrices.
   template <class... Matrix> void operands(Matrix &...matrix) {
     const double *at = values_ + kOperands;
-    ((read(at, matrix), at += 6), ...);
+    ((read(at, matrix), at += kOperand), ...);
   }
 
-  /// Reads operand i, for ops with a list of them.
-  f2i_matrix operand(size_t i) {
-    f2i_matrix matrix = {};
-    read(values_ + kOperands + 6 * i, matrix);
-    return matrix;
+  /// Reads `count` operands from `first` on, for ops with a list of them; it lives as long as this object.
+  const f2i_matrix *list(int first, int count) {
+    const int most = static_cast<int>(std::size(list_));
+    for (int i = 0; i < count && i < most; ++i) {
+      list_[i] = {};
+      read(values_ + kOperands + kOperand * (first + i), list_[i]);
+    }
+    return list_;
   }
 
   /// The first operand whose buffer was freed or never existed, or -1.
   int stale_operand() const { return stale_; }
 
 private:
-  static constexpr size_t kOperands = 16;
+  static constexpr int kScalars = 2, kOperands = 16, kOperand = 6;
 
   void read(const double *at, f2i_matrix &matrix) {
-    const int index = static_cast<int>(at - values_ - kOperands) / 6;
+    const int index = static_cast<int>(at - values_ - kOperands) / kOperand;
     if (at[0] != 0) {
       matrix.buffer = buffers_.find(at[0]);
       if (!matrix.buffer && stale_ < 0) stale_ = index;
@@ -61,7 +70,9 @@ private:
 
   const double *values_;
   const Handles<f2i_buffer> &buffers_;
+  int scalars_ = 0;
   int stale_ = -1;
+  f2i_matrix list_[std::max<int>(F2I_MAX_PARTS, F2I_MAX_SHARDS)];
 };
 
 } // namespace f2i::node

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "arguments.hpp"
 #include "channel.hpp"
@@ -57,37 +58,10 @@ public:
   void wait_ended();
 
   // ---- ops.cc --------------------------------------------------------------
-  void activation(const Napi::CallbackInfo &info);
-  void adaptive_max_pool1d(const Napi::CallbackInfo &info);
-  void attention(const Napi::CallbackInfo &info);
-  void cast(const Napi::CallbackInfo &info);
-  void cholesky_factor(const Napi::CallbackInfo &info);
-  void cholesky_solve(const Napi::CallbackInfo &info);
-  void column_stats(const Napi::CallbackInfo &info);
-  void concat(const Napi::CallbackInfo &info);
-  void conv2d(const Napi::CallbackInfo &info);
-  void cosine_matrix(const Napi::CallbackInfo &info);
-  void eigh(const Napi::CallbackInfo &info);
-  void elementwise(const Napi::CallbackInfo &info);
-  void gated_activation(const Napi::CallbackInfo &info);
-  void gather(const Napi::CallbackInfo &info);
-  void gemm(const Napi::CallbackInfo &info);
-  void gram(const Napi::CallbackInfo &info);
-  void group_norm(const Napi::CallbackInfo &info);
-  void layer_norm(const Napi::CallbackInfo &info);
-  void linear(const Napi::CallbackInfo &info);
-  void pearson_columns(const Napi::CallbackInfo &info);
-  void permute(const Napi::CallbackInfo &info);
-  void random_normal(const Napi::CallbackInfo &info);
-  void relative_position_bias(const Napi::CallbackInfo &info);
-  void resize2d(const Napi::CallbackInfo &info);
-  void rotary(const Napi::CallbackInfo &info);
-  void slice(const Napi::CallbackInfo &info);
-  void softmax(const Napi::CallbackInfo &info);
-  void standardize(const Napi::CallbackInfo &info);
-  void top_k(const Napi::CallbackInfo &info);
-  void triangular_solve(const Napi::CallbackInfo &info);
-  void upsample_nearest(const Napi::CallbackInfo &info);
+  /// A method for each op.
+  static std::vector<PropertyDescriptor> ops();
+  /// Calls an op of the core with what `Arguments` holds.
+  template <auto op> void enqueue(const Napi::CallbackInfo &info);
 
 private:
   friend class Closing;
@@ -100,9 +74,6 @@ private:
   f2i_buffer *buffer(const Napi::Value &handle);
   /// What is enqueued from now on listens to the token of this handle; 0 for none.
   void listen_to(double token);
-  Arguments arguments() const { return {arguments_, buffers_}; }
-  template <class Args>
-  void enqueue(f2i_status (*op)(f2i_context *, const Args *), const Args &args, const Arguments &from);
   /// A promise of `result` (undefined when null), settled when the queue comes to
   /// this point: rejected by what poisoned the buffer or, when null, by the first
   /// failure since the last report.
