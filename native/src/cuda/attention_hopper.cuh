@@ -55,7 +55,7 @@ struct Source {
 
 using hopper::Type;
 template <class Half> constexpr Type type_of = std::is_same_v<Half, Bf16> ? Type::bf16 : Type::f16;
-using Waits = Patience<hopper::Clock>;
+using Patient = Patience<hopper::Clock>;
 
 /// What of a block's share all of its threads know.
 struct Part {
@@ -78,7 +78,7 @@ template <class X> struct Turn {
 
 /// One thread: copies tiles to stages as they become empty, keys one tile ahead of values, as consumers want them.
 template <class X>
-__device__ __forceinline__ void produce(const Source &source, const Part &part, Room<X> &room, Waits &patience) {
+__device__ __forceinline__ void produce(const Source &source, const Part &part, Room<X> &room, Patient &patience) {
   using namespace hopper;
   constexpr uint32_t bytes = sizeof(typename Room<X>::Rows);
   const auto copy = [&](int tile, const CUtensorMap &map, typename Room<X>::Rows (&to)[X::stages], uint64_t (&full)[X::stages],
@@ -165,7 +165,7 @@ __device__ __forceinline__ bool store(const float (&result)[X::columns / 2], con
 /// Four warps: 64 of the block's queries.
 template <class X, class Half>
 __device__ __forceinline__ void consume(const Problem<float> &p, const Source &source, const Part &part, Room<X> &room,
-                                        int group, Waits &patience) {
+                                        int group, Patient &patience) {
   using namespace hopper;
   const Share<float> &share = room.share;
   constexpr Type type = type_of<Half>;
@@ -310,13 +310,13 @@ __device__ __forceinline__ void attend_block(const Problem<float> &p, const Sour
   if (role == 0) {
     give_registers<X::of_producer>();
     if (threadIdx.x == 0) {
-      Waits patience(alarm, GaveUp::copying);
+      Patient patience(alarm, GaveUp::copying);
       produce<X>(source, part, room, patience);
       if (patience.gone()) sleep_long(); // what is under way arrives while the memory is still this block's
     }
   } else {
     take_registers<X::of_consumer>();
-    Waits patience(alarm, GaveUp::multiplying);
+    Patient patience(alarm, GaveUp::multiplying);
     consume<X, Half>(p, source, part, room, role - 1, patience);
   }
 }
