@@ -18,6 +18,7 @@ import { fileSource, nodeFolder, writeFolderAtomic } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
 import { createConsole } from '../console.ts';
 import { interruptible } from '../context.ts';
+import { checkDiskRoom } from '../diskRoom.ts';
 import { prepareOutput } from '../output.ts';
 import { describeModel } from './models.ts';
 
@@ -70,6 +71,10 @@ async function convert(file: string, options: Options, signal: AbortSignal): Pro
   console.progress('read the description of the checkpoint');
   const source = await open(file, model, signal);
   const matched = matchModel(source, model);
+  const stored = [...matched.weights.values()].map((weight) => weight.stored.name);
+  const parameters = countParameters(source, stored);
+  const planned = parameters * (dtype === 'f32' ? 4 : 2);
+  console.print(`writes ${await checkDiskRoom([{ what: 'weights', bytes: planned, at: options.output }])}`);
   let contentHash = '';
   let bytes = 0;
   await writeFolderAtomic(
@@ -87,8 +92,6 @@ async function convert(file: string, options: Options, signal: AbortSignal): Pro
     },
     { ...output, signal, onRepair: console.warn },
   );
-  const stored = [...matched.weights.values()].map((weight) => weight.stored.name);
-  const parameters = countParameters(source, stored);
   const extents = Object.fromEntries(matched.extents);
   const { ignored, prefix } = matched;
   console.result({

@@ -9,6 +9,7 @@ import {
 import { writeFolderAtomic } from '@fmri2image/node';
 import { type Command, Option } from 'commander';
 import { type Context, withContext } from '../context.ts';
+import { checkDiskRoom } from '../diskRoom.ts';
 import {
   type DeviceOptions,
   numberList,
@@ -93,6 +94,8 @@ async function run(options: Options, { backend, console, signal }: Context): Pro
   const output = await prepareOutput({ path: options.output, kind: 'simulated study', force: options.force });
   console.progress('simulate');
   const simulation = await simulate(settings, backend, { signal });
+  const bytes = simulation.series.byteLength + simulation.pictures.pixels.byteLength;
+  await checkDiskRoom([{ what: 'time series and pictures', bytes, at: options.output }]);
   await writeFolderAtomic(options.output, (write) => writeSimulation(simulation, write), {
     ...output,
     signal,

@@ -1,8 +1,9 @@
 import { type FileContent, MINDEYE_FILES, type WriteFile } from '@fmri2image/core';
 import { writeFolderAtomic } from '@fmri2image/node';
 import type { Context } from '../context.ts';
+import { checkDiskRoom, type Written } from '../diskRoom.ts';
 import { drawAnatomy, gridFor } from '../nsd/anatomy.ts';
-import { featureRequest, simulatedFeatures } from '../nsd/features.ts';
+import { type FeatureRequest, featureRequest, simulatedFeatures } from '../nsd/features.ts';
 import { normaliseSession, type SimulatedNsd, simulateNsd } from '../nsd/simulate.ts';
 import { writeNsdLayout } from '../nsd/write.ts';
 import { writeNative } from '../nsd/writeNative.ts';
@@ -44,6 +45,7 @@ export async function runSimulateNsd(options: SimulateNsdOptions, context: Conte
   const requests = (options.features ?? []).map(featureRequest);
   const grid = gridOf(options);
   if (options.trainPictures + options.testPictures > 73_000) throw usage('NSD has 73000 pictures');
+  console.print(`writes ${await checkDiskRoom(plannedFiles(options, requests, grid))}`);
   console.progress('simulate');
   const simulated = await simulateNsd(options, backend, signal);
   const { trials, sessionTrials, numbers } = simulated.experiment;
@@ -90,6 +92,22 @@ export async function runSimulateNsd(options: SimulateNsdOptions, context: Conte
   console.print(
     `simulated betas in ${options.output}: ${trials.length} trials of ${options.voxels} voxels in ${sessions} sessions, ${test} of them for testing; not a real person, not NSD`,
   );
+}
+
+/** What the files take that grow with the simulation; tables and masks are small beside them. */
+function plannedFiles(
+  { output: at, layout, voxels, trainPictures, trainRepeats, testPictures, repeats }: SimulateNsdOptions,
+  requests: readonly FeatureRequest[],
+  grid: readonly number[],
+): Written[] {
+  const trials = trainPictures * trainRepeats + testPictures * repeats;
+  const pictures = trainPictures + testPictures;
+  const product = (extents: readonly number[]) => extents.reduce((all, extent) => all * extent, 1);
+  return [
+    // NSD's betas are int16 of the whole grid; MindEye's float32 of the voxels that it reads.
+    { what: 'betas', bytes: trials * (layout === 'nsd' ? 2 * product(grid) : 4 * voxels), at },
+    ...requests.map(({ file, shape }) => ({ what: file, bytes: 4 * pictures * product(shape), at })),
+  ];
 }
 
 const NOTE = {

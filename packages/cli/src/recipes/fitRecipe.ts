@@ -16,6 +16,7 @@ import { BlockFolder } from './blockFolder.ts';
 import { writeHeadsBundle } from './bundleFiles.ts';
 import { chosenOf } from './choices.ts';
 import { constantNotes, describeRun, rowWarnings } from './describeRun.ts';
+import { checkFitDisk } from './disk.ts';
 import { identityOf } from './fitIdentity.ts';
 import { type DividedMemory, divideMemory } from './fitMemory.ts';
 import { checkPlaces, type FitOutputs, prepareOutputs } from './fitOutputs.ts';
@@ -68,6 +69,8 @@ export async function fitRecipe(
     const planned = planRecipe(recipe, unpacked, targets, asked);
     memory = await divideMemory(planned, recording, flags, context);
     const identity = await identityOf(planned, recording, files, watched, flags, context);
+    const disk = await checkFitDisk(planned, recording, memory.options, outputs, flags.output);
+    context.console.print(`  writes ${disk}`);
     const sizes = new Map([...targets].map(([name, { source }]) => [name, source.columns]));
     const work = await BlockFolder.open(flags.output, identity, sizes, { restart: flags.restart });
     const fit = { flags, outputs, inputs, planned, settle, options: memory.options, started };

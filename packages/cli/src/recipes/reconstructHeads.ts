@@ -26,6 +26,7 @@ import { provenanceOf } from '../pipeline/results.ts';
 import { termsOf } from '../terms.ts';
 import { BlockFolder } from './blockFolder.ts';
 import { readChoices } from './choices.ts';
+import { checkPredictionsDisk } from './disk.ts';
 import { deviceIdentity, responsesIdentity, WatchedFiles } from './identity.ts';
 import { describeItems } from './items.ts';
 import { itemsOf, named, repeatsOf, splitOf } from './plan.ts';
@@ -122,6 +123,9 @@ export async function reconstructHeads(
       split: named(config.split, SPLIT_NAMES, 'config.split'),
       average: { train: config.designs[0]!.average, test: config.testAverage },
     });
+    const items = itemsOf(arrangement);
+    const disk = await checkPredictionsDisk(recording, items.length, sizes, options.output);
+    console.print(`writes ${disk}`);
     const work = await BlockFolder.open(options.output, identity, sizes, { restart: options.restart });
     try {
       if (work.done > 0) {
@@ -129,7 +133,6 @@ export async function reconstructHeads(
       }
       const responses = await packed(recording, work.file('responses.packed'), context);
       const rows = await testRows(responses, arrangement, config, signal);
-      const items = itemsOf(arrangement);
       const groups = config.testAverage === 'predictions' ? repeatsOf(arrangement) : undefined;
       const left = new Map(config.heads.map(({ name }) => [name, work.startOf(name)]));
       const from = (head: string) => left.get(head)!;

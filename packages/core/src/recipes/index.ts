@@ -4,6 +4,7 @@ export { fittedSteps, headsBundle, headsConfigOf, renormalisationStep } from './
 export type { GpuCeiling } from './ceiling.ts';
 export type { DescribedDesign, DescribedRun } from './describedRun.ts';
 export { unitRows } from './designs.ts';
+export { type RunBytes, runBytes } from './diskPlan.ts';
 export { headsReport } from './headsReport.ts';
 export { type MemoryHeadStore, memoryHeadStore } from './memoryStore.ts';
 export type {
