@@ -61,6 +61,8 @@ export abstract class NativeBackend extends Backend {
 
   readonly #native: NativeContext;
   readonly #opened: BackendInfo;
+  /** `#opened` with the last remark of the device. */
+  #remarked: BackendInfo | undefined;
   readonly #arguments = new Arguments();
   readonly #places = new Places();
   readonly #tokens: Tokens;
@@ -117,7 +119,9 @@ export abstract class NativeBackend extends Backend {
   /** What was opened, and what the device has found out about itself since. */
   get info(): BackendInfo {
     const remark = this.disposed ? '' : this.#native.remark();
-    return remark === '' ? this.#opened : { ...this.#opened, remarks: [remark] };
+    if (remark === '') return this.#opened;
+    if (this.#remarked?.remarks?.[0] !== remark) this.#remarked = { ...this.#opened, remarks: [remark] };
+    return this.#remarked!;
   }
 
   supports(op: OpSpec, inputs: readonly (TensorSpec | undefined)[], _attributes: Attributes): true | string {
