@@ -6,7 +6,6 @@ import {
   type DType,
   dtypeOf,
   type HostArray,
-  type HostArrays,
   hostArray,
 } from './dtype.ts';
 import { F2iError } from './error.ts';
@@ -204,7 +203,7 @@ export abstract class Backend {
   /** Backends that can use host memory in place override this; the default uploads. */
   protected adoptStorage(buffer: ArrayBuffer, dtype: DType): Storage {
     const storage = this.allocate(Math.max(bytesPerElement(dtype), buffer.byteLength), dtype);
-    this.write(storage, viewOf(buffer, dtype), dtype);
+    this.write(storage, hostArray(dtype, buffer), dtype);
     return storage;
   }
 
@@ -498,19 +497,6 @@ export abstract class Backend {
 function operandOf(tensor: Tensor): Operand {
   const { storage, offset, shape, dtype, rowStride } = tensor;
   return { storage, offset, shape, dtype, rowStride };
-}
-
-/** A host array over a whole buffer. */
-export function viewOf<D extends DType>(buffer: ArrayBuffer, dtype: D): HostArrays[D] {
-  const constructors = {
-    f32: Float32Array,
-    f64: Float64Array,
-    f16: Uint16Array,
-    bf16: Uint16Array,
-    i32: Int32Array,
-    u8: Uint8Array,
-  };
-  return new constructors[dtype](buffer) as HostArrays[D];
 }
 
 /** Throws INVALID_ARGUMENT unless a shape has so many elements. */

@@ -50,12 +50,13 @@ export function bytesPerElement(dtype: DType): number {
   return constructors[dtype].BYTES_PER_ELEMENT;
 }
 
+/** A host array of zeros, or one over a buffer: all of it, or `length` elements from `byteOffset` on. */
 export function hostArray<D extends DType>(dtype: D, length: number): HostArrays[D];
 export function hostArray<D extends DType>(
   dtype: D,
   buffer: ArrayBufferLike,
-  byteOffset: number,
-  length: number,
+  byteOffset?: number,
+  length?: number,
 ): HostArrays[D];
 export function hostArray(dtype: DType, a: number | ArrayBufferLike, byteOffset?: number, length?: number) {
   const Ctor = constructors[dtype] as unknown as {

@@ -9,13 +9,13 @@ import {
   F2iError,
   formatPlace,
   type HostArray,
+  hostArray,
   type OpCall,
   type Operand,
   type OpSpec,
   type Storage,
   sizeOf,
   type TensorSpec,
-  viewOf,
 } from '@fmri2image/core';
 import { type DeviceOptions, type OpenedDevice, openDevice } from './device.ts';
 import { kernels } from './kernels/index.ts';
@@ -223,7 +223,7 @@ export class WebGpuBackend extends Backend {
     const bytes = bytesPerElement(operand.dtype);
     const length = sizeOf(operand.shape) * bytes;
     const data = await this.#queue.read(operand.storage as GpuStorage, operand.offset * bytes, length);
-    return viewOf(data, operand.dtype);
+    return hostArray(operand.dtype, data);
   }
 
   protected waitAll(): Promise<void> {

@@ -9,7 +9,7 @@ import {
 } from '../ndarray.ts';
 import { joinBytes } from '../source.ts';
 import { gzipPieces } from './compress.ts';
-import { NIFTI_TYPES } from './nifti.ts';
+import { NIFTI_TYPES } from './niftiHeader.ts';
 
 /** What a NIfTI file says of its voxels. */
 export interface NiftiDescription {

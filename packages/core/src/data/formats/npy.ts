@@ -11,6 +11,7 @@ import {
   type NdArray,
 } from '../ndarray.ts';
 import { joinBytes, type Source } from '../source.ts';
+import { viewOf } from './bytes.ts';
 
 /**
  * NumPy's `.npy`, versions 1 to 3: a magic number, a version, the length of a header, and a header that is the
@@ -67,7 +68,7 @@ export async function readNpyHeader(source: Source, signal?: AbortSignal): Promi
       found,
     });
   }
-  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
+  const view = viewOf(start);
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   const headerOffset = version === 1 ? 10 : 12;
   const room = Math.min(maximumHeader, source.size - headerOffset);

@@ -3,6 +3,7 @@ import { Unzlib } from 'fflate';
 import { F2iError } from '../../error.ts';
 import { allocate } from '../ndarray.ts';
 import { joinBytes, readAll, type Source } from '../source.ts';
+import { viewOf } from './bytes.ts';
 
 /**
  * PNG (W3C Recommendation, third edition), by fast-png: reading of all colour types and depths, interlaced from 8 bits
@@ -95,7 +96,7 @@ function fail(file: string, field: string, message: string, expected?: string, f
 }
 
 function headerOf(bytes: Uint8Array, file: string): PngHeader {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const [depth, type, compression, filter, interlace] = bytes.subarray(24, 29) as unknown as number[];
   const colour = Object.hasOwn(colours, type!) ? colours[type!]! : undefined;
   if (!colour?.[2].includes(depth!)) {
@@ -122,7 +123,7 @@ interface Chunks {
 /** Checks that the chunks fill the file, and which there are; their CRC-32 is for fast-png to check. */
 function readChunks(bytes: Uint8Array, file: string): Chunks {
   if (!isPng(bytes)) fail(file, 'signature', 'not a PNG file');
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   const essential = [bytes.subarray(0, 8)];
   const compressed: Uint8Array[] = [];
   const seen = new Set<string>();

@@ -1,5 +1,6 @@
 import { F2iError } from '../../error.ts';
-import { type NiftiHeader, openNifti, scaleVolume } from '../formats/nifti.ts';
+import { openNifti, scaleVolume } from '../formats/nifti.ts';
+import type { NiftiHeader } from '../formats/niftiHeader.ts';
 import { type Folder, readText, type Source } from '../source.ts';
 import { NSD_FILES, openIfThere } from './files.ts';
 

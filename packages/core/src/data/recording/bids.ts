@@ -1,5 +1,6 @@
 import { F2iError } from '../../error.ts';
-import { isOfTime, type Nifti, openNifti } from '../formats/nifti.ts';
+import { type Nifti, openNifti } from '../formats/nifti.ts';
+import { isOfTime } from '../formats/niftiHeader.ts';
 import { lineOf, readTable, type Table } from '../formats/table.ts';
 import { checkGrid, readLabels } from '../nsd/atlases.ts';
 import { readVolumes } from '../nsd/betas.ts';

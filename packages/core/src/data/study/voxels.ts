@@ -1,5 +1,6 @@
 import { F2iError } from '../../error.ts';
-import { type NiftiHeader, openNifti, scaleVolume } from '../formats/nifti.ts';
+import { openNifti, scaleVolume } from '../formats/nifti.ts';
+import type { NiftiHeader } from '../formats/niftiHeader.ts';
 import { detectFormat, readArray } from '../formats/read_array.ts';
 import { readNumericTable } from '../formats/table.ts';
 import { toFloat32 } from '../ndarray.ts';

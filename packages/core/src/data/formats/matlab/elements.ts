@@ -1,4 +1,5 @@
 import { F2iError } from '../../../error.ts';
+import { viewOf } from '../bytes.ts';
 import type { Cursor } from './cursor.ts';
 
 /** A data element: a tag, and what it announces. */
@@ -68,8 +69,4 @@ export class Elements {
   fail(field: string, message: string, expected?: string, found?: string): never {
     throw new F2iError('FORMAT', message, { file: this.#file, field, expected, found });
   }
-}
-
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

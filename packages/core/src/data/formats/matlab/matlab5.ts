@@ -10,10 +10,11 @@ import {
 } from '../../ndarray.ts';
 import { pacer } from '../../pause.ts';
 import { type Source, sliceSource } from '../../source.ts';
+import { viewOf } from '../bytes.ts';
 import { toRowMajor } from '../npy.ts';
 import { checkSlice } from '../slice.ts';
 import { type Cursor, inflatedCursor, sourceCursor } from './cursor.ts';
-import { Elements, viewOf } from './elements.ts';
+import { Elements } from './elements.ts';
 import type { Matlab, MatlabArray, MatlabReadOptions, SparseMatrix } from './matlab.ts';
 import { type Located, NotRead, type StoredPart, VariableParser } from './parse.ts';
 import { checkSparse, fillSparse } from './sparse.ts';

@@ -1,6 +1,6 @@
 import { elementBytes, elementCount } from '../../ndarray.ts';
+import { viewOf } from '../bytes.ts';
 import type { Element, Elements } from './elements.ts';
-import { viewOf } from './elements.ts';
 import type { MatlabArray } from './matlab.ts';
 import { CHARACTERS, CLASSES, ELEMENT_TYPES, MI, STORED } from './types.ts';
 

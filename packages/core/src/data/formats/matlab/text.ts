@@ -1,6 +1,6 @@
 import { F2iError } from '../../../error.ts';
 import { elementCount, type Place } from '../../ndarray.ts';
-import { viewOf } from './elements.ts';
+import { viewOf } from '../bytes.ts';
 import { CHARACTERS, MI } from './types.ts';
 
 /** Texts of an array of letters, which lie by columns: one string for each row. */

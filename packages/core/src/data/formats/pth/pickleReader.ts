@@ -1,4 +1,5 @@
 import { F2iError } from '../../../error.ts';
+import { viewOf } from '../bytes.ts';
 import type { Refuse } from './globals.ts';
 import { LIMITS } from './limits.ts';
 import { OPCODES } from './opcodes.ts';
@@ -20,7 +21,7 @@ export class PickleReader {
   constructor(bytes: Uint8Array, start: number, file: string) {
     this.#file = file;
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(bytes);
     this.#at = start;
     this.#opcodeAt = start;
   }

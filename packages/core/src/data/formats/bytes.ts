@@ -1,0 +1,4 @@
+/** Bytes, to read numbers of any type from. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
