@@ -235,9 +235,17 @@ describe('intervals of weights', () => {
     // Voxels x draws numbers would be 6.3 GB.
     const many = planIntervals({ ...nsd, draws: 1e5 }, undefined);
     expect(many.bytes).toBeLessThan(2.5e9);
-    expect(many.voxels * many.targets * 1e5 * 4).toBeLessThanOrEqual(256 * 2 ** 20);
-    const less = planIntervals({ ...nsd, targets: 2000, draws: 1e4 }, 3.2e9);
-    expect(less.bytes).toBeLessThanOrEqual(3.2e9);
+    expect(many.voxels * many.targets * 1e5 * 4).toBeLessThanOrEqual(32 * 2 ** 20);
+    // A thousand draws of a dozen targets are made at once.
+    expect(planIntervals({ ...nsd, targets: 12 }, undefined)).toMatchObject({ voxels: 512, targets: 12 });
+    // Blocks are the same whatever the memory: products of another width would round otherwise.
+    const wide = { ...nsd, targets: 2000, draws: 1e4 };
+    const { bytes: needed } = planIntervals(wide, undefined);
+    expect(needed).toBeLessThan(3.2e9);
+    for (const memory of [needed, 2 * needed, 1e12]) {
+      expect(planIntervals(wide, memory)).toEqual(planIntervals(wide, undefined));
+    }
+    expect(() => planIntervals(wide, needed - 1)).toThrow(/do not fit into memory/);
     expect(() => planIntervals(nsd, 1e9)).toThrow(
       /expected at most 1\.00 GB, found [12]\.\d\d GB for 8859 training rows x 15724 voxels, 1000 draws/,
     );

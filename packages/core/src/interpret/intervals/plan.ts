@@ -26,9 +26,11 @@ export interface IntervalPlan {
   readonly bytes: number;
 }
 
-/** Draws of so many bytes are held: all of those of some voxels, never those of all. */
-const DRAW_BYTES = 256 * 2 ** 20;
-const SMALLEST_DRAW_BYTES = 16 * 2 ** 20;
+/**
+ * Draws of so many bytes are held: all of those of some voxels, never those of all. The same whatever memory there is: products
+ * of another width round otherwise, and the same command should give the same digits. A thousand draws of 16 targets fit.
+ */
+const DRAW_BYTES = 32 * 2 ** 20;
 const MOST_VOXELS = 512;
 /** What each row adds to each voxel is held for so many targets. */
 const INFLUENCE_BYTES = 128 * 2 ** 20;
@@ -40,29 +42,29 @@ const FEWEST_DRAWS = 16;
 const UNCOLLECTED = 128 * 2 ** 20;
 
 /**
- * Plans the memory of intervals before they begin: with less of it, the draws of fewer voxels are held at a time.
+ * Plans the memory of intervals before they begin. Blocks depend on the sizes alone, never on the memory that is there.
  *
  * @param memory ceiling in bytes; none when absent
- * @throws OUT_OF_MEMORY with both numbers where the fewest do not fit
+ * @throws OUT_OF_MEMORY with both numbers where they do not fit
  */
 export function planIntervals(sizes: IntervalSizes, memory: number | undefined): IntervalPlan {
-  let plan = planOf(sizes, DRAW_BYTES);
-  for (let held = DRAW_BYTES; memory !== undefined && plan.bytes > memory; ) {
-    held /= 2;
-    if (held < SMALLEST_DRAW_BYTES) throw refused(sizes, plan.bytes, memory);
-    plan = planOf(sizes, held);
-  }
+  const plan = planOf(sizes);
+  if (memory !== undefined && plan.bytes > memory) throw refused(sizes, plan.bytes, memory);
   return plan;
 }
 
-function planOf(sizes: IntervalSizes, held: number): IntervalPlan {
+function planOf(sizes: IntervalSizes): IntervalPlan {
   const { rows, largestGroup, groups, draws: all, precision } = sizes;
   const size = bytesPerElement(precision);
-  const voxels = Math.max(1, Math.min(sizes.voxels, MOST_VOXELS, Math.floor(held / (4 * all))));
+  const voxels = Math.max(1, Math.min(sizes.voxels, MOST_VOXELS, Math.floor(DRAW_BYTES / (4 * all))));
   const influence = groups * voxels * size;
   const targets = Math.max(
     1,
-    Math.min(sizes.targets, Math.floor(held / (4 * all * voxels)), Math.floor(INFLUENCE_BYTES / influence)),
+    Math.min(
+      sizes.targets,
+      Math.floor(DRAW_BYTES / (4 * all * voxels)),
+      Math.floor(INFLUENCE_BYTES / influence),
+    ),
   );
   const product = targets * voxels * size;
   const atOnce = Math.floor(Math.min(MULTIPLIER_BYTES / (8 * groups), PRODUCT_BYTES / product));
