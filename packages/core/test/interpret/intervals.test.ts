@@ -237,7 +237,10 @@ describe('intervals of weights', () => {
     expect(many.bytes).toBeLessThan(2.5e9);
     expect(many.voxels * many.targets * 1e5 * 4).toBeLessThanOrEqual(32 * 2 ** 20);
     // A thousand draws of a dozen targets are made at once.
-    expect(planIntervals({ ...nsd, targets: 12 }, undefined)).toMatchObject({ voxels: 512, targets: 12 });
+    expect(planIntervals({ ...nsd, groups: 40, largestGroup: 222, targets: 12 }, undefined)).toMatchObject({
+      voxels: 512,
+      targets: 12,
+    });
     // Blocks are the same whatever the memory: products of another width would round otherwise.
     const wide = { ...nsd, targets: 2000, draws: 1e4 };
     const { bytes: needed } = planIntervals(wide, undefined);
