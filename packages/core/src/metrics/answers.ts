@@ -10,7 +10,7 @@ export interface Answers {
   readonly own: Int32Array;
 }
 
-export const CONTROLS = ['meanPicture', 'nearestTraining', 'bestTraining'] as const;
+const CONTROLS = ['meanPicture', 'nearestTraining', 'bestTraining'] as const;
 export type ControlName = (typeof CONTROLS)[number];
 
 /** The reconstructions, and what stands in their place, by one similarity. */

@@ -2,7 +2,7 @@ import { describe, type Tensor, type TensorSpec } from '../tensor.ts';
 import { fail, type OpOptions, type OpSpec, runOp, sameFloat, sameShape } from './op.ts';
 
 /** Order of the axes of q, of y, and of k and v where heads have their own. */
-export const ATTENTION_LAYOUTS = ['bhnd', 'bnhd'] as const;
+const ATTENTION_LAYOUTS = ['bhnd', 'bnhd'] as const;
 export type AttentionLayout = (typeof ATTENTION_LAYOUTS)[number];
 
 export interface AttentionAttributes {

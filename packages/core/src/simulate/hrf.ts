@@ -17,7 +17,7 @@ export interface ResponseShape {
 /** Seconds after which a response is taken to be over. */
 export const RESPONSE_SECONDS = 24;
 /** Resolution of tabulated responses, in seconds. */
-export const RESPONSE_STEP = 0.1;
+const RESPONSE_STEP = 0.1;
 
 const logistic = (t: number) => 1 / (1 + Math.exp(-t));
 

@@ -42,7 +42,7 @@ function firstBytes(start: Uint8Array): string {
 }
 
 /** The tensors of a safetensors file that was opened. */
-export function safetensorsWeights({ source, entries, readElements }: Safetensors): WeightSource {
+function safetensorsWeights({ source, entries, readElements }: Safetensors): WeightSource {
   return weightSource({ name: source.name, format: 'safetensors', entries, readElements });
 }
 

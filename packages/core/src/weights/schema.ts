@@ -32,7 +32,7 @@ export interface WeightSchema {
 }
 
 /** Where PyTorch's habits put a model in a checkpoint: in a dict, and wrapped by parallel training or DeepSpeed. */
-export const COMMON_PREFIXES: readonly string[] = [
+const COMMON_PREFIXES: readonly string[] = [
   'model_state_dict.',
   'model_state_dict.module.',
   'module.',
@@ -42,7 +42,7 @@ export const COMMON_PREFIXES: readonly string[] = [
 ];
 
 /** State of the training, and tables of the diffusion schedule, which are computed anew in float64. */
-export const COMMON_IGNORED: readonly RegExp[] = [
+const COMMON_IGNORED: readonly RegExp[] = [
   /^(optimizer|optimizer_state_dict|lr_scheduler|lr_scheduler_state_dict|scheduler)(\.|$)/,
   /^(train_losses|test_losses|lrs|epoch)(\.|$)/,
   /^(.*\.)?noise_scheduler\.[a-z0-9_]+$/,

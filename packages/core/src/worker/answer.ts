@@ -1,7 +1,7 @@
 import { F2iError } from '../error.ts';
 
 /** How long a worker may say nothing at all, in milliseconds: it may still be fetching and reading its script. */
-export const ANSWER_LIMIT = 30_000;
+const ANSWER_LIMIT = 30_000;
 
 /** The longest pause between two questions. */
 const PAUSE = 1000;

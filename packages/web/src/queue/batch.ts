@@ -5,7 +5,7 @@ import { type PipelineCache, STATUS_BYTES } from './pipelines.ts';
 import { PARAM_WORDS } from './program.ts';
 
 /** Dispatches of one batch: the slots of the uniform buffer. */
-export const MAX_DISPATCHES = 128;
+const MAX_DISPATCHES = 128;
 /** Ops of one batch that can fail on their values. */
 const MAX_STATUS = 32;
 const SLOT_BYTES = PARAM_WORDS * 4;

@@ -4,7 +4,7 @@ import type { Source } from '../source.ts';
 import { decompress, firstBytes } from './decompress.ts';
 
 /** Whether the bytes begin as a gzip file does. */
-export function isGzip(start: Uint8Array): boolean {
+function isGzip(start: Uint8Array): boolean {
   return start[0] === 0x1f && start[1] === 0x8b;
 }
 

@@ -96,7 +96,7 @@ function meaningOf(name: string): string {
 }
 
 /** All of `model.json` but its tensors and files. */
-export function headsFields({ config, input, report, ledger }: HeadsBundle): Omit<BundleContents, 'tensors'> {
+function headsFields({ config, input, report, ledger }: HeadsBundle): Omit<BundleContents, 'tensors'> {
   const [main] = config.heads;
   return {
     kind: HEADS_KIND,

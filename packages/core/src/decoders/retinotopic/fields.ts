@@ -55,26 +55,3 @@ export function hasReceptiveFields<T extends object>(decoder: T): decoder is T &
 export function pixelExtent(height: number, width: number): VisualExtent {
   return { unit: 'pixels', extent: { left: 0, right: width, top: 0, bottom: height } };
 }
-
-export interface PixelCentres {
-  /** [width], from left to right. */
-  readonly x: Float64Array;
-  /** [height], from top to bottom. */
-  readonly y: Float64Array;
-  /** Distance of neighbouring columns and rows. */
-  readonly pitchX: number;
-  readonly pitchY: number;
-}
-
-/** Where the centres of the pixels lie. */
-export function pixelCentres({ extent }: VisualExtent, height: number, width: number): PixelCentres {
-  const { left, right, top, bottom } = extent;
-  const along = (from: number, to: number, count: number) =>
-    Float64Array.from({ length: count }, (_, i) => from + ((to - from) * (i + 0.5)) / count);
-  return {
-    x: along(left, right, width),
-    y: along(top, bottom, height),
-    pitchX: Math.abs(right - left) / width,
-    pitchY: Math.abs(bottom - top) / height,
-  };
-}

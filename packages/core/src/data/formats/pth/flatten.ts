@@ -58,7 +58,7 @@ function childrenOf(
 }
 
 /** Names become names of files' entries and keys of JSON: none may mean something else there. */
-export function checkName(name: string, file: string): void {
+function checkName(name: string, file: string): void {
   const reasons: readonly (readonly [boolean, string])[] = [
     [name.length === 0, 'is empty'],
     [name.length > MAXIMUM_NAME, `is longer than ${MAXIMUM_NAME} characters`],
