@@ -1,4 +1,11 @@
-import { didYouMean, RECIPE_NAMES, RECIPES, type Recipe, type RecipeHead } from '@fmri2image/core';
+import {
+  didYouMean,
+  quirkInWords,
+  RECIPE_NAMES,
+  RECIPES,
+  type Recipe,
+  type RecipeHead,
+} from '@fmri2image/core';
 import type { Command } from 'commander';
 import { type Console, createConsole, table } from '../console.ts';
 import { usage } from '../options.ts';
@@ -67,7 +74,7 @@ function describe(recipe: Recipe, { print }: Console): void {
     ]),
   );
   for (const { name, what } of recipe.heads) print(`  ${name}: ${what}`);
-  for (const { what, option } of recipe.quirks) print(`  peculiar: ${what} (${option})`);
+  for (const quirk of recipe.quirks) print(`  peculiar: ${quirkInWords(quirk)} (${quirk.option})`);
   for (const what of recipe.inferred) print(`  inferred, not published: ${what}`);
   print(`  cost of the published code: ${recipe.published.cost}`);
   const { scores } = recipe.published;

@@ -1,4 +1,10 @@
-import { bytesInWords, type DescribedRun, type RecipeHead, rowsInWords } from '@fmri2image/core';
+import {
+  bytesInWords,
+  type DescribedRun,
+  quirkInWords,
+  type RecipeHead,
+  rowsInWords,
+} from '@fmri2image/core';
 import type { Console } from '../console.ts';
 import type { Context } from '../context.ts';
 import type { FitRecipeFlags } from './fitRecipe.ts';
@@ -62,7 +68,11 @@ export function tellFit(
   });
   for (const line of headsInWords(described, plan)) console.print(`  ${line}`);
   for (const line of bandsInWords(outcome, plan)) console.print(`  ${line}`);
-  for (const { what, option } of recipe.quirks) console.print(`  of this recipe: ${what} (${option})`);
+  for (const quirk of recipe.quirks) {
+    const told = plan.designs.find(({ heads }) => heads.some(({ head }) => quirk.heads?.includes(head.name)));
+    const words = quirkInWords(quirk, (told ?? plan.designs[0]!).arrangement);
+    console.print(`  of this recipe: ${words} (${quirk.option})`);
+  }
   console.print(
     `${recipe.title}, ${recipe.heads.length} ${recipe.heads.length === 1 ? 'head' : 'heads'}, in ${seconds.toFixed(1)} s (${fileSeconds.toFixed(1)} s of it waiting for files), at most ${bytesInWords(peakMemoryBytes)} of memory (${backend.info.description})`,
   );

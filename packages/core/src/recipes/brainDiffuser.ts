@@ -50,8 +50,9 @@ export const brainDiffuser: Recipe = {
       setting: 'renormalise',
     },
     {
-      what: 'responses are averaged over the repeats of a picture before the fit, which weighs pictures of one and of three repeats alike',
+      what: 'responses are averaged over the repeats of a picture before the fit, which weighs pictures alike however often they were shown',
       option: '--average none,betas',
+      count: { of: 'presentations of a training picture', published: '1 to 3' },
       setting: 'average',
     },
     {

@@ -7,13 +7,13 @@ export { unitRows } from './designs.ts';
 export { type RunBytes, runBytes } from './diskPlan.ts';
 export { headsReport } from './headsReport.ts';
 export { type MemoryHeadStore, memoryHeadStore } from './memoryStore.ts';
+export { type Quirk, type QuirkCount, quirkInWords } from './quirks.ts';
 export type {
   AlphaChoice as RecipeAlphaChoice,
   FoldSettings,
   HeadRenormalisation,
   HeadSettings,
   Published,
-  Quirk,
   Recipe,
   RecipeHead,
 } from './recipe.ts';

@@ -54,7 +54,7 @@ export const mirage: Recipe = {
     {
       what: 'the head for retrieval divides each row of voxels, and each token of its targets, by its Euclidean norm: with alpha 1e5 its predictions are tiny, and only their direction (cosine) means something',
       option: '--recipe custom',
-      head: 'retrieval',
+      heads: ['retrieval'],
     },
     { what: 'one penalty for all heads, stated and not chosen', option: '--alphas', setting: 'alphas' },
   ],

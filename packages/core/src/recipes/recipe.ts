@@ -2,6 +2,7 @@ import type { Average } from '../data/recording/recording.ts';
 import type { Numerics } from '../decoders/ridge/precision.ts';
 import type { RENORMALISATIONS } from '../decoders/ridge/renormalise.ts';
 import type { AlphaScore } from '../decoders/ridge/scores.ts';
+import type { Quirk } from './quirks.ts';
 
 /** Renormalisation of predictions, or none: see `renormalise`. */
 export type HeadRenormalisation = (typeof RENORMALISATIONS)[number] | 'none';
@@ -68,16 +69,6 @@ export interface Recipe {
   /** What the publications leave open and was inferred, in words. */
   readonly inferred: readonly string[];
   readonly published: Published;
-}
-
-export interface Quirk {
-  readonly what: string;
-  /** `--renormalise test-predictions` */
-  readonly option: string;
-  /** What the option sets: where it is set otherwise, the quirk is none. */
-  readonly setting?: string | undefined;
-  /** The head that it is about; all of them when absent. */
-  readonly head?: string | undefined;
 }
 
 export interface Published {

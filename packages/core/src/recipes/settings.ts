@@ -76,8 +76,8 @@ export function chooseRecipe(
     ...recipe,
     ...defined({ split, normalisation, testAverage, precision }),
     quirks: recipe.quirks.filter(
-      ({ setting, head }) =>
-        (head === undefined || targets.includes(head)) &&
+      ({ setting, heads }) =>
+        (heads === undefined || heads.some((head) => targets.includes(head))) &&
         (setting === undefined || overrides[setting as keyof RecipeOverrides] === undefined),
     ),
     heads: recipe.heads

@@ -105,8 +105,10 @@ export const takagi: Recipe = {
       setting: 'intercept',
     },
     {
-      what: 'the penalties for z and c (1e-6 to 1) are so small beside some 25,000 trials that they are ordinary least squares',
+      what: 'the penalties for z and c (1e-6 to 1) are so small beside the number of trials that they hardly shrink: ordinary least squares, or, of fewer trials than voxels, interpolation',
       option: '--alphas',
+      heads: ['z', 'c'],
+      count: { of: 'training rows', published: 'some 25,000' },
       setting: 'alphas',
     },
     {
@@ -115,8 +117,9 @@ export const takagi: Recipe = {
       setting: 'foldsTogether',
     },
     {
-      what: 'fitted on single trials, tested on averages of three',
+      what: 'fitted on single trials, tested on averages',
       option: '--average betas',
+      count: { of: 'presentations of a test picture', published: '3' },
       setting: 'average',
     },
   ],

@@ -9,6 +9,7 @@ import {
   headsContents,
   memoryHeadStore,
   openBundle,
+  quirkInWords,
   RECIPES,
   saveBundle,
   targetRows,
@@ -56,6 +57,26 @@ describe('recipes', () => {
     expect(foldsOf(0)).toEqual({ count: 3, together: true, seed: 0 });
   });
 
+  it('tell their peculiarities with the numbers of the data, not of the publication alone', () => {
+    const rows = (...shown: [stimulus: number, trials: number][]) =>
+      shown.map(([stimulus, trials]) => ({ stimulus, trials: new Int32Array(trials) }));
+    const words = (name: string, head: string, sides: Parameters<typeof quirkInWords>[1]) =>
+      chooseRecipe(name, [head])
+        .quirks.filter(({ count }) => count)
+        .map((quirk) => quirkInWords(quirk, sides).replace(/^.*\(/, ''));
+    // Single rows of a picture are counted together; averages hold several trials.
+    const single = { train: rows([3, 1], [4, 1], [3, 1]), test: rows([5, 2], [6, 2]) };
+    expect(words('takagi', 'z', single)).toEqual([
+      'training rows; published: some 25,000, here: 3)',
+      'presentations of a test picture; published: 3, here: 2)',
+    ]);
+    const averaged = { train: rows([3, 1], [4, 3]), test: single.test };
+    expect(words('brain-diffuser', 'text', averaged)).toEqual([
+      'presentations of a training picture; published: 1 to 3, here: 1 to 3)',
+    ]);
+    expect(words('takagi', 'z', undefined)[0]).toBe('training rows; published: some 25,000)');
+  });
+
   it('take what is set otherwise, keep their order of heads, and drop the peculiarities that are gone', () => {
     const { heads, split, quirks } = chooseRecipe('brain-diffuser', ['vdvae', 'vision'], {
       alphas: [1, 2],
@@ -72,6 +93,8 @@ describe('recipes', () => {
     expect(chooseRecipe('takagi', ['z'], { folds: 3 }).heads[0]!.alpha).toMatchObject({
       folds: { count: 3 },
     });
+    const about = (heads: string[]) => chooseRecipe('takagi', heads).quirks.filter((one) => one.heads).length;
+    expect([about(['z', 'blip']), about(['blip'])]).toEqual([1, 0]);
     for (const [name, targets, message] of [
       ['mindeye', ['z'], /no such recipe; expected brain-diffuser, takagi, mirage, custom/],
       ['takagi', ['vision'], /no such targets/],
