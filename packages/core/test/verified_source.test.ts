@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { CHUNK_BYTES, verifiedSource } from '../src/bundle/hash.ts';
+import { CHUNK_BYTES } from '../src/bundle/hash.ts';
+import { verifiedSource } from '../src/bundle/verifiedSource.ts';
 import type { Source } from '../src/index.ts';
 import { errorOf } from './data/helpers/errors.ts';
 

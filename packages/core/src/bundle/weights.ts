@@ -4,8 +4,9 @@ import type { Folder } from '../data/source.ts';
 import type { LoadProgress } from '../decoders/loaded.ts';
 import { F2iError } from '../error.ts';
 import { type WeightEntry, type WeightPlace, type WeightSource, weightSource } from '../weights/source.ts';
-import { CHUNK_BYTES, type VerifiedSource, verifiedSource } from './hash.ts';
+import { CHUNK_BYTES } from './hash.ts';
 import { type BundleModel, MODEL_FILE, type TensorDescription, WEIGHTS_FILE } from './schema.ts';
+import { type VerifiedSource, verifiedSource } from './verifiedSource.ts';
 
 export interface BundleWeights {
   readonly weights: WeightSource;
