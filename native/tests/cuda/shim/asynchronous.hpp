@@ -37,6 +37,9 @@ void expect_bytes(uint64_t *barrier, uint32_t bytes, Site site = Site::current()
 /// Arrives at the barrier of this place in a block of the cluster.
 void arrive_at(uint64_t *barrier, uint32_t rank, Site site = Site::current());
 bool phase_is_over(uint64_t *barrier, uint32_t parity, Site site = Site::current());
+/// Of the calls of arrive_at() from now on the call-th has no effect, and then what waits in vain is shown a clock that
+/// goes on, instead of failing its launch; 0: all is as it should be.
+void lose_arrival(int call);
 /// Comes to one of the block's 16 barriers of `threads` threads, whole warps, and waits there or goes on ("bar").
 void come_to(int id, int threads, bool waits, Site site = Site::current());
 

@@ -93,6 +93,7 @@ int Machine::launch(dim3 grid, dim3 block, size_t shared_bytes, int cluster, Bod
   cluster_ = cluster;
   shared_bytes_ = shared_bytes;
   falling_ = !falling_;
+  jumps = 0;
   const uint64_t clusters = blocks / static_cast<unsigned>(cluster);
   for (uint64_t i = 0; i < clusters && error_.empty(); ++i) run_cluster(falling_ ? clusters - 1 - i : i, grid, block);
   place = nullptr;
@@ -202,9 +203,12 @@ void Machine::run_cluster(uint64_t index, dim3 grid, dim3 block) {
       t.groups.clear();
       t.fibre.memory = stacks_ + stack_bytes * static_cast<size_t>(fibre);
       prepare(t.fibre);
-      next_[fibre] = falling_ ? (fibre + all - 1) % all : (fibre + 1) % all;
-      previous_[fibre] = falling_ ? (fibre + 1) % all : (fibre + all - 1) % all;
+      const int after = rank * count_ + (i + 1) % count_, before = rank * count_ + (i + count_ - 1) % count_;
+      next_[fibre] = falling_ ? before : after;
+      previous_[fibre] = falling_ ? after : before;
     }
+    b.turns = 0;
+    b.last = rank * count_ + (falling_ ? count_ - 1 : 0);
   }
   live_ = all;
   idle_ = 0;
@@ -233,8 +237,8 @@ void Machine::wait(Barrier &barrier, int expected, const Site &site, const char 
   // is read too late or written too early.
   bool lanes_first = &barrier == &current().warp_of->barrier;
   while (barrier.generation == generation) {
-    if (++idle_ > 2 * live_ + 2) stuck("a barrier that not all threads reach", site);
-    else go_to(lanes_first ? next_lane() : next_[running_]);
+    if (++idle_ > 3 * round()) stuck("a barrier that not all threads reach", site);
+    else go_to(lanes_first ? next_lane() : next_thread());
     lanes_first = false; // one of them may wait for other warps
   }
 }
@@ -248,9 +252,33 @@ int Machine::next_lane() const {
   return next_[running_];
 }
 
+/// A block, too, runs as far ahead of the others of its cluster as it can.
+int Machine::next_thread() {
+  Block &own_block = block();
+  if (++own_block.turns <= own_block.live + 1) return next_[running_];
+  own_block.turns = 0;
+  own_block.last = next_[running_];
+  return next_block();
+}
+int Machine::next_block() {
+  const int rank = block().rank;
+  for (int i = 1; i < cluster_; ++i) {
+    const Block &other = blocks_[static_cast<size_t>((rank + (falling_ ? cluster_ - i : i)) % cluster_)];
+    if (other.live > 0) return other.last;
+  }
+  return next_[running_];
+}
+
 void Machine::idle(const char *what, const Site &site) {
-  if (++idle_ > 2 * live_ + 2) stuck(what, site);
-  else go_to(next_[running_]);
+  if (++idle_ > 3 * round()) stuck(what, site);
+  else go_to(next_thread());
+}
+void Machine::be_late() {
+  for (idle_ = 0; idle_ < round();) {
+    ++idle_;
+    go_to(next_thread());
+  }
+  progress();
 }
 /// Each thread has had a turn, and none went on.
 void Machine::stuck(const char *what, const Site &site) {
@@ -259,6 +287,10 @@ void Machine::stuck(const char *what, const Site &site) {
   for (int i = 0; i < count_ * cluster_; ++i) {
     const Thread &t = threads_[i];
     if (t.ended || t.waits_for == nullptr) continue;
+    if (clock_goes_on() && ++jumps < 100) {
+      clock += uint64_t{1} << 40; // more than anybody's patience
+      return;
+    }
     char text[400];
     std::snprintf(text, sizeof text, "thread %u of block %u waits for %s", t.thread.x, t.block.x,
                   describe_barrier(t.waits_for, t.parity).c_str());
@@ -276,7 +308,7 @@ void Machine::finish() {
   if (--live_ == 0) leave();
   next_[previous_[gone]] = next_[gone];
   previous_[next_[gone]] = previous_[gone];
-  go_to(next_[gone], true);
+  go_to(own_block.live > 0 ? next_[gone] : next_block(), true);
 }
 void Machine::end_block(Block &block) {
   if (const char *const wrong = wrong_at_end(block, (count_ + 31) / 32)) fail(wrong, Site::current());

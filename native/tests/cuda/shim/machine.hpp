@@ -49,6 +49,12 @@ struct Accumulator {
   std::vector<float> sums;
 };
 
+/// Registers that products have written, as they were at the last fence.
+struct Fenced {
+  float *of_lane[32];
+  std::vector<float> values; // lane after lane
+};
+
 /// A product under way, a warp's part of it.
 struct Operation {
   Accumulator *into = nullptr;
@@ -64,6 +70,7 @@ struct Products {
   std::vector<Operation> issued;              // in no group yet
   std::deque<std::vector<Operation>> groups;
   bool fenced = false;
+  std::list<Fenced> known;
   uint64_t history = 0; // of a warpgroup the same
 };
 
@@ -81,6 +88,8 @@ struct Block {
   Barrier named[16];
   int expected[16] = {}; // threads of a named barrier's phase
   int rank = 0, live = 0;
+  int turns = 0; // of its threads since any of them went on
+  int last = 0;  // the fibre that ran last
   std::unique_ptr<unsigned char, void (*)(void *)> memory{nullptr, std::free};
   unsigned char *shared = nullptr;
   int registers_left = 0; // that setmaxnreg has given back
@@ -138,20 +147,27 @@ public:
 
   [[noreturn]] void fail(const char *what, const Site &site);
   /// Something happened that others may wait for.
-  void progress() { idle_ = 0; }
+  void progress() { idle_ = block().turns = 0; }
   /// Others go on. Where nobody can, something asynchronous happens; where nothing is under way, the launch fails.
   void idle(const char *what, const Site &site);
+  /// Everybody else goes on as far as possible.
+  void be_late();
 
   /// Whatever is asynchronous happens late and out of order, or (in every other launch) as early as it can.
   bool late() const { return falling_; }
   std::minstd_rand random;
   std::vector<Landing> landings;
   uint64_t clock = 0; // nanoseconds, of the waits that end
+  int jumps = 0;      // of the clock, in this launch
 
 private:
   void run_cluster(uint64_t index, dim3 grid, dim3 block);
   void wait(Barrier &barrier, int expected, const Site &site, const char *kind);
+  /// Turns after which each thread had one.
+  int round() const { return live_ + 4 * cluster_; }
   int next_lane() const;
+  int next_thread();
+  int next_block();
   void stuck(const char *what, const Site &site);
   static void run_fibre();
   void finish();
@@ -166,7 +182,7 @@ private:
   const std::unique_ptr<Thread[]> threads_;
   const std::unique_ptr<Warp[]> warps_;
   char *stacks_ = nullptr;
-  int next_[most_fibres], previous_[most_fibres]; // ring of the threads that have not ended
+  int next_[most_fibres], previous_[most_fibres]; // a ring a block of the threads that have not ended
   int count_ = 0, cluster_ = 1, live_ = 0, running_ = 0;
   int idle_ = 0; // turns since anything went on
   bool falling_;
@@ -189,6 +205,9 @@ const char *file_of(const Site &site);
 void complete_bytes(Machine &m, Block &block, uint32_t barrier, uint32_t bytes, const Site &site);
 /// What a barrier waits for, in words.
 std::string describe_barrier(const uint64_t *barrier, uint32_t parity);
+
+/// Whether waits that nothing can end are to end by the clock (streams.hpp, lose_arrival).
+bool clock_goes_on();
 
 // ---- bulk_copies.cpp
 /// Some of what is under way arrives; false where nothing is.

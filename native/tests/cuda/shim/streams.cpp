@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include "cuda_runtime.h"
+#include "asynchronous.hpp"
 #include "hopper.hpp"
 
 using shim::Order;
@@ -545,6 +545,7 @@ extern "C" __attribute__((visibility("default"))) const shim::Controls *f2i_shim
       device().end_stream(static_cast<ShimStream *>(stream));
     };
     table.hold_hopper = &shim::hold_hopper;
+    table.lose_arrival = &shim::lose_arrival;
     table.memory_used = [] {
       const auto lock = device().lock();
       return device().used();
