@@ -3,7 +3,8 @@
 set(F2I_CUDA_TOGETHER
   "entries activation cast elementwise random_normal rotary standardize"
   "places moves permute resampling"
-  "products conv2d cosine_matrix gemm gram product")
+  "products conv2d cosine_matrix gemm gram product product_check"
+  "checks hopper_check hopper_trial attention_check tensor_map")
 
 # f2i_cuda_sources(LIST): each file of src/cuda once, by itself or in one that includes it, which says so by OBJECT_DEPENDS.
 function(f2i_cuda_sources list)

@@ -15,17 +15,29 @@ using attend::Problem;
 
 constexpr int norm_warps = 8;
 
+/// Rows whose norms lie one after the other.
+template <class T> struct Normed {
+  Matrix<const T> x[3]; // queries, null keys, keys
+  int64_t rows[3];
+};
+
 /// 1 / max(norm, 1e-12) of rows, a warp each.
-template <class T>
-__global__ void __launch_bounds__(norm_warps * 32) norms_kernel(Matrix<const T> x, int64_t count, int64_t d, T *norms) {
+template <class T> __global__ void __launch_bounds__(norm_warps * 32) norms_kernel(Normed<T> of, int64_t d, T *norms) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
-  const int64_t i = static_cast<int64_t>(blockIdx.x) * norm_warps + threadIdx.x / 32;
+  const int64_t at = static_cast<int64_t>(blockIdx.x) * norm_warps + threadIdx.x / 32;
+  int64_t row = at;
+  const T *x = nullptr;
+#pragma unroll
+  for (int u = 0; u < 3; ++u) {
+    if (row >= 0 && row < of.rows[u]) x = &of.x[u](row, 0);
+    row -= of.rows[u];
+  }
   T squares = 0;
-  if (i < count) {
-    for (int64_t c = lane; c < d; c += 32) squares = fused(x(i, c), x(i, c), squares);
+  if (x != nullptr) {
+    for (int64_t c = lane; c < d; c += 32) squares = fused(x[c], x[c], squares);
   }
   const T norm = root(reduce_warp(squares, Sum()));
-  if (i < count && lane == 0) norms[i] = T(1) / (norm < T(1e-12) ? T(1e-12) : norm);
+  if (x != nullptr && lane == 0) norms[at] = T(1) / (norm < T(1e-12) ? T(1e-12) : norm);
 }
 
 /// y and lse from those of ranges of keys, in their order. A thread has a column of a query.
@@ -49,17 +61,15 @@ template <class T> __global__ void __launch_bounds__(256) join_kernel(Problem<T>
 }
 
 template <class T> f2i_status find_norms(Exec &ex, const Attention &op, Problem<T> &p) {
-  T *const norms = ex.scratch_of<T>(op.q.rows + op.null_key.rows + op.k.rows);
+  const int64_t rows = op.q.rows + op.null_key.rows + op.k.rows, blocks = ceil_div(rows, norm_warps);
+  T *const norms = ex.scratch_of<T>(rows);
   if (norms == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for the norms of queries and keys");
-  T *const of_null = norms + op.q.rows, *const of_keys = of_null + op.null_key.rows;
-  for (const auto &[x, to] : {std::pair{&op.q, norms}, std::pair{&op.null_key, of_null}, std::pair{&op.k, of_keys}}) {
-    if (x->rows == 0) continue;
-    F2I_TRY(F2I_LAUNCH(ex, (norms_kernel<T>), dim3(static_cast<unsigned>(ceil_div(x->rows, norm_warps))),
-                       dim3(norm_warps * 32), 0, input_of<T>(*x), x->rows, x->cols, to));
-  }
+  if (blocks > INT32_MAX) return ex.fail(F2I_UNSUPPORTED, "more blocks than a grid has");
   p.q_norms = norms;
-  p.k_norms = of_null;
-  return F2I_OK;
+  p.k_norms = norms + op.q.rows;
+  if (rows == 0) return F2I_OK;
+  const Normed<T> of{{p.q, p.null_key, p.k}, {op.q.rows, op.null_key.rows, op.k.rows}};
+  return launch(ex, "attention, norms", norms_kernel<T>, dim3(static_cast<unsigned>(blocks)), dim3(norm_warps * 32), 0, of, p.d, norms);
 }
 
 /// Rows that begin at multiples of 16 bytes, as the wide copies of attention_mma.cuh want them.
@@ -91,12 +101,6 @@ template <bool exact> f2i_status in_tf32(Exec &ex, const Problem<float> &p) {
   return on_tensor_cores<Tf32Products<Extents<128, 128, 32, 1, 4>, exact>, 2>(ex, p, {wide});
 }
 
-/// Keys (values) of all heads in half precision.
-template <class Half>
-f2i_status pack(Exec &ex, const attend::mma::Pack<Half> &pack, int64_t planes) {
-  return for_tiles(ex, "attention, packing", planes * (pack.p.m + (pack.p.null_rows > 0 ? 1 : 0)), pack.ld, pack);
-}
-
 template <class T> Problem<T> problem_of(const Attention &op) {
   const int64_t planes = op.batch * op.heads;
   const bool shared = op.shared || op.repeated;
@@ -118,8 +122,10 @@ template <class Half> f2i_status halves_of(Exec &ex, const Problem<float> &p, f2
   auto *const keys = ex.scratch_of<Half>(std::max<int64_t>(planes * all * ld_keys, 8));
   auto *const values = ex.scratch_of<Half>(std::max<int64_t>(planes * all * ld_values, 8));
   if (keys == nullptr || values == nullptr) return ex.fail(F2I_OUT_OF_MEMORY, "no room for keys and values in half precision");
-  F2I_TRY(pack(ex, Pack<Half>{p, p.k, p.null_key, p.null_rows, p.d, heads, false, keys, ld_keys}, planes));
-  F2I_TRY(pack(ex, Pack<Half>{p, p.v, p.null_value, p.null_value_rows, p.e, heads, true, values, ld_values}, planes));
+  const Pack<Half> pack{p,       planes * all, heads,
+                        {p.k, p.null_key, p.null_rows, p.d, false, keys, ld_keys},
+                        {p.v, p.null_value, p.null_value_rows, p.e, true, values, ld_values}};
+  F2I_TRY(for_tiles(ex, "attention, packing", 2 * pack.rows, std::max(ld_keys, ld_values), pack));
   halves = {type, keys, values, ld_keys, ld_values, own};
   return F2I_OK;
 }

@@ -84,7 +84,7 @@ f2i_status enqueue(Trial &trial, const Case &one, f2i_dtype half) {
   return trial.compare(sums[0], sums[1], logs, of_sums, count);
 }
 
-Finding check(Exec &ex, f2i_status &status) {
+Finding check_attention(Exec &ex, f2i_status &status) {
   Trial trial(ex);
   for (const f2i_dtype half : {F2I_BF16, F2I_F16}) {
     for (const Case &one : cases_for(device_of(ex).processors())) {
@@ -107,7 +107,7 @@ bool attention(Exec &ex, const attend::Problem<float> &p, const attend::Halves &
   const HopperUse use = device_of(ex).hopper_use();
   uint32_t *alarm = nullptr;
   if (use == HopperUse::never || !attention_path().suits(ex, p, use == HopperUse::always)) return false;
-  return may_use(ex, Part::attention, check, alarm, status) && attention_path().attend(ex, p, halves, alarm, status);
+  return may_use(ex, Part::attention, check_attention, alarm, status) && attention_path().attend(ex, p, halves, alarm, status);
 }
 
 } // namespace f2i::cuda::hopper

@@ -111,22 +111,32 @@ template <class X, class Half> struct HalfProducts {
   }
 };
 
-/// Rows of x in half precision, [plane, key, ld], the null key before the others, zeros behind `cols` and where masked.
+/// Keys and values in half precision, each [plane, key, ld], the null key before the others, zeros behind `cols` and where
+/// masked.
 template <class Half> struct Pack {
+  struct Side {
+    Matrix<const float> x, null;
+    int null_rows;
+    int64_t cols;
+    bool may_be_masked;
+    Half *to;
+    int64_t ld;
+  };
   Problem<float> p;
-  Matrix<const float> x, null;
-  int null_rows;
-  int64_t cols, heads; // heads: planes of a batch entry
-  bool may_be_masked;
-  Half *to;
-  int64_t ld;
+  int64_t rows, heads; // of keys; planes of a batch entry
+  Side keys, values;   // rows of values come behind those of keys
 
-  __device__ float load(int64_t row, int64_t c) const {
+  __device__ float load(int64_t i, int64_t c) const {
+    const Side &side = i < rows ? keys : values;
+    const int64_t row = i < rows ? i : i - rows;
     const int64_t plane = row / p.all(), j = row - plane * p.all(), b = plane / heads, h = plane - b * heads;
-    if (c >= cols || (may_be_masked && p.masked(b, j))) return 0;
-    return rows_of(p, b, h, x, null, null_rows).at(j)[c];
+    if (c >= side.cols || (side.may_be_masked && p.masked(b, j))) return 0;
+    return rows_of(p, b, h, side.x, side.null, side.null_rows).at(j)[c];
   }
-  __device__ void store(int64_t row, int64_t c, float value) const { to[row * ld + c] = narrow(value, Half()); }
+  __device__ void store(int64_t i, int64_t c, float value) const {
+    const Side &side = i < rows ? keys : values;
+    if (c < side.ld) side.to[(i < rows ? i : i - rows) * side.ld + c] = narrow(value, Half());
+  }
 };
 
 } // namespace f2i::cuda::attend::mma

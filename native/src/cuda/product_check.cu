@@ -82,7 +82,7 @@ f2i_status enqueue(Trial &trial, const Case &one) {
   return trial.compare(found, expected, count, static_cast<float>(tolerance));
 }
 
-Finding check(Exec &ex, f2i_status &status) {
+Finding check_products(Exec &ex, f2i_status &status) {
   Trial trial(ex);
   for (const Case &one : cases_for(device_of(ex).processors())) {
     const std::string name = "a product of " + std::string(one.type) + ", " + std::to_string(one.m) + " x " +
@@ -100,7 +100,7 @@ bool product(Exec &ex, const char *name, const Product<float> &p, mma::Kind kind
   const HopperUse use = device_of(ex).hopper_use();
   uint32_t *alarm = nullptr;
   if (use == HopperUse::never || !path().suits(ex, p, kind, use == HopperUse::always)) return false;
-  return may_use(ex, Part::products, check, alarm, status) && path().multiply(ex, name, p, kind, alarm, status);
+  return may_use(ex, Part::products, check_products, alarm, status) && path().multiply(ex, name, p, kind, alarm, status);
 }
 
 } // namespace f2i::cuda::hopper
