@@ -1,5 +1,6 @@
 import { labelOf } from '../decoders/decoder.ts';
 import { F2iError } from '../error.ts';
+import { groupBy } from '../grouped.ts';
 import { createRandom } from '../random.ts';
 import { type Rows, rowExtents } from '../rows.ts';
 import { quantile } from './bootstrap.ts';
@@ -121,99 +122,126 @@ export async function evaluateLabels(
   const decoded = decodedOf(input.scores, names);
   const blocks = blocksIn(input, truth, n);
   const confusion = confusionOf(truth, decoded, k);
-  const labels = names.map((name, i): LabelCounts => {
-    const shown = sum(confusion[i]!);
-    const found = sum(confusion.map((row) => row[i]!));
-    const right = confusion[i]![i]!;
-    const share = (of: number) => (of === 0 ? undefined : right / of);
-    return { name, shown, decoded: found, right, recall: share(shown), precision: share(found) };
-  });
-  const recalls = labels.flatMap(({ recall }) => recall ?? []);
-  const runs = new Map<string, Block[]>();
-  for (const block of blocks) runs.set(block.run, [...(runs.get(block.run) ?? []), block]);
+  const labels = countsOf(names, confusion);
+  const runs = groupBy(blocks, ({ run }) => run);
   const unit = runs.size > 1 ? 'run' : 'block';
   const units = unit === 'run' ? [...runs.values()] : blocks.map((block) => [block]);
 
-  let test: PermutationResult | undefined;
-  /** @param hits of how many `trials` of a block would be right, were its label this one */
-  const scored = async (
-    hits: (block: Block, label: number) => number,
-    trials: (block: Block) => number,
-  ): Promise<LabelScore> => {
-    const total = sum(blocks.map(trials));
-    const right = (some: readonly Block[]) => sum(some.map((block) => hits(block, block.label)));
-    const values = Float64Array.from({ length: blocks.length ** 2 }, (_, i) => {
-      const [row, column] = [Math.floor(i / blocks.length), i % blocks.length];
-      // The mean over blocks of these is the share of all trials.
-      return (hits(blocks[column]!, blocks[row]!.label) * blocks.length) / total;
-    });
-    const own = Int32Array.from(blocks, (_, i) => i);
-    test = await permutationTest(
-      { values, own, reconstructions: blocks.length },
-      { ...options, exchangeability: 'trials', runs: blocks.map(({ run }) => run) },
-    );
-    const sorted = test.null.slice().sort();
-    const counts = units.map((some) => ({ right: right(some), of: sum(some.map(trials)) }));
-    return {
-      score: right(blocks) / total,
-      interval: resampledShare(counts, seed),
-      chance: 1 / k,
-      shuffled: { mean: mean(sorted), p95: quantile(sorted, 0.95) },
-      ...(options.keepNull && { null: [...test.null] }),
-      p: test.p ?? null,
-    };
-  };
-
-  const accuracy = await scored(
-    ({ rows }, label) => rows.filter((row) => decoded[row] === label).length,
-    ({ rows }) => rows.length,
+  const rightOf = (rows: readonly number[], label: number) =>
+    rows.filter((row) => decoded[row] === label).length;
+  const { score: accuracy, test } = await scoreOf(
+    { hits: ({ rows }, label) => rightOf(rows, label), trials: ({ rows }) => rows.length },
+    { blocks, units, labels: k },
+    options,
   );
-  const ofBlock = new Map(blocks.map((block) => [block, decodedBlock(input, block)]));
-  const byBlock =
-    blocks.length < n
-      ? await scored(
-          (block, label) => (ofBlock.get(block) === label ? 1 : 0),
-          () => 1,
-        )
-      : undefined;
-  const { exact, smallestP, p, null: all } = test!;
-  const mostFrequent = input.frequencies && decodedOf(input.frequencies, names);
+  const ofBlocks = blocks.length < n ? await scoreBlocks(input, { blocks, units, labels: k }, options) : {};
   return {
     names: [...names],
     trials: n,
     accuracy,
-    balancedAccuracy: mean(recalls),
-    mostFrequent:
-      mostFrequent &&
-      mean(truth.map((label, i) => (mostFrequent[mostFrequent.length === 1 ? 0 : i] === label ? 1 : 0))),
+    balancedAccuracy: mean(labels.flatMap(({ recall }) => recall ?? [])),
+    mostFrequent: input.frequencies && shareOfMostFrequent(input.frequencies, names, truth),
     labels,
     confusion,
     perRun: [...runs].map(([run, some]) => {
       const rows = some.flatMap((block) => block.rows);
       return { run, trials: rows.length, accuracy: mean(rows.map((row) => +(decoded[row] === truth[row]))) };
     }),
-    ...(byBlock && {
-      blocks: {
-        count: blocks.length,
-        accuracy: byBlock,
-        confusion: confusionOf(
-          blocks.map(({ label }) => label),
-          blocks.map((block) => ofBlock.get(block)!),
-          k,
-        ),
-      },
-    }),
+    ...ofBlocks,
     decoded,
     bootstrap: { level: LEVEL, resamples: RESAMPLES, unit, units: units.length },
     permutation: {
-      permutations: all.length,
-      exact,
-      smallestP,
+      permutations: test.null.length,
+      exact: test.exact,
+      smallestP: test.smallestP,
       crossFitted,
-      ...(p === undefined && { reason: 'no run has two blocks to exchange' }),
+      ...(test.p === undefined && { reason: 'no run has two blocks to exchange' }),
       seed,
     },
   };
+}
+
+/** What counts as right, of how many. */
+interface Counted {
+  /** Of the trials of a block, how many would be right, were its label this one. */
+  hits(block: Block, label: number): number;
+  /** Trials of a block that count. */
+  trials(block: Block): number;
+}
+
+/** Blocks, what a bootstrap draws of them, and how many labels there are. */
+interface ScoredBlocks {
+  readonly blocks: readonly Block[];
+  readonly units: readonly (readonly Block[])[];
+  readonly labels: number;
+}
+
+/** A share of right answers, beside chance, with its interval and the labels of blocks rearranged within runs. */
+async function scoreOf(
+  { hits, trials }: Counted,
+  { blocks, units, labels }: ScoredBlocks,
+  options: LabelOptions,
+): Promise<{ score: LabelScore; test: PermutationResult }> {
+  const total = sum(blocks.map(trials));
+  const right = (some: readonly Block[]) => sum(some.map((block) => hits(block, block.label)));
+  const values = Float64Array.from({ length: blocks.length ** 2 }, (_, i) => {
+    const [row, column] = [Math.floor(i / blocks.length), i % blocks.length];
+    // The mean over blocks of these is the share of all trials.
+    return (hits(blocks[column]!, blocks[row]!.label) * blocks.length) / total;
+  });
+  const own = Int32Array.from(blocks, (_, i) => i);
+  const test = await permutationTest(
+    { values, own, reconstructions: blocks.length },
+    { ...options, exchangeability: 'trials', runs: blocks.map(({ run }) => run) },
+  );
+  const sorted = test.null.slice().sort();
+  const counts = units.map((some) => ({ right: right(some), of: sum(some.map(trials)) }));
+  const score: LabelScore = {
+    score: right(blocks) / total,
+    interval: resampledShare(counts, options.seed ?? 0),
+    chance: 1 / labels,
+    shuffled: { mean: mean(sorted), p95: quantile(sorted, 0.95) },
+    ...(options.keepNull && { null: [...test.null] }),
+    p: test.p ?? null,
+  };
+  return { score, test };
+}
+
+/** Whole blocks, each an answer. */
+async function scoreBlocks(
+  input: LabelInput,
+  scored: ScoredBlocks,
+  options: LabelOptions,
+): Promise<Required<Pick<LabelEvaluation, 'blocks'>>> {
+  const { blocks, labels } = scored;
+  const answers = new Map(blocks.map((block) => [block, decodedBlock(input, block)]));
+  const { score: accuracy } = await scoreOf(
+    { hits: (block, label) => (answers.get(block) === label ? 1 : 0), trials: () => 1 },
+    scored,
+    options,
+  );
+  const confusion = confusionOf(
+    blocks.map(({ label }) => label),
+    [...answers.values()],
+    labels,
+  );
+  return { blocks: { count: blocks.length, accuracy, confusion } };
+}
+
+function countsOf(names: readonly string[], confusion: readonly (readonly number[])[]): LabelCounts[] {
+  return names.map((name, i) => {
+    const shown = sum(confusion[i]!);
+    const found = sum(confusion.map((row) => row[i]!));
+    const right = confusion[i]![i]!;
+    const share = (of: number) => (of === 0 ? undefined : right / of);
+    return { name, shown, decoded: found, right, recall: share(shown), precision: share(found) };
+  });
+}
+
+/** With the most frequent training label, of all or of each trial's own fold, as every answer. */
+function shareOfMostFrequent(frequencies: Rows, names: readonly string[], truth: readonly number[]): number {
+  const answers = decodedOf(frequencies, names);
+  return mean(truth.map((label, i) => +(answers[answers.length === 1 ? 0 : i] === label)));
 }
 
 /** Trials of one run and label that stand together. */
