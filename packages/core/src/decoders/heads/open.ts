@@ -6,7 +6,14 @@ import type { ConvertedOptions } from '../converted.ts';
 import { checkMemory } from '../memory.ts';
 import { disposeHeads, type LoadedDesign, type LoadedHead, RidgeHeadsDecoder } from './decoder.ts';
 import { isMapped, loadMatrix } from './matrices.ts';
-import { designTensor, type HeadStatistics, headsConfig, headTensor, STATISTICS } from './model.ts';
+import {
+  designTensor,
+  type HeadStatistics,
+  type HeadsConfig,
+  headsConfig,
+  headTensor,
+  STATISTICS,
+} from './model.ts';
 
 /** One batch: responses, products with the training rows, predictions. */
 const ACTIVATION_BYTES = 256 * 2 ** 20;
@@ -34,18 +41,7 @@ export async function openRidgeHeads(
   }
   const { signal, memory = {} } = options;
   const config = headsConfig(model, file);
-  const float64 = hasFloat64(backend);
-  const notes: string[] = [];
-  const typeOf = (head: string): 'f32' | 'f64' => {
-    const stored = model.tensors[headTensor(head, 'weights')]!.dtype;
-    if (stored === 'f64' && !float64) {
-      notes.push(
-        `head ${head}: fitted in float64, applied in float32 by ${backend.name}: predictions may be inexact`,
-      );
-    }
-    return stored === 'f64' && float64 ? 'f64' : 'f32';
-  };
-  const types = new Map(config.heads.map(({ name }) => [name, typeOf(name)]));
+  const types = typesOf(config, model, backend);
   const copied = [...weights.entries.values()].filter(({ name }) => !isMapped(weights, name, backend));
   checkMemory(
     {
@@ -56,50 +52,24 @@ export async function openRidgeHeads(
     backend,
     { file, remedy: 'a device of this computer maps the weights from disk instead' },
   );
-  const vector = async (name: string) => (await weights.read(name, signal)).data;
+  const { voxels } = model.input;
+  const from: LoadedFrom = { weights, backend, file, signal };
   const designs: LoadedDesign[] = [];
   const heads: LoadedHead[] = [];
   try {
-    for (const [d] of config.designs.entries()) {
-      const training = designTensor(d, 'training_voxels');
-      const columns = (await vector(designTensor(d, 'columns'))) as Int32Array;
-      const outside = columns.find((column) => column < 0 || column >= model.input.voxels);
-      if (outside !== undefined) {
-        throw new F2iError('FORMAT', 'a column that the betas do not have', {
-          file,
-          field: designTensor(d, 'columns'),
-          expected: `0 to ${model.input.voxels - 1}`,
-          found: `${outside}`,
-        });
-      }
-      designs.push({
-        columns: columns.slice(),
-        mean: ((await vector(designTensor(d, 'voxel_mean'))) as Float32Array).slice(),
-        std: ((await vector(designTensor(d, 'voxel_std'))) as Float32Array).slice(),
-        center: ((await vector(designTensor(d, 'center'))) as Float32Array).slice(),
-        training: weights.entries.has(training)
-          ? await loadMatrix(weights, training, backend, { dtype: 'f32', signal })
-          : undefined,
-      });
-    }
-    for (const { name } of config.heads) {
-      const statistics: Partial<Record<string, Float64Array>> = {};
-      for (const part of STATISTICS) {
-        statistics[part] = ((await vector(headTensor(name, part))) as Float64Array).slice();
-      }
-      heads.push({
-        statistics: statistics as HeadStatistics,
-        weights: await loadMatrix(weights, headTensor(name, 'weights'), backend, {
-          dtype: types.get(name)!,
-          signal,
-        }),
-      });
-    }
+    for (const d of config.designs.keys()) designs.push(await loadDesign(d, voxels, from));
+    for (const { name } of config.heads) heads.push(await loadHead(name, types.get(name)!, from));
   } catch (error) {
     disposeHeads({ designs, heads });
     throw error;
   }
-  const { voxels } = model.input;
+  const inexact = config.heads.filter(
+    ({ name }) => storedType(model, name) === 'f64' && types.get(name) === 'f32',
+  );
+  const notes = inexact.map(
+    ({ name }) =>
+      `head ${name}: fitted in float64, applied in float32 by ${backend.name}: predictions may be inexact`,
+  );
   return new RidgeHeadsDecoder(
     { config, designs, heads },
     { voxels, output: model.output },
@@ -107,4 +77,73 @@ export async function openRidgeHeads(
     [...warnings, ...notes],
     file,
   );
+}
+
+const storedType = ({ tensors }: OpenedWeights['model'], head: string) =>
+  tensors[headTensor(head, 'weights')]!.dtype;
+
+/** Arithmetic of each head: that of its weights, where the device has it. */
+function typesOf(
+  { heads }: HeadsConfig,
+  model: OpenedWeights['model'],
+  backend: Backend,
+): ReadonlyMap<string, 'f32' | 'f64'> {
+  const hasDouble = hasFloat64(backend);
+  return new Map(
+    heads.map(({ name }) => [name, storedType(model, name) === 'f64' && hasDouble ? 'f64' : 'f32']),
+  );
+}
+
+/** Where matrices come from, and where they go. */
+interface LoadedFrom {
+  readonly weights: OpenedWeights['weights'];
+  readonly backend: Backend;
+  readonly file: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @param voxels of the betas, among which a design's columns are */
+async function loadDesign(
+  d: number,
+  voxels: number,
+  { weights, backend, file, signal }: LoadedFrom,
+): Promise<LoadedDesign> {
+  const vector = async (part: 'voxel_mean' | 'voxel_std' | 'center') =>
+    ((await weights.read(designTensor(d, part), signal)).data as Float32Array).slice();
+  const columns = (await weights.read(designTensor(d, 'columns'), signal)).data as Int32Array;
+  const outside = columns.find((column) => column < 0 || column >= voxels);
+  if (outside !== undefined) {
+    throw new F2iError('FORMAT', 'a column that the betas do not have', {
+      file,
+      field: designTensor(d, 'columns'),
+      expected: `0 to ${voxels - 1}`,
+      found: `${outside}`,
+    });
+  }
+  const training = designTensor(d, 'training_voxels');
+  return {
+    columns: columns.slice(),
+    mean: await vector('voxel_mean'),
+    std: await vector('voxel_std'),
+    center: await vector('center'),
+    training: weights.entries.has(training)
+      ? await loadMatrix(weights, training, backend, { dtype: 'f32', signal })
+      : undefined,
+  };
+}
+
+async function loadHead(
+  name: string,
+  dtype: 'f32' | 'f64',
+  { weights, backend, signal }: LoadedFrom,
+): Promise<LoadedHead> {
+  const statistics: Partial<Record<string, Float64Array>> = {};
+  for (const part of STATISTICS) {
+    const { data } = await weights.read(headTensor(name, part), signal);
+    statistics[part] = (data as Float64Array).slice();
+  }
+  return {
+    statistics: statistics as HeadStatistics,
+    weights: await loadMatrix(weights, headTensor(name, 'weights'), backend, { dtype, signal }),
+  };
 }
