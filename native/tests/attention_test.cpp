@@ -231,8 +231,8 @@ TEST(on_a_device_what_is_not_finite_stays_with_those_who_see_it) {
   const int64_t n = 70, m = 70, d = 52;
   const Matrix<float> q = Matrix<float>(n, d).random(1);
   Matrix<float> k = Matrix<float>(m, d).random(2), v = Matrix<float>(m, d).random(3);
-  const auto attend = [&] {
-    const Engine engine;
+  const auto attend = [&](f2i_precision precision) {
+    const Engine engine(F2I_ISA_AUTO, 1, 0, precision);
     const Device<float> dq(engine, q), dk(engine, k), dv(engine, v), dy(engine, Matrix<float>(n, d));
     f2i_attention_args args = F2I_INIT(f2i_attention_args);
     args.batch = args.heads = 1, args.causal = 1;
@@ -241,16 +241,44 @@ TEST(on_a_device_what_is_not_finite_stays_with_those_who_see_it) {
     ok(f2i_attention(engine, &args));
     return dy.download().elements();
   };
-  const std::vector<float> before = attend();
+  const std::vector<float> before = attend(F2I_PRECISION_F32);
   k(66, 3) = NAN;
   v(65, 2) = std::numeric_limits<float>::infinity();
-  const std::vector<float> found = attend();
-  for (int64_t i = 0; i < n; ++i) {
-    for (int64_t c = 0; c < d; ++c) {
-      const auto at = static_cast<size_t>(i * d + c);
-      if (i >= 66) CHECK(std::isnan(found[at]));
-      else if (i == 65 && c == 2) CHECK_EQUAL(found[at], std::numeric_limits<float>::infinity());
-      else CHECK(std::abs(found[at] - before[at]) <= 1e-5f);
+  for (const f2i_precision precision : {F2I_PRECISION_F32, F2I_PRECISION_BF16, F2I_PRECISION_F16}) {
+    const std::vector<float> found = attend(precision);
+    const auto tolerance = static_cast<float>(1e-5 + 8 * rounding_of(precision));
+    for (int64_t i = 0; i < n; ++i) {
+      for (int64_t c = 0; c < d; ++c) {
+        const auto at = static_cast<size_t>(i * d + c);
+        if (i >= 66) CHECK(std::isnan(found[at]));
+        else if (i == 65 && c == 2) CHECK_EQUAL(found[at], std::numeric_limits<float>::infinity());
+        else CHECK(std::abs(found[at] - before[at]) <= tolerance);
+      }
+    }
+  }
+}
+
+// The least number of f32 stands for "hidden" in many models; where it is all that a query has, keys weigh alike.
+TEST(the_least_bias_is_none_at_all_where_every_key_has_it) {
+  const int64_t n = 5, m = 9, d = 8;
+  for (const f2i_precision precision : {F2I_PRECISION_F32, F2I_PRECISION_BF16, F2I_PRECISION_F16}) {
+    const Engine engine(F2I_ISA_AUTO, 1, 0, precision);
+    Matrix<float> v(m, d), low(n, m);
+    for (int64_t j = 0; j < m; ++j)
+      for (int64_t c = 0; c < d; ++c) v(j, c) = static_cast<float>(j);
+    low.fill(std::numeric_limits<float>::lowest());
+    for (int64_t j = 1; j < m; ++j) low(n - 1, j) = 0; // the last query has others
+    const Device<float> q(engine, Matrix<float>(n, d).random(1)), k(engine, Matrix<float>(m, d).fill(0)), dv(engine, v),
+        bias(engine, low), y(engine, Matrix<float>(n, d));
+    f2i_attention_args args = F2I_INIT(f2i_attention_args);
+    args.batch = args.heads = 1;
+    args.scale = 0.125;
+    args.q = q, args.k = k, args.v = dv, args.bias = bias, args.y = y;
+    ok(f2i_attention(engine, &args));
+    const std::vector<float> found = y.download().elements();
+    for (size_t i = 0; i < found.size(); ++i) {
+      const float mean = static_cast<int64_t>(i) < (n - 1) * d ? 4.0f : 4.5f; // of 0 to 8, and of 1 to 8
+      CHECK(std::abs(found[i] - mean) <= 1e-5f + 8 * static_cast<float>(rounding_of(precision)));
     }
   }
 }

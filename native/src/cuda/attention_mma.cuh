@@ -210,7 +210,8 @@ __device__ __forceinline__ bool store(const float (&result)[parts][4], const Sof
       }
     }
     const float lse = sum == 0.0f ? -infinity<float>() : fused(state.most[half], ln2, logarithm(sum));
-    finite = finite && (sum == 0.0f || is_finite(lse));
+    // A bias below -2e38, times log2(e), has become -infinity, which is less than that of others.
+    finite = finite && (sum != 0.0f ? is_finite(lse) : p.bias.data == nullptr || p.seen(row) <= share.first);
     if (lane.t == 0) share.store_lse(p, row, lse);
   }
   return finite;
