@@ -9,6 +9,7 @@
 #include "machine.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -202,6 +203,9 @@ void Machine::run_cluster(uint64_t index, dim3 grid, dim3 block) {
       t.open.clear();
       t.groups.clear();
       t.fibre.memory = stacks_ + stack_bytes * static_cast<size_t>(fibre);
+#if defined(__SANITIZE_ADDRESS__)
+      __asan_unpoison_memory_region(t.fibre.memory, stack_bytes); // of a fibre that never returned
+#endif
       prepare(t.fibre);
       const int after = rank * count_ + (i + 1) % count_, before = rank * count_ + (i + count_ - 1) % count_;
       next_[fibre] = falling_ ? before : after;
