@@ -5,11 +5,13 @@ import { lagVoxels } from '../../data/lags.ts';
 import { F2iError } from '../../error.ts';
 import { columnStats, standardize } from '../../ops/index.ts';
 import { type Rows, rowExtents } from '../../rows.ts';
+import type { Tensor } from '../../tensor.ts';
 import { checkOutput, type DecoderOutput, outputSize } from '../decoder.ts';
-import { type BandedRidgeFit, fitBandedRidge } from './banded.ts';
+import { fitBandedRidge } from './banded.ts';
 import { type Band, bandsOf } from './bands.ts';
 import { describeBands, laggedBands } from './bandsOfModel.ts';
-import { fitRidge, type RidgeFit } from './fit.ts';
+import { fitRidge } from './fit.ts';
+import { type Fitted, fittedSteps, reportOf } from './fitReport.ts';
 import { type FoldPlan, planFolds } from './folds.ts';
 import { dirichletGammas } from './gammas.ts';
 import { copyAsFloat32 } from './matrices.ts';
@@ -104,72 +106,31 @@ export interface FitContext {
 
 const PRIMAL_BYTES = 256 * 2 ** 20;
 
-/** Fits the plain values of a ridge decoder. */
+/**
+ * Fits the plain values of a ridge decoder.
+ *
+ * @throws INVALID_ARGUMENT for NaN voxels (naming them), counts that do not match, impossible options; CANCELLED
+ */
 export async function fitRidgeModel(
   data: RidgeTrainingData,
   options: RidgeDecoderOptions,
-  { backend, signal, onProgress }: FitContext,
+  context: FitContext,
 ): Promise<RidgeModel> {
-  const { intercept = true, standardize: scale = true, perTarget = true } = options;
-  const ops = { signal };
+  const { intercept = true, standardize: scaled = true, perTarget = true, score } = options;
+  const { backend, signal } = context;
   const [n, v] = rowExtents(data.voxels, 'voxels');
   const { source, output } = targetsOf(data, n);
   const lags = checkLags(options.lags ?? [0]);
   const groups = checkLabels('groups', data.groups, n);
   const runs = checkLabels('runs', data.runs, n) ?? groups;
-  const width = lags.length * v;
-  const storage = chooseStorage(options, n, width, source.count);
-
-  const lagged = isPlain(lags)
-    ? await copyAsFloat32(data.voxels.data, signal)
-    : lagVoxels(data.voxels, lags, runs).data;
-  const centred = intercept || scale;
-  const { z, statistics } = backend.scope(() => {
-    const raw = backend.adopt(lagged.buffer as ArrayBuffer, [n, width], 'f32');
-    const { mean, std } = columnStats(raw, ops);
-    const z = standardize(raw, { ...ops, mean: centred ? mean : undefined, std: scale ? std : undefined });
-    return { z, statistics: [mean.download(), std.download()] };
-  });
+  const storage = chooseStorage(options, n, lags.length * v, source.count);
+  const centred = intercept || scaled;
+  const design = await standardised(data.voxels, { lags, runs, centred, scaled }, context);
+  const { z, voxelMean, voxelStd, constantVoxels } = design;
   try {
-    const [rawMean, rawStd] = (await Promise.all(statistics)) as [Float32Array, Float32Array];
-    const voxelMean = centred ? rawMean : new Float32Array(width);
-    const voxelStd = scale ? rawStd : new Float32Array(width).fill(1);
-    checkVoxels(rawMean, rawStd, v);
-    const constantVoxels = rawStd.subarray(0, v).reduce((count, std) => count + (std === 0 ? 1 : 0), 0);
-    if (rawStd.every((std) => std === 0)) {
-      throw invalid('voxels', 'no voxel varies over the training trials', 'at least one', 'none');
-    }
-    const plan =
-      options.folds ??
-      (groups && new Set(groups).size > 1 ? 'leave-one-group-out' : { folds: Math.min(5, n) });
-    const single = typeof options.alphas === 'number';
-    const bands = options.bands && checkedBands(options.bands, v);
-    const grid = single ? undefined : (options.alphas ?? defaultGrid(rawStd, scale, n));
-    const common = { ...ops, onProgress, score: options.score, perTarget, intercept };
-    const banded =
-      bands &&
-      (await fitBandedRidge(z, laggedBands(bands, v, lags.length), source, {
-        ...common,
-        gammas: options.bands!.gammas ?? dirichletGammas(bands.length, options.bands),
-        grid: bandedGrid(options.alphas, grid as readonly number[] | undefined, bands.length),
-        folds: planFolds(plan, n, groups),
-        precision: options.precision,
-        blockBytes: options.blockBytes,
-      }));
-    const fit: Fitted = banded
-      ? { ...banded, form: 'dual' }
-      : await fitRidge(z, source, {
-          ...common,
-          ...(grid
-            ? { grid: grid as readonly number[], folds: planFolds(plan, n, groups) }
-            : { alpha: options.alphas as number }),
-          form: storage === 'dual' ? 'dual' : options.form,
-          coefficients: storage,
-          precision: options.precision,
-          blockBytes: options.blockBytes,
-        });
+    const { fit, report } = await fitWeights(design, source, { lags, groups, storage }, options, context);
     const trainingVoxels = storage === 'dual' ? ((await z.download()) as Float32Array) : undefined;
-    const steps = fittedSteps(fit, runs, data.sawTest ?? 'unknown', centred, scale);
+    const steps = fittedSteps(fit, runs, data.sawTest ?? 'unknown', centred, scaled);
     return {
       input: { voxels: v, ...data.input },
       output,
@@ -181,11 +142,11 @@ export async function fitRidgeModel(
       trainingVoxels,
       targetMean: Float32Array.from(fit.targetMean),
       alphas: fit.alphas,
-      config: { intercept, standardize: scale },
+      config: { intercept, standardize: scaled },
       report: {
-        ...reportOf(fit, { trials: n, constantVoxels, perTarget, score: options.score }),
+        ...reportOf(fit, { trials: n, constantVoxels, perTarget, score }),
         fittedBy: fittedBy(backend, [fit.numerics.precision]),
-        ...(banded && { bands: describeBands(bands, banded), candidates: banded.selection.gammas.length }),
+        ...report,
       },
       warnings: fit.warnings,
       ledger: [...(data.ledger ?? []), ...steps],
@@ -193,6 +154,113 @@ export async function fitRidgeModel(
   } finally {
     z.dispose();
   }
+}
+
+/** Standardised (lagged) voxels, and what standardised them. */
+interface StandardisedVoxels {
+  /** [n, lags x v] on the device; the caller's to dispose. */
+  readonly z: Tensor;
+  /** What was subtracted and divided by, [lags x v]. */
+  readonly voxelMean: Float32Array;
+  readonly voxelStd: Float32Array;
+  /** Of the training trials, whether they were divided by it or not, [lags x v]. */
+  readonly spread: Float32Array;
+  readonly constantVoxels: number;
+}
+
+async function standardised(
+  voxels: Rows,
+  {
+    lags,
+    runs,
+    centred,
+    scaled,
+  }: {
+    lags: readonly number[];
+    runs: readonly (string | number)[] | undefined;
+    centred: boolean;
+    scaled: boolean;
+  },
+  { backend, signal }: FitContext,
+): Promise<StandardisedVoxels> {
+  const [n, v] = rowExtents(voxels, 'voxels');
+  const width = lags.length * v;
+  const lagged = isPlain(lags)
+    ? await copyAsFloat32(voxels.data, signal)
+    : lagVoxels(voxels, lags, runs).data;
+  const { z, statistics } = backend.scope(() => {
+    const raw = backend.adopt(lagged.buffer as ArrayBuffer, [n, width], 'f32');
+    const { mean, std } = columnStats(raw, { signal });
+    const z = standardize(raw, { signal, mean: centred ? mean : undefined, std: scaled ? std : undefined });
+    return { z, statistics: [mean.download(), std.download()] };
+  });
+  try {
+    const [mean, spread] = (await Promise.all(statistics)) as [Float32Array, Float32Array];
+    checkVoxels(mean, spread, v);
+    if (spread.every((std) => std === 0)) {
+      throw invalid('voxels', 'no voxel varies over the training trials', 'at least one', 'none');
+    }
+    return {
+      z,
+      voxelMean: centred ? mean : new Float32Array(width),
+      voxelStd: scaled ? spread : new Float32Array(width).fill(1),
+      spread,
+      constantVoxels: spread.subarray(0, v).reduce((count, std) => count + (std === 0 ? 1 : 0), 0),
+    };
+  } catch (error) {
+    z.dispose();
+    throw error;
+  }
+}
+
+/** Weights by plain or by banded ridge, their penalties stated or chosen by cross-validation. */
+async function fitWeights(
+  { z, spread }: StandardisedVoxels,
+  source: TargetSource,
+  {
+    lags,
+    groups,
+    storage,
+  }: {
+    lags: readonly number[];
+    groups: readonly (string | number)[] | undefined;
+    storage: RidgeForm;
+  },
+  options: RidgeDecoderOptions,
+  { signal, onProgress }: FitContext,
+): Promise<{ fit: Fitted; report: RidgeModel['report'] }> {
+  const {
+    intercept = true,
+    standardize: scaled = true,
+    perTarget = true,
+    alphas,
+    precision,
+    blockBytes,
+  } = options;
+  const n = z.shape[0]!;
+  const plan =
+    options.folds ?? (groups && new Set(groups).size > 1 ? 'leave-one-group-out' : { folds: Math.min(5, n) });
+  const grid = typeof alphas === 'number' ? undefined : (alphas ?? defaultGrid(spread, scaled, n));
+  const common = { signal, onProgress, score: options.score, perTarget, intercept, precision, blockBytes };
+  if (options.bands) {
+    const voxels = spread.length / lags.length;
+    const bands = checkedBands(options.bands, voxels);
+    const fit = await fitBandedRidge(z, laggedBands(bands, voxels, lags.length), source, {
+      ...common,
+      gammas: options.bands.gammas ?? dirichletGammas(bands.length, options.bands),
+      grid: bandedGrid(alphas, grid, bands.length),
+      folds: planFolds(plan, n, groups),
+    });
+    const report = { bands: describeBands(bands, fit), candidates: fit.selection.gammas.length };
+    return { fit: { ...fit, form: 'dual' }, report };
+  }
+  const fit = await fitRidge(z, source, {
+    ...common,
+    ...(grid ? { grid, folds: planFolds(plan, n, groups) } : { alpha: alphas as number }),
+    form: storage === 'dual' ? 'dual' : options.form,
+    coefficients: storage,
+  });
+  return { fit, report: {} };
 }
 
 function targetsOf({ targets, output }: RidgeTrainingData, n: number) {
@@ -293,65 +361,6 @@ function defaultGrid(std: Float32Array, scaled: boolean, n: number): readonly nu
   const variance = scaled ? varying.length : varying.reduce((sum, value) => sum + value ** 2, 0);
   const eigenvalue = (n * variance) / Math.min(n, varying.length);
   return logGrid(-3, 3, 13).map((factor) => factor * eigenvalue);
-}
-
-/** What both kinds of fits say. */
-type Fitted = Pick<RidgeFit, 'values' | 'targetMean' | 'alphas' | 'form' | 'numerics' | 'warnings'> & {
-  readonly selection?: RidgeFit['selection'] | BandedRidgeFit['selection'];
-};
-
-function fittedSteps(
-  { selection }: Fitted,
-  labels: readonly (string | number)[] | undefined,
-  sawTest: SawTest,
-  centred: boolean,
-  scaled: boolean,
-): FittedStep[] {
-  const runs = [...new Set(labels ?? [])].map(String);
-  const steps: FittedStep[] = [];
-  if (centred) {
-    const step = scaled ? 'mean and standard deviation of voxels' : 'mean of voxels';
-    steps.push({ step, runs, sawTest });
-  }
-  if (selection) {
-    const note = 'chosen by cross-validation inside the training trials';
-    const step = 'gammas' in selection ? 'ridge penalty and weights of bands' : 'ridge penalty';
-    steps.push({ step, runs, sawTest, note });
-  }
-  steps.push({ step: 'ridge weights and target means', runs, sawTest });
-  return steps;
-}
-
-function reportOf(
-  { form, numerics, selection, alphas, warnings }: Fitted,
-  fitted: { trials: number; constantVoxels: number; perTarget: boolean; score: AlphaScore | undefined },
-): RidgeModel['report'] {
-  return {
-    trials: fitted.trials,
-    constantVoxels: fitted.constantVoxels,
-    form,
-    precision: numerics.precision,
-    precisionReason: numerics.reason,
-    conditionBound: Math.min(numerics.conditionBound, Number.MAX_VALUE),
-    alpha: { smallest: least(alphas), largest: -least(alphas.map((alpha) => -alpha)) },
-    ...(selection && {
-      crossValidation: {
-        grid: [...selection.grid],
-        perTarget: fitted.perTarget,
-        score: fitted.score ?? 'negativeSquaredError',
-        meanScore: selection.scores.reduce((sum, score) => sum + score, 0) / selection.scores.length,
-        chosen: selection.grid.map((value) =>
-          alphas.reduce((count, alpha) => count + (alpha === value ? 1 : 0), 0),
-        ),
-        atBorder: { ...selection.atBorder },
-      },
-    }),
-    warnings: [...warnings],
-  };
-}
-
-function least(values: Float64Array): number {
-  return values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 }
 
 function invalid(field: string, message: string, expected: string, found: string): F2iError {
