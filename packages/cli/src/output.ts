@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, realpath, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { F2iError } from '@fmri2image/core';
-import { ioError } from '@fmri2image/node';
+import { ioError, nodeFolder } from '@fmri2image/node';
 
 /** What a command writes, and the entries that make a folder recognisable as such, the first of them always there. */
 const KINDS = {
@@ -93,6 +93,8 @@ export async function prepareOutput({
       throw refuse(`the output would replace an input (${input}); name another folder`);
     }
   }
+  // What an interrupted overwrite has moved aside is put back, and counts as being there.
+  await nodeFolder(path).catch(() => undefined);
   const entry = await stat(path).catch(() => undefined);
   if (!entry) {
     await checkWritable(path);

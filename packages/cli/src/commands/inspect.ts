@@ -69,9 +69,14 @@ export function inspectCommand(program: Command): void {
 
 async function inspect(path: string, options: Options, signal: AbortSignal): Promise<void> {
   const console = createConsole(options);
+  // A folder that an interrupted overwrite has moved aside is put back.
   const isFolder = await stat(path).then(
     (entry) => entry.isDirectory(),
-    () => false,
+    () =>
+      nodeFolder(path, { onRepair: console.warn }).then(
+        () => true,
+        () => false,
+      ),
   );
   if (!isFolder) {
     if (basename(path).endsWith('study.json')) return inspectStudy(path, options, console, signal);
