@@ -144,6 +144,7 @@ step_check() {
     if [[ -e $files/$name.script ]]; then stems+=("$files/$name"); else echo "not checked: $files/$name.script is not there"; fi
   done
   "$replay" check "${stems[@]}" "${cuda[@]}" --unsupported "$(lacking)" || status=1
+  "$replay" check "${stems[@]}" "${cuda[@]}" --unsupported "$(lacking)" --graphs 2 || status=1
   # Products at the sizes at which Hopper takes a path of its own, which nothing but a GPU can run.
   test=$build/tests/cuda_large_test
   if [[ -x $test ]]; then

@@ -13,7 +13,7 @@
 
 namespace f2i::cuda {
 
-Aside::Aside(Exec &ex) : ex_(ex), device_(device_of(ex)) {
+Aside::Aside(Exec &ex) : ex_(ex), device_(device_of(ex)), check_(device_.info().index) {
   if (cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking) != cudaSuccess) {
     (void)cudaGetLastError();
     stream_ = nullptr;

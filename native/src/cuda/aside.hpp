@@ -41,6 +41,7 @@ public:
 private:
   Exec &ex_;
   CudaDevice &device_;
+  const Waits::Check check_; // what is enqueued here may hang
   cudaStream_t stream_ = nullptr;
   uint32_t *words_ = nullptr;
   std::vector<void *> blocks_;

@@ -54,6 +54,7 @@ f2i_status CudaDevice::open(int32_t index, cudaStream_t stream, Device **out, ch
   if (device == nullptr) return F2I_OUT_OF_MEMORY;
   device->info_ = info;
   device->index_ = index;
+  device->wait_.waits = &Waits::of(index);
   device->hopper_use_ = hopper_use;
   device->shared_limit_ = static_cast<uint64_t>(attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, index));
   const char *const blocking = std::getenv("F2I_CUDA_BLOCKING");
@@ -82,7 +83,7 @@ f2i_status CudaDevice::open(int32_t index, cudaStream_t stream, Device **out, ch
 }
 
 CudaDevice::~CudaDevice() {
-  if (hangs()) { // what ends these things waits for the device
+  if (hangs() || (wait_.waits != nullptr && wait_.waits->hanging())) { // what ends these things waits for the device
     lanes_.abandon();
     for (UploadSlots *const slots : {&small_in_, &large_in_}) slots->abandon();
     for (Deliveries *const slots : {&small_out_, &large_out_}) slots->abandon();
@@ -103,8 +104,16 @@ CudaDevice::~CudaDevice() {
 
 f2i_status CudaDevice::failed(cudaError_t error, const char *call) noexcept {
   (void)cudaGetLastError();
+  if (error == cudaErrorNotReady) { // a wait was given up
+    is_held_up();
+    return is_lost(error_, sizeof error_) ? F2I_DEVICE_LOST : F2I_INTERNAL;
+  }
   std::snprintf(error_, sizeof error_, "%s: %s (GPU %d, %s)", call, cudaGetErrorString(error), index_, info_.name);
   return status_of(error);
+}
+
+void CudaDevice::is_held_up() noexcept {
+  lose("what hangs on the GPU since a check of Hopper's kernels holds up all work; start again with F2I_CUDA_HOPPER=0", true);
 }
 
 // ---- memory
@@ -155,8 +164,8 @@ void CudaDevice::retire(void *, uint64_t bytes) noexcept {
 void CudaDevice::trim() noexcept {
   if (pool_ == nullptr || hangs()) return;
   const OnDevice on(index_);
-  (void)cudaStreamSynchronize(lanes_.stream(allocation)); // what is freed in its order is free now
-  (void)cudaMemPoolTrimTo(pool_, 0);
+  // What is freed in its order is free then.
+  if (wait_.drain(lanes_.stream(allocation)) != cudaErrorNotReady) (void)cudaMemPoolTrimTo(pool_, 0);
 }
 
 // ---- work
@@ -172,7 +181,7 @@ f2i_status CudaDevice::begin_op(const char *name) noexcept {
   }
   if (begun - passed_.load() >= most_ops) {
     const uint64_t half = begun - most_ops / 2;
-    if (const cudaError_t error = lanes_.wait(kernels, half); error != cudaSuccess) return failed(error, "a kernel before");
+    if (const cudaError_t error = lanes_.wait(wait_, kernels, half); error != cudaSuccess) return failed(error, "a kernel before");
     passed_.store(half);
   }
   names_[(begun + 1) % most_ops].store(name);
@@ -313,7 +322,7 @@ cudaError_t CudaDevice::drain() {
   cudaError_t error = small_out_.deliver(UINT64_MAX);
   if (error == cudaSuccess) error = large_out_.deliver(UINT64_MAX);
   for (int lane = kernels; lane <= downloads && error == cudaSuccess; ++lane) {
-    error = cudaStreamSynchronize(lanes_.stream(static_cast<Lane>(lane)));
+    error = wait_.drain(lanes_.stream(static_cast<Lane>(lane)));
   }
   return error;
 }
@@ -363,7 +372,7 @@ f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
   cudaError_t error = small_out_.deliver(moment->small);
   if (error == cudaSuccess) error = large_out_.deliver(moment->large);
   for (int lane = kernels; lane <= downloads && error == cudaSuccess; ++lane) {
-    error = cudaEventSynchronize(moment->passed[lane]);
+    error = wait_(moment->passed[lane]);
   }
   const uint64_t op = moment->op;
   close_moment(moment);
@@ -372,6 +381,11 @@ f2i_status CudaDevice::await(void *which, char *why, size_t size) noexcept {
     return is_lost(why, size) ? F2I_DEVICE_LOST : F2I_OK;
   }
   (void)cudaGetLastError();
+  if (error == cudaErrorNotReady) {
+    is_held_up();
+    (void)is_lost(why, size);
+    return F2I_DEVICE_LOST;
+  }
   const uint64_t first = passed_.load() + 1;
   const char *const from = op >= first && op - first < most_ops ? names_[first % most_ops].load() : nullptr;
   if (from == nullptr) {
@@ -405,7 +419,9 @@ void CudaDevice::lose(const char *why, bool hangs) noexcept {
   const std::lock_guard lock(lost_mutex_);
   if (!lost_.load()) std::snprintf(why_lost_, sizeof why_lost_, "%s (GPU %d, %s)", why, index_, info_.name);
   lost_.store(true);
-  if (hangs) hangs_.store(true);
+  if (!hangs) return;
+  wait_.waits->hang();
+  hangs_.store(true);
 }
 
 bool CudaDevice::is_lost(char *why, size_t size) noexcept {

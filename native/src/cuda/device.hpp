@@ -64,7 +64,7 @@ public:
   /// lost to this context. Null: no memory.
   uint32_t *alarm() noexcept;
   /// From here on ops, and whoever waits, are told why the device is lost. hangs: what it runs may never end, so that
-  /// nothing waits for it any more, either. What waited already goes on waiting.
+  /// nothing waits for it any more, either, and who waits already is answered.
   void lose(const char *why, bool hangs) noexcept;
   // ---- for Aside
   void turn_aside(cudaStream_t stream) { aside_ = stream; }
@@ -87,6 +87,8 @@ private:
 
   CudaDevice() = default;
   f2i_status failed(cudaError_t error, const char *call) noexcept;
+  /// Something that another context's check has found to hang holds up this one's work, too.
+  void is_held_up() noexcept;
   cudaError_t copy_in(Lane lane, UploadSlots &slots, char *to, const char *from, uint64_t bytes, Pool *pool);
   cudaError_t copy_out(Lane lane, Deliveries &slots, char *to, const char *from, uint64_t bytes);
   cudaError_t open_moment(Moment *&moment);
@@ -100,6 +102,8 @@ private:
   int index_ = 0;
   uint64_t shared_limit_ = 0;
   HopperUse hopper_use_ = HopperUse::after_check;
+  std::atomic<bool> hangs_{false};
+  Waiter wait_{hangs_};
   Lanes lanes_;
   cudaMemPool_t pool_ = nullptr; // null: cudaMalloc
   std::unordered_map<void *, Uses> blocks_;
@@ -107,8 +111,8 @@ private:
 
   // Small ones for lists, statistics and scalars, which need not wait behind large blocks.
   static constexpr uint64_t small_bytes = 64 << 10, large_bytes = 8 << 20;
-  UploadSlots small_in_{small_bytes, 64}, large_in_{large_bytes, 8};
-  Deliveries small_out_{small_bytes, 256}, large_out_{large_bytes, 32};
+  UploadSlots small_in_{wait_, small_bytes, 64}, large_in_{wait_, large_bytes, 8};
+  Deliveries small_out_{wait_, small_bytes, 256}, large_out_{wait_, large_bytes, 32};
 
   // Ops on their way are bounded: what is enqueued holds memory and cannot be cancelled.
   static constexpr uint64_t most_ops = 1024, ops_between_marks = 64;
@@ -121,7 +125,7 @@ private:
   bool capturing_ = false;
   cudaStream_t aside_ = nullptr;
   std::atomic<uint32_t *> alarm_{nullptr};
-  std::atomic<bool> lost_{false}, hangs_{false};
+  std::atomic<bool> lost_{false};
   std::mutex lost_mutex_;
   char why_lost_[256] = "";
   char error_[256] = "";

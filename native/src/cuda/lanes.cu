@@ -89,11 +89,11 @@ cudaError_t Lanes::wait_between(Lane lane, Lane other, uint64_t number) {
   return error;
 }
 
-cudaError_t Lanes::wait(Lane lane, uint64_t number) {
+cudaError_t Lanes::wait(const Waiter &wait, Lane lane, uint64_t number) {
   if (number == 0) return cudaSuccess;
   const Mark *mark = nullptr;
   const cudaError_t error = mark_behind(lane, number, mark);
-  return error == cudaSuccess ? cudaEventSynchronize(mark->event) : error;
+  return error == cudaSuccess ? wait(mark->event) : error;
 }
 
 } // namespace f2i::cuda

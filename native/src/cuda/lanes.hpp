@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "cuda/waits.hpp"
+
 namespace f2i::cuda {
 
 enum Lane : int {
@@ -48,7 +50,7 @@ public:
   /// An event behind what is enqueued on the lane, unless there is one: others wait for no more than this.
   cudaError_t mark(Lane lane);
   /// Blocks until work up to this number has run, and perhaps a little more.
-  cudaError_t wait(Lane lane, uint64_t number);
+  cudaError_t wait(const Waiter &wait, Lane lane, uint64_t number);
 
 private:
   static constexpr int most_marks = 256;

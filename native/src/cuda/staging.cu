@@ -49,7 +49,7 @@ cudaError_t UploadSlots::take(Slot *&slot) {
   }
   slot = ring_[next_];
   next_ = (next_ + 1) % ring_.size();
-  return cudaEventSynchronize(slot->copied);
+  return wait_(slot->copied);
 }
 
 cudaError_t Deliveries::take(Slot *&slot) {
@@ -96,7 +96,7 @@ bool Deliveries::deliver_one(uint64_t count, cudaError_t &error) {
     if (pieces_.empty() || delivered_ >= count) return false;
     piece = pieces_.front();
   }
-  error = cudaEventSynchronize(piece.slot->copied);
+  error = wait_(piece.slot->copied);
   if (error == cudaSuccess) std::memcpy(piece.to, piece.slot->data, piece.bytes);
   const std::lock_guard lock(mutex_);
   pieces_.pop_front();

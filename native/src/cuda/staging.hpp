@@ -8,6 +8,8 @@
 #include <mutex>
 #include <vector>
 
+#include "cuda/waits.hpp"
+
 namespace f2i::cuda {
 
 struct Slot {
@@ -38,13 +40,14 @@ private:
 /// For copies to the device: a ring. A slot is free again when the device has read it.
 class UploadSlots {
 public:
-  UploadSlots(uint64_t bytes, size_t most) : slots_(bytes, most) {}
+  UploadSlots(const Waiter &wait, uint64_t bytes, size_t most) : wait_(wait), slots_(bytes, most) {}
   uint64_t bytes() const { return slots_.bytes(); }
   void abandon() { slots_.abandon(); }
   /// Waits for the oldest where none is free and there are enough. The caller records `copied`.
   cudaError_t take(Slot *&slot);
 
 private:
+  const Waiter &wait_;
   Slots slots_;
   std::vector<Slot *> ring_;
   size_t next_ = 0;
@@ -53,7 +56,7 @@ private:
 /// For copies from the device: pieces that wait to be handed to the caller, in order. Any thread may hand over.
 class Deliveries {
 public:
-  Deliveries(uint64_t bytes, size_t most) : slots_(bytes, most) { free_.reserve(most); }
+  Deliveries(const Waiter &wait, uint64_t bytes, size_t most) : wait_(wait), slots_(bytes, most) { free_.reserve(most); }
   uint64_t bytes() const { return slots_.bytes(); }
   void abandon() { slots_.abandon(); }
   /// The queue's thread: a free slot; hands the oldest pieces over where none is free.
@@ -78,6 +81,7 @@ private:
   };
   bool deliver_one(uint64_t count, cudaError_t &error);
 
+  const Waiter &wait_;
   std::mutex turn_;    // who hands over
   std::mutex mutex_;   // pieces_, free_
   Slots slots_;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "engine.hpp"
+#include "notice.hpp"
 #include "shim/streams.hpp"
 
 using namespace engine;
@@ -201,6 +202,54 @@ TEST(what_never_ends_is_not_waited_for) {
     f2i_buffer *buffer = nullptr;
     ok(f2i_buffer_create(gpu.context(), 64, &buffer)); // that stays
   } // nor by what ends the context
+  controls().hold_hopper(false);
+}
+
+/// Somebody who waits for a download by the time that the check of another op hangs, and holds up the download, too.
+class Waiting {
+public:
+  explicit Waiting(f2i_context *context) : context_(context) {
+    ok(f2i_buffer_create(context, sizeof value_, &buffer_));
+    ok(f2i_buffer_write(context, buffer_, 0, &value_, sizeof value_));
+    ok(f2i_notify(context, nullptr, when_it_hangs, nullptr));
+    ok(f2i_buffer_read(context, buffer_, 0, &value_, sizeof value_));
+    ok(f2i_notify(context, nullptr, Notice::call, &notice_));
+    // Until the queue has come here: the device has all of it.
+    f2i_buffer *last = nullptr;
+    const auto arrive = [](void *arrived) { static_cast<std::atomic<bool> *>(arrived)->store(true); };
+    ok(f2i_buffer_adopt(context, &value_, sizeof value_, arrive, &arrived_, &last));
+    ok(f2i_buffer_destroy(context, last));
+    while (!arrived_.load()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ~Waiting() { f2i_buffer_destroy(context_, buffer_); }
+  /// What he is told.
+  const f2i_failure &answer() const {
+    while (notice_.calls.load() == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return notice_.report;
+  }
+
+private:
+  static void when_it_hangs(void *, const f2i_failure *) {
+    while (!controls().hopper_hangs()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  f2i_context *const context_;
+  f2i_buffer *buffer_ = nullptr;
+  float value_ = 1;
+  std::atomic<bool> arrived_{false};
+  Notice notice_;
+};
+
+TEST(who_waits_when_something_begins_to_hang_is_answered) {
+  controls().hold_hopper(true);
+  {
+    const Gpu gpu("hangs"), other("hangs", gpu.index()); // another context, which is told later
+    const Waiting waiting(gpu.context()), elsewhere(other.context());
+    CHECK_CONTAINS(gpu.multiply(), "F2I_DEVICE_LOST");
+    CHECK_EQUAL(waiting.answer().status, F2I_DEVICE_LOST);
+    CHECK_CONTAINS(waiting.answer().message, "the check of Hopper's kernels does not end");
+    CHECK_EQUAL(elsewhere.answer().status, F2I_DEVICE_LOST);
+    CHECK_CONTAINS(elsewhere.answer().message, "what hangs on the GPU since a check of Hopper's kernels holds up all work");
+  } // nor does what ends the contexts wait
   controls().hold_hopper(false);
 }
 

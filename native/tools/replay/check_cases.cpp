@@ -34,7 +34,7 @@ int check(f2i_context *context, const std::vector<std::string> &stems, const Che
       bool refused = false;
       f2i_status status = F2I_OK;
       try {
-        verdict = Player(context, script).play(each);
+        verdict = Player(context, script, options.launches).play(each);
       } catch (const Failed &failed) {
         status = failed.status;
         refused = status == F2I_UNSUPPORTED;

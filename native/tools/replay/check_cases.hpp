@@ -12,6 +12,7 @@ struct CheckOptions {
   std::string only = ".*"; // a regular expression for names of cases
   /// Ops that the device declares it lacks: refusing is right for them and for them only.
   std::vector<std::string> unsupported;
+  int launches = 0; // of graphs of the calls of a case; 0: one call after the other
 };
 
 /// Prints a line for each failure and each op, and the sum; 0 if something passed and nothing failed.

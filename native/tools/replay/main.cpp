@@ -35,6 +35,7 @@ constexpr const char *help =
     "  --threads N           of the processor (0: all)\n"
     "  --only REGEX          cases whose names match\n"
     "  --unsupported OPS     check: ops, separated by commas, that the device lacks and must refuse\n"
+    "  --graphs N            check: records the calls of a case into graphs and launches each N times (0: none)\n"
     "  --precisions LIST     bench: of products of f32 on a GPU: f32,tf32,bf16,f16 (f32)\n"
     "  --samples N           bench: of each kind (10)\n"
     "  --seconds S           bench: for the samples of one kind, at least three (1)\n"
@@ -88,6 +89,7 @@ Options parse(int count, char **arguments) {
     else if (word == "--threads") options.device.threads = static_cast<int>(number(word, value, 0, 1024));
     else if (word == "--only") options.check.only = options.bench.only = value;
     else if (word == "--unsupported") options.check.unsupported = split(value);
+    else if (word == "--graphs") options.check.launches = static_cast<int>(number(word, value, 0, 100));
     else if (word == "--precisions") options.bench.precisions = split(value);
     else if (word == "--samples") options.bench.samples = static_cast<int>(number(word, value, 1, 1e6));
     else if (word == "--seconds") options.bench.seconds = number(word, value, 0, 1e6);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "call.hpp"
 #include "draw.hpp"
@@ -34,7 +35,11 @@ std::string at(uint64_t i, double actual, double expected) {
 Verdict Player::play(const Case &each) {
   verdict_ = {};
   try {
-    for (const Step &next : each.steps) std::visit([this](const auto &s) { step(s); }, next);
+    for (const Step &next : each.steps) {
+      if (launches_ > 0) record(next);
+      std::visit([this](const auto &s) { step(s); }, next);
+    }
+    launch();
     wait(context_);
   } catch (...) {
     clear();
@@ -43,6 +48,23 @@ Verdict Player::play(const Case &each) {
   }
   clear();
   return verdict_;
+}
+
+void Player::record(const Step &next) {
+  if (std::holds_alternative<Call>(next)) {
+    if (!recording_) ok(f2i_graph_begin(context_));
+    recording_ = true;
+  } else if (!std::holds_alternative<Create>(next) && !std::holds_alternative<Free>(next)) {
+    launch();
+  }
+}
+
+void Player::launch() {
+  if (!std::exchange(recording_, false)) return;
+  f2i_graph *graph = nullptr;
+  ok(f2i_graph_end(context_, &graph));
+  for (int i = 0; i < launches_; ++i) ok(f2i_graph_launch(context_, graph));
+  ok(f2i_graph_destroy(context_, graph));
 }
 
 void Player::step(const Create &create) {
@@ -134,6 +156,7 @@ void Player::take(const Verdict &verdict) {
 }
 
 void Player::clear() {
+  if (std::exchange(recording_, false)) f2i_graph_end(context_, nullptr); // a call was refused
   for (const auto &[number, buffer] : buffers_) f2i_buffer_destroy(context_, buffer);
   buffers_.clear();
   written_.clear();

@@ -21,7 +21,9 @@ void ok(f2i_status status);
 
 class Player {
 public:
-  Player(f2i_context *context, const Script &script) : context_(context), script_(script) {}
+  /// launches: of the graphs that calls are recorded into, whose results must be those of the calls; 0: no graphs.
+  Player(f2i_context *context, const Script &script, int launches = 0)
+      : context_(context), script_(script), launches_(launches) {}
   ~Player() { clear(); }
   Player(const Player &) = delete;
   Player &operator=(const Player &) = delete;
@@ -42,6 +44,10 @@ private:
   void step(const Timed &) {}        // the bench looks at these
   void step(const Result &) {}
 
+  /// Calls and what comes and goes between them are one graph; whatever else is next needs what it has made.
+  void record(const Step &next);
+  void launch();
+
   f2i_buffer *find(uint64_t buffer) const;
   std::vector<char> read(uint64_t buffer, uint64_t offset, uint64_t bytes) const;
   void take(const Verdict &verdict);
@@ -49,6 +55,8 @@ private:
 
   f2i_context *const context_;
   const Script &script_;
+  const int launches_;
+  bool recording_ = false;
   std::map<uint64_t, f2i_buffer *> buffers_;
   std::map<uint64_t, Bytes> written_;
   Verdict verdict_;

@@ -3,7 +3,9 @@
 
 namespace shim {
 
-/// Whether kernels that hang do, and checks that stop.
+/// Whether kernels that hang do, and checks that stop; those that did have ended when it returns.
 void hold_hopper(bool hold);
+/// Whether a kernel does.
+bool hopper_hangs();
 
 } // namespace shim

@@ -18,6 +18,7 @@
 #include <mutex>
 #include <random>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -67,6 +68,13 @@ class Device {
 public:
   using Lock = std::unique_lock<std::recursive_mutex>;
   Lock lock() { return Lock(mutex_); }
+  /// For calls that never wait: not locked where somebody runs what hangs.
+  Lock lock_unless_held() {
+    for (;;) {
+      if (Lock lock(mutex_, std::try_to_lock); lock.owns_lock() || shim::hopper_hangs()) return lock;
+      std::this_thread::yield();
+    }
+  }
 
   Device() {
     const char *const text = std::getenv("F2I_SHIM_ORDER");
@@ -356,9 +364,16 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return event->last != nullptr ? device().run_until(event->last) : device().fault();
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
-  const auto lock = device().lock();
+  const auto lock = device().lock_unless_held();
+  if (!lock.owns_lock()) return cudaErrorNotReady;
   if (device().fault() != cudaSuccess) return device().fault();
   return event->last == nullptr || event->last->reached ? cudaSuccess : cudaErrorNotReady;
+}
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  const auto lock = device().lock_unless_held();
+  if (!lock.owns_lock()) return cudaErrorNotReady;
+  if (device().fault() != cudaSuccess) return device().fault();
+  return device().resolve(stream)->work.empty() ? cudaSuccess : cudaErrorNotReady;
 }
 
 cudaError_t cudaMalloc(void **data, size_t bytes) {
@@ -545,6 +560,7 @@ extern "C" __attribute__((visibility("default"))) const shim::Controls *f2i_shim
       device().end_stream(static_cast<ShimStream *>(stream));
     };
     table.hold_hopper = &shim::hold_hopper;
+    table.hopper_hangs = &shim::hopper_hangs;
     table.lose_arrival = &shim::lose_arrival;
     table.memory_used = [] {
       const auto lock = device().lock();

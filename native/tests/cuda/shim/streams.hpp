@@ -47,6 +47,8 @@ struct Controls {
   size_t (*memory_used)() = nullptr;
   /// Whether kernels that hang do, and checks that stop (hopper.cpp).
   void (*hold_hopper)(bool hold) = nullptr;
+  /// Whether one of them hangs now: what waits, waits for it.
+  bool (*hopper_hangs)() = nullptr;
   /// Of Hopper's barriers (asynchronous.hpp).
   void (*lose_arrival)(int call) = nullptr;
 };
