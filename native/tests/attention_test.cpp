@@ -283,6 +283,27 @@ TEST(the_least_bias_is_none_at_all_where_every_key_has_it) {
   }
 }
 
+// In f16 they are infinities, and a logit of -infinity would be that of a key that is hidden.
+TEST(queries_and_keys_beyond_f16_count) {
+  for (const bool of_query : {true, false}) {
+    const Engine engine(F2I_ISA_AUTO, 1, 0, F2I_PRECISION_F16);
+    const int64_t n = 3, d = 4;
+    Matrix<float> q = Matrix<float>(n, d).fill(0), k = Matrix<float>(n, d).fill(0);
+    q(0, 0) = of_query ? 1e5f : -1e-4f;
+    k(0, 0) = of_query ? -1e-4f : 1e5f;
+    const Device<float> dq(engine, q), dk(engine, k), v(engine, Matrix<float>(n, d).random(3)), y(engine, Matrix<float>(n, d)),
+        lse(engine, Matrix<float>(1, n));
+    f2i_attention_args args = F2I_INIT(f2i_attention_args);
+    args.batch = args.heads = 1, args.causal = 1; // query 0 sees key 0 alone
+    args.scale = 0.125;
+    args.q = dq, args.k = dk, args.v = v, args.y = y, args.lse = lse;
+    ok(f2i_attention(engine, &args));
+    const std::vector<float> found = y.download().elements(), values = v.download().elements();
+    for (size_t c = 0; c < static_cast<size_t>(d); ++c) CHECK(std::abs(found[c] - values[c]) <= 1e-5f);
+    CHECK(std::abs(lse.download().elements()[0] + 1.25f) <= 1e-5f);
+  }
+}
+
 TEST(no_key_gives_zeros) {
   const Engine engine;
   const Device<float> q(engine, Matrix<float>(3, 4).random(1)), k(engine, Matrix<float>(1, 4)),

@@ -7,6 +7,13 @@
 
 namespace f2i::cuda::attend::mma {
 
+/// x, or NaN where it is no finite number of halves: as an infinity it could make a logit -infinity, which is that of a key
+/// nobody sees. So whoever sees it is made again in f32.
+template <class Half> __device__ __forceinline__ float finite_or_nan(float x) {
+  constexpr uint32_t least = std::is_same_v<Half, F16> ? 0x477ff000u : 0x7f7f8000u; // that rounds to infinity
+  return (bits_of(x) & 0x7fffffffu) >= least ? not_a_number<float>() : x;
+}
+
 template <class X, class Half> struct HalfProducts {
   using Extents = X;
   static constexpr int instruction = 16;
@@ -49,7 +56,7 @@ template <class X, class Half> struct HalfProducts {
 
   /// Dimensions [c0, c0 + depth) of a query, as row `half` of two in a fragment.
   __device__ __forceinline__ static void load_query(Queries &q, int half, const float *from, int64_t c0, int64_t d, Lane lane) {
-    const auto at = [&](int64_t c) { return from != nullptr && c < d ? from[c] : 0.0f; };
+    const auto at = [&](int64_t c) { return from != nullptr && c < d ? finite_or_nan<Half>(from[c]) : 0.0f; };
 #pragma unroll
     for (int u = 0; u < steps; ++u) {
 #pragma unroll
@@ -134,8 +141,9 @@ template <class Half> struct Pack {
     return rows_of(p, b, h, side.x, side.null, side.null_rows).at(j)[c];
   }
   __device__ void store(int64_t i, int64_t c, float value) const {
-    const Side &side = i < rows ? keys : values;
-    if (c < side.ld) side.to[(i < rows ? i : i - rows) * side.ld + c] = narrow(value, Half());
+    const bool is_key = i < rows;
+    const Side &side = is_key ? keys : values;
+    if (c < side.ld) side.to[(is_key ? i : i - rows) * side.ld + c] = narrow(is_key ? finite_or_nan<Half>(value) : value, Half());
   }
 };
 

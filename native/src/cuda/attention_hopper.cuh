@@ -118,7 +118,9 @@ __device__ __forceinline__ void bring_queries(unsigned char (&to)[X::boxes][grou
     uint32_t halves[4];
 #pragma unroll
     for (int x = 0; x < 4; ++x) {
-      const auto at = [&](int column) { return from != nullptr && column < p.d ? from[column] : 0.0f; };
+      const auto at = [&](int column) {
+        return from != nullptr && column < p.d ? mma::finite_or_nan<Half>(from[column]) : 0.0f;
+      };
       halves[x] = narrow_two<Half>(at(c + 2 * x), at(c + 2 * x + 1));
     }
     // The swizzle of 128 bytes: the chunks of a row change places by its number.
