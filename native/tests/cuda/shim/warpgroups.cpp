@@ -239,7 +239,7 @@ void issue(const Own &own, const Multiplication &what, const Site &site) {
   if (what.columns % 8 != 0 || what.columns < 8 || what.columns > 256) m.fail("a product of a shape that there is not", site);
   if (!products.fenced) m.fail("a product without a fence behind the last use of its registers", site);
   std::array<float *, 32> of_lane;
-  Operation op;
+  Operation &op = products.issued.emplace_back();
   op.what = what;
   op.a = own.a, op.b = own.b, op.add = own.add != 0;
   const int terms = terms_of(what.number);
@@ -263,7 +263,6 @@ void issue(const Own &own, const Multiplication &what, const Site &site) {
   note(products, own.a);
   note(products, own.b);
   note(products, static_cast<uint64_t>(what.columns) << 8 | static_cast<uint64_t>(what.number) << 4 | own.add);
-  products.issued.push_back(std::move(op));
 }
 
 } // namespace
