@@ -304,6 +304,29 @@ TEST(queries_and_keys_beyond_f16_count) {
   }
 }
 
+// Rows whose norms divide them may have entries beyond the range of f16.
+TEST(cosines_do_not_depend_on_the_size_of_rows) {
+  for (const f2i_precision precision : {F2I_PRECISION_F32, F2I_PRECISION_BF16, F2I_PRECISION_F16}) {
+    std::vector<float> results[2];
+    for (const bool sized : {false, true}) {
+      const Engine engine(F2I_ISA_AUTO, 1, 0, precision);
+      const int64_t n = 6, d = 20;
+      Matrix<float> q = Matrix<float>(n, d).random(1), k = Matrix<float>(n, d).random(2);
+      for (int64_t i = 0; sized && i < n; ++i) {
+        for (int64_t c = 0; c < d; ++c) q(i, c) *= std::ldexp(1.0f, 9 * static_cast<int>(i) - 24), k(i, c) *= std::ldexp(1.0f, 20 - 9 * static_cast<int>(i));
+      }
+      const Device<float> dq(engine, q), dk(engine, k), v(engine, Matrix<float>(n, d).random(3)), y(engine, Matrix<float>(n, d));
+      f2i_attention_args args = F2I_INIT(f2i_attention_args);
+      args.batch = args.heads = 1, args.cosine = 1;
+      args.scale = 16;
+      args.q = dq, args.k = dk, args.v = v, args.y = y;
+      ok(f2i_attention(engine, &args));
+      results[sized ? 1 : 0] = y.download().elements();
+    }
+    for (size_t i = 0; i < results[0].size(); ++i) CHECK(std::abs(results[0][i] - results[1][i]) <= 1e-5f);
+  }
+}
+
 TEST(no_key_gives_zeros) {
   const Engine engine;
   const Device<float> q(engine, Matrix<float>(3, 4).random(1)), k(engine, Matrix<float>(1, 4)),

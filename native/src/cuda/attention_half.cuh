@@ -7,6 +7,11 @@
 
 namespace f2i::cuda::attend::mma {
 
+/// 1 / norm is a power of two, by which a row is multiplied before it is rounded, so that it fits the range of halves, and
+/// a number from 1 to 2, by which its products are.
+__device__ __forceinline__ float power_of(float inverse) { return float_of(bits_of(inverse) & 0x7f800000u); }
+__device__ __forceinline__ float rest_of(float inverse) { return float_of((bits_of(inverse) & 0x007fffffu) | 0x3f800000u); }
+
 /// x, or NaN where it is no finite number of halves: as an infinity it could make a logit -infinity, which is that of a key
 /// nobody sees. So whoever sees it is made again in f32.
 template <class Half> __device__ __forceinline__ float finite_or_nan(float x) {
@@ -54,9 +59,12 @@ template <class X, class Half> struct HalfProducts {
     load<X::columns>(slot.values, share, from, source.ld_values, j0, share.e0, used);
   }
 
-  /// Dimensions [c0, c0 + depth) of a query, as row `half` of two in a fragment.
-  __device__ __forceinline__ static void load_query(Queries &q, int half, const float *from, int64_t c0, int64_t d, Lane lane) {
-    const auto at = [&](int64_t c) { return from != nullptr && c < d ? finite_or_nan<Half>(from[c]) : 0.0f; };
+  __device__ __forceinline__ static float before(float norm) { return power_of(norm); }
+  __device__ __forceinline__ static float behind(float norm) { return rest_of(norm); }
+  /// Dimensions [c0, c0 + depth) of a query times `factor`, as row `half` of two in a fragment.
+  __device__ __forceinline__ static void load_query(Queries &q, int half, const float *from, int64_t c0, int64_t d, float factor,
+                                                    Lane lane) {
+    const auto at = [&](int64_t c) { return from != nullptr && c < d ? finite_or_nan<Half>(from[c] * factor) : 0.0f; };
 #pragma unroll
     for (int u = 0; u < steps; ++u) {
 #pragma unroll
@@ -119,7 +127,7 @@ template <class X, class Half> struct HalfProducts {
 };
 
 /// Keys and values in half precision, each [plane, key, ld], the null key before the others, zeros behind `cols` and where
-/// masked.
+/// masked. Of keys that are divided by their norms, as much as is a power of two.
 template <class Half> struct Pack {
   struct Side {
     Matrix<const float> x, null;
@@ -138,7 +146,8 @@ template <class Half> struct Pack {
     const int64_t row = i < rows ? i : i - rows;
     const int64_t plane = row / p.all(), j = row - plane * p.all(), b = plane / heads, h = plane - b * heads;
     if (c >= side.cols || (side.may_be_masked && p.masked(b, j))) return 0;
-    return rows_of(p, b, h, side.x, side.null, side.null_rows).at(j)[c];
+    const float factor = p.cosine && i < rows ? power_of(p.key_norm(b, h, j)) : 1.0f;
+    return rows_of(p, b, h, side.x, side.null, side.null_rows).at(j)[c] * factor;
   }
   __device__ void store(int64_t i, int64_t c, float value) const {
     const bool is_key = i < rows;

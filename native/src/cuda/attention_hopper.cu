@@ -42,7 +42,7 @@ struct FactorsOfKeys {
   __device__ float load(int64_t row, int64_t c) const {
     const int64_t plane = row / tiles, j = (row - plane * tiles) * tile_keys + c, b = plane / heads;
     if (j >= p.all() || p.masked(b, j)) return -1;
-    return p.cosine ? p.key_norm(b, plane - b * heads, j) : 1.0f;
+    return p.cosine ? mma::rest_of(p.key_norm(b, plane - b * heads, j)) : 1.0f;
   }
   __device__ void store(int64_t row, int64_t c, float factor) const {
     to[row].of_logits[c] = factor;

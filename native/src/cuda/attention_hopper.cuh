@@ -114,12 +114,14 @@ __device__ __forceinline__ void bring_queries(unsigned char (&to)[X::boxes][grou
   for (int e = static_cast<int>(threadIdx.x) % 128; e < group_queries * chunks; e += 128) {
     const int row = e / chunks, c = e % chunks * 8, chunk = e % 8;
     const int64_t i = first + row;
-    const float *const from = i < p.n ? &p.q(p.query_row(share.b, share.h, i), 0) : nullptr;
+    const int64_t at_row = p.query_row(share.b, share.h, i);
+    const float *const from = i < p.n ? &p.q(at_row, 0) : nullptr;
+    const float factor = p.cosine && i < p.n ? mma::power_of(p.q_norms[at_row]) : 1.0f;
     uint32_t halves[4];
 #pragma unroll
     for (int x = 0; x < 4; ++x) {
       const auto at = [&](int column) {
-        return from != nullptr && column < p.d ? mma::finite_or_nan<Half>(from[column]) : 0.0f;
+        return from != nullptr && column < p.d ? mma::finite_or_nan<Half>(from[column] * factor) : 0.0f;
       };
       halves[x] = narrow_two<Half>(at(c + 2 * x), at(c + 2 * x + 1));
     }

@@ -6,7 +6,7 @@
 // begins with, divided by both: it needs no registers of its own, nor an instruction behind the product.
 #pragma once
 
-#include "cuda/attention.cuh"
+#include "cuda/attention_half.cuh"
 #include "cuda/hopper_attention.cuh"
 
 namespace f2i::cuda::attend::wgmma {
@@ -16,7 +16,7 @@ constexpr int tile_sums = tile_keys / 2;           // of a thread
 
 /// What keys bring beside their rows, one of each a key of a tile; made by FactorsOfKeys.
 struct KeyFactors {
-  float of_logits[tile_keys]; // 1 / norm, or 1; negative: nobody sees the key
+  float of_logits[tile_keys]; // 1 / norm (rest_of), or 1; negative: nobody sees the key
   float of_bias[tile_keys];   // its inverse
 };
 
@@ -35,7 +35,7 @@ struct Queries {
     for (int h = 0; h < 2; ++h) {
       const int64_t i = first + 8 * h, seen_of_all = p.seen(i);
       seen[h] = static_cast<int>(seen_of_all < share.last ? seen_of_all : share.last);
-      factor[h] = p.scale * log2e * (p.cosine && i < p.n ? p.q_norms[p.query_row(share.b, share.h, i)] : 1.0f);
+      factor[h] = p.scale * log2e * (p.cosine && i < p.n ? mma::rest_of(p.q_norms[p.query_row(share.b, share.h, i)]) : 1.0f);
     }
   }
 };

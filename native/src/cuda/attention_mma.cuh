@@ -88,7 +88,8 @@ __device__ __forceinline__ void load_queries(typename Products::Queries (&q)[X::
     for (int half = 0; half < 2; ++half) {
       const int64_t row = i + 16 * r + 8 * half;
       const float *const from = row < p.n ? &p.q(p.query_row(share.b, share.h, row), 0) : nullptr;
-      Products::load_query(q[r], half, from, c0, p.d, lane);
+      const float norm = p.cosine && row < p.n ? p.q_norms[p.query_row(share.b, share.h, row)] : 1.0f;
+      Products::load_query(q[r], half, from, c0, p.d, Products::before(norm), lane);
     }
   }
 }
@@ -111,7 +112,7 @@ __device__ __forceinline__ void load_bias(Logits<X> &bias, const Problem<float> 
 }
 
 /// Products q k^T to logits times log2(e): scaled, biased, -infinity where a query does not see a key.
-template <class X>
+template <class Products, class X = typename Products::Extents>
 __device__ __forceinline__ void finish_logits(Logits<X> &logits, const Logits<X> &bias, const Problem<float> &p,
                                               const Share<float> &share, int64_t i, int64_t j0, Lane lane) {
   constexpr float log2e = 1.4426950408889634f;
@@ -124,7 +125,7 @@ __device__ __forceinline__ void finish_logits(Logits<X> &logits, const Logits<X>
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int64_t row = i + 16 * r + 8 * half;
-      if (p.cosine && row < p.n) norms[r][half] = p.q_norms[p.query_row(share.b, share.h, row)];
+      if (p.cosine && row < p.n) norms[r][half] = Products::behind(p.q_norms[p.query_row(share.b, share.h, row)]);
     }
   }
 #pragma unroll
@@ -133,7 +134,7 @@ __device__ __forceinline__ void finish_logits(Logits<X> &logits, const Logits<X>
     for (int odd = 0; odd < 2; ++odd) {
       const int64_t j = j0 + 8 * v + 2 * lane.t + odd;
       const bool hidden = !all_seen && (j >= share.last || p.masked(share.b, j));
-      const float norm = p.cosine && j < share.last ? p.key_norm(share.b, share.h, j) : 1.0f;
+      const float norm = p.cosine && j < share.last ? Products::behind(p.key_norm(share.b, share.h, j)) : 1.0f;
 #pragma unroll
       for (int r = 0; r < X::rows16; ++r) {
 #pragma unroll
@@ -254,7 +255,7 @@ __device__ __forceinline__ void attend(const Problem<float> &p, const typename P
       if (slices > 1) load_queries<Products>(q, p, share, i, c0, lane);
       Products::add_logits(logits, q, of_keys, used_of(p.d - c0, X::depth, 16), lane);
     }
-    finish_logits<X>(logits, bias, p, share, i, j0, lane);
+    finish_logits<Products>(logits, bias, p, share, i, j0, lane);
 #pragma unroll
     for (int r = 0; r < X::rows16; ++r) {
       float keep[2];

@@ -56,9 +56,13 @@ template <class X, bool exact> struct Tf32Products {
     load<X::columns, true>(slot.values, p, share, share.values, j0, share.e0, p.e, used, source.aligned);
   }
 
+  /// Norms divide products alone: TF32 has the range of f32.
+  __device__ __forceinline__ static float before(float) { return 1.0f; }
+  __device__ __forceinline__ static float behind(float norm) { return norm; }
+
   /// Dimensions [c0, c0 + depth) of a query, as row `half` of two in a fragment. Columns t and t + 4 of a fragment are
   /// dimensions 2 t and 2 t + 1, of queries and keys alike: the sum is the same, and pairs lie side by side.
-  __device__ __forceinline__ static void load_query(Queries &q, int half, const float *from, int64_t c0, int64_t d, Lane lane) {
+  __device__ __forceinline__ static void load_query(Queries &q, int half, const float *from, int64_t c0, int64_t d, float, Lane lane) {
 #pragma unroll
     for (int u = 0; u < steps; ++u) {
 #pragma unroll
