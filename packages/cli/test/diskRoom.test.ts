@@ -100,5 +100,9 @@ describe('commands', () => {
     expect(1e3 * w).toBeLessThan(weights);
     expect(1e3 * w + 1e6 * s).toBeGreaterThan(0.7 * weights);
     expect(existsSync(join(folder, '.bundle.unfinished'))).toBe(false);
+    // Folders are easily mixed up.
+    const mixed = await run(['evaluate', 'sim', '--reconstructions', 'bundle', ...targets], folder);
+    expect(mixed.code).toBe(2);
+    expect(mixed.stderr).toMatch(/bundle: .*this is a bundle; reconstruct makes a folder of reconstructions/);
   });
 });

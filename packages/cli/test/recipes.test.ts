@@ -204,7 +204,9 @@ describe('fit --recipe', () => {
       'page',
     ]);
     const page = readFileSync(at('page/report.html'), 'utf8');
-    expect(page).toMatch(/ridge regression after a recipe of our own: 18 training rows/);
+    expect(page).toMatch(
+      /ridge regression \(Hoerl &amp; Kennard, 1970\) with an intercept, fitted on 18 training rows/,
+    );
     expect(page).toMatch(/0 of 2 steps passed anything from test to training data/);
     writeFileSync(at('few.npy'), npy(features.slice(0, 5), [2, 2]));
     const wrong = await run(

@@ -7,6 +7,7 @@ import {
   parseJson,
   readArray,
   readText,
+  type Source,
   schemaError,
   toFloat32,
 } from '@fmri2image/core';
@@ -72,11 +73,27 @@ const schema = z.strictObject({
 
 /** What such a folder says of itself, without its arrays. */
 export async function readIndex(folder: Folder, signal: AbortSignal): Promise<z.infer<typeof schema>> {
-  const source = await folder.open('reconstructions.json');
+  const source = await openIndex(folder);
   const json = parseJson(await readText(source, signal), source.name);
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   throw schemaError(json, parsed.error.issues, schema, source.name);
+}
+
+/** Folders are easily mixed up: what another one is, is said. */
+async function openIndex(folder: Folder): Promise<Source> {
+  try {
+    return await folder.open('reconstructions.json');
+  } catch (error) {
+    const names: readonly string[] = await folder.list().catch(() => []);
+    if (!names.includes('model.json')) throw error;
+    throw new F2iError('USAGE', 'this is a bundle; reconstruct makes a folder of reconstructions of it', {
+      file: folder.name,
+      field: '--reconstructions',
+      expected: 'a folder with reconstructions.json',
+      found: 'model.json',
+    });
+  }
 }
 
 /**
