@@ -17,6 +17,7 @@ import {
 import { ALPHA, checkpointOf, type RunReport, type RunRequest, runToDisk } from './brainDiffuserRun.ts';
 import { measureProduct } from './gemmSpeed.ts';
 import { commit, deviceOf } from './machine.ts';
+import { type Cell, markdownTable } from './markdown.ts';
 import { startRidgePeer } from './peers.ts';
 import { checkRidge } from './ridgeCheck.ts';
 
@@ -293,8 +294,8 @@ export async function check(
 
 export function brainDiffuserTable(rows: readonly BrainDiffuserRow[]): string {
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(2);
-  const lines = rows.map((row) => {
-    const cells = [
+  const lines = rows.map((row): Cell[] => {
+    return [
       row.keep,
       row.threads,
       row.passed ? row.seconds.toFixed(1) : 'wrong result',
@@ -308,15 +309,28 @@ export function brainDiffuserTable(rows: readonly BrainDiffuserRow[]): string {
       row.resumed ? `${row.sameBytes ? 'same bytes' : 'OTHER BYTES'} (from ${row.resumed.from})` : '',
       row.errorOverTolerance.toFixed(3),
     ];
-    return `| ${cells.join(' | ')} |`;
   });
   const { shape, published } = rows[0]!;
   return [
     `Brain-Diffuser's regression to CLIP-vision, simulated: ${shape.train} x ${shape.voxels} -> ${shape.tokens} x ${shape.width}, ${shape.test} test rows, from disk to disk.`,
     '',
-    '| result | threads | s | files s | GFLOP | gemm GFLOP/s | share of gemm % | peak RSS GB | ceiling GB | precision | killed and resumed | error / tolerance |',
-    '|---|---|---|---|---|---|---|---|---|---|---|---|',
-    ...lines,
+    markdownTable(
+      [
+        'result',
+        'threads',
+        's',
+        'files s',
+        'GFLOP',
+        'gemm GFLOP/s',
+        'share of gemm %',
+        'peak RSS GB',
+        'ceiling GB',
+        'precision',
+        'killed and resumed',
+        'error / tolerance',
+      ],
+      lines,
+    ),
     '',
     published
       ? `Published loop: one of its fits took ${published.secondsOfOneFit.toFixed(1)} s here (${published.dtype}, ${published.version}); extrapolated to the 257 of this problem ${(published.extrapolatedVisionSeconds / 3600).toFixed(2)} h, to all 334 ${(published.extrapolatedAllSeconds / 3600).toFixed(2)} h.`

@@ -19,6 +19,7 @@ import { MINDEYE2_PUBLISHED, randomModel } from '@fmri2image/core/conformance';
 import { CpuBackend, loadDecoder, writeFolderAtomic } from '@fmri2image/node';
 import type { Limits } from './limits.ts';
 import { commit } from './machine.ts';
+import { type Cell, markdownTable } from './markdown.ts';
 import { timing } from './statistics.ts';
 
 /** Stages in the order in which they are measured. */
@@ -211,8 +212,8 @@ function countWork(backend: Backend, limits: Limits | undefined) {
 
 export function modelTable(rows: readonly ModelRow[]): string {
   const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(2);
-  const lines = rows.map((row) => {
-    const cells = [
+  const lines = rows.map((row): Cell[] => {
+    return [
       row.stage,
       row.precision,
       row.threads,
@@ -228,14 +229,29 @@ export function modelTable(rows: readonly ModelRow[]): string {
       gigabytes(row.residentBytes),
       gigabytes(row.residentBefore),
     ];
-    return `| ${cells.join(' | ')} |`;
   });
   return [
     `MindEye2 at its published size with random weights: one trial, ${REPEATS} repeats, outputs averaged.`,
     '',
-    '| stage | weights | threads | load s | weights GB | first s | warm p50 s | warm min s | busy s | floor s | floor % | GFLOP | RSS GB | RSS before GB |',
-    '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|',
-    ...lines,
+    markdownTable(
+      [
+        'stage',
+        'weights',
+        'threads',
+        'load s',
+        'weights GB',
+        'first s',
+        'warm p50 s',
+        'warm min s',
+        'busy s',
+        'floor s',
+        'floor %',
+        'GFLOP',
+        'RSS GB',
+        'RSS before GB',
+      ],
+      lines,
+    ),
     '',
     'first: pages of the mapped weights come into the process. busy: processor time over threads, where others run too. floor:',
     'op by op, the slower of flops over peak and bytes over the bandwidth of a copy, both measured in this run. The prior draws',

@@ -17,6 +17,7 @@ import {
 import { MINDEYE2_PUBLISHED, randomModel } from '@fmri2image/core/conformance';
 import { CpuBackend } from '@fmri2image/node';
 import { floorOf, type Limits } from './limits.ts';
+import { type Cell, markdownTable } from './markdown.ts';
 import type { Peer } from './peers.ts';
 import { type Timing, timing } from './statistics.ts';
 
@@ -250,10 +251,21 @@ class Evaluation {
 const bytesOf = ({ shape, dtype }: TensorSpec) => sizeOf(shape) * bytesPerElement(dtype);
 
 export function priorTable(rows: readonly PriorRow[]): string {
-  const lines = rows.flatMap((row) => {
+  const lines = rows.flatMap((row): Cell[][] => {
     const peer = row.peer
       ? [
-          `| ${row.peer.version} | f32 | ${row.threads} | ${ms(row.peer.warm.p50)} | ${ms(row.peer.warm.min)} | | | | | |`,
+          [
+            row.peer.version,
+            'f32',
+            row.threads,
+            ms(row.peer.warm.p50),
+            ms(row.peer.warm.min),
+            '',
+            '',
+            '',
+            '',
+            '',
+          ],
         ]
       : [];
     const rate = (row.gflop / row.warm.p50).toFixed(0);
@@ -269,28 +281,41 @@ export function priorTable(rows: readonly PriorRow[]): string {
       row.floorSeconds === undefined ? '' : ms(row.floorSeconds),
       row.ratio?.toFixed(2) ?? '',
     ];
-    return [...(row === rows.at(-1) ? peer : []), `| ${cells.join(' | ')} |`];
+    return [...(row === rows.at(-1) ? peer : []), cells];
   });
   const stages = rows.flatMap((row) =>
     row.stages
       .filter(({ seconds }) => seconds > 5e-4)
-      .map(
-        (stage) =>
-          `| ${row.weights} | ${stage.op} | ${stage.output.join(' x ')} | ${stage.calls} | ${ms(stage.seconds)} | ${
-            stage.floorSeconds === undefined ? '' : ms(stage.floorSeconds)
-          } | ${(stage.gflop / stage.seconds).toFixed(0)} |`,
-      ),
+      .map((stage): Cell[] => [
+        row.weights,
+        stage.op,
+        stage.output.join(' x '),
+        stage.calls,
+        ms(stage.seconds),
+        stage.floorSeconds === undefined ? '' : ms(stage.floorSeconds),
+        (stage.gflop / stage.seconds).toFixed(0),
+      ]),
   );
   return [
     "One evaluation of MindEye2's prior at its published size with random weights (one item, 513 tokens of 1664, depth 6).",
     '',
-    '| implementation | weights | threads | warm p50 ms | min ms | GFLOP | GFLOP/s | % of products alone | floor ms | ratio |',
-    '|---|---|---|---|---|---|---|---|---|---|',
-    ...lines,
+    markdownTable(
+      [
+        'implementation',
+        'weights',
+        'threads',
+        'warm p50 ms',
+        'min ms',
+        'GFLOP',
+        'GFLOP/s',
+        '% of products alone',
+        'floor ms',
+        'ratio',
+      ],
+      lines,
+    ),
     '',
-    '| weights | op | output | calls | ms | floor ms | GFLOP/s |',
-    '|---|---|---|---|---|---|---|',
-    ...stages,
+    markdownTable(['weights', 'op', 'output', 'calls', 'ms', 'floor ms', 'GFLOP/s'], stages),
     '',
     'GFLOP: executed. products: linear layers and attention, each alone and warm in this run. floor: op by op, the slower of',
     "flops over peak and bytes over the bandwidth of a copy. ratio: the median of PyTorch's whole evaluation over ours.",

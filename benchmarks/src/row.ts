@@ -1,3 +1,4 @@
+import { type Cell, markdownTable } from './markdown.ts';
 import type { FloatType } from './shape.ts';
 import type { Timing } from './statistics.ts';
 
@@ -26,6 +27,8 @@ export interface Row {
   /** Ours only: median of the fastest peer over our median, interleaved in this run; above 1 we are faster. */
   readonly ratio: number | undefined;
   readonly fastestPeer: string | undefined;
+  /** Of the peer's cold times, as that of ours: interquartile range over the median. */
+  readonly fastestPeerNoisePercent?: number | undefined;
   /** Uploading the operands, outside the timing; seconds. */
   readonly uploadSeconds: number | undefined;
   readonly about: string;
@@ -36,32 +39,45 @@ export interface Row {
 }
 
 /** What the columns of the table mean. */
-export const LEGEND = `cold: caches flushed before the call, memory of the result there; warm: right after it. noise: interquartile range over the
-median. ratio: the fastest peer's cold median over ours, above 1 we are faster; =: the difference is within the noise of ours.
+export const LEGEND = `cold: caches flushed before the call, after one that is not counted; warm: right after it. noise: interquartile range over the
+median. ratio: the fastest peer's cold median over ours, above 1 we are faster; =: the difference is within the noise of both.
 roofline: share of what the machine's measured limits allow. error / tolerance: sampled entries against float64 in this run, at
 most 1 when right.`;
 
-/** The ratio to the fastest peer; `=` where it is no larger than the noise of ours. */
-function ratioOf({ ratio, fastestPeer, cold }: Row): string {
+const COLUMNS = [
+  'op',
+  'shape',
+  'dtype',
+  'threads',
+  'implementation',
+  'cold p50 ms',
+  'warm p50 ms',
+  'cold p95 ms',
+  'noise %',
+  'GFLOP/s',
+  'GB/s',
+  'roofline %',
+  'ratio to fastest peer',
+  'error / tolerance',
+];
+
+/** The ratio to the fastest peer; `=` where 1 is as likely: the difference is no larger than the noise of both. */
+function ratioOf({ ratio, fastestPeer, cold, fastestPeerNoisePercent = 0 }: Row): string {
   if (ratio === undefined) return '';
-  const within = Math.abs(ratio - 1) <= cold.noisePercent / 100;
+  const within = Math.abs(ratio - 1) <= Math.hypot(cold.noisePercent, fastestPeerNoisePercent) / 100;
   return `${within ? '= ' : ''}${ratio.toFixed(2)} (${fastestPeer})`;
 }
 
 /** The rows as a Markdown table, ours beside the peers. */
 export function markdown(rows: readonly Row[]): string {
-  const header = [
-    '| op | shape | dtype | threads | implementation | cold p50 ms | warm p50 ms | cold p95 ms | noise % | GFLOP/s | GB/s | roofline % | ratio to fastest peer | error / tolerance |',
-    '|---|---|---|---|---|---|---|---|---|---|---|---|---|---|',
-  ];
   const number = (value: number | undefined, digits: number) =>
     value === undefined || Number.isNaN(value) ? '' : value.toFixed(digits);
-  const lines = rows.map((row) => {
+  const lines = rows.map((row): Cell[] => {
     const shape = Object.entries(row.shape)
       .map(([name, extent]) => `${name}=${extent}`)
       .join(' ');
     const failed = row.passed === false;
-    const cells = [
+    return [
       row.op,
       shape,
       row.dtype,
@@ -77,7 +93,6 @@ export function markdown(rows: readonly Row[]): string {
       ratioOf(row),
       number(row.errorOverTolerance, 3),
     ];
-    return `| ${cells.join(' | ')} |`;
   });
-  return [...header, ...lines].join('\n');
+  return markdownTable(COLUMNS, lines);
 }

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type AnyRow, latest, resultsTable } from '../src/table.ts';
 
@@ -36,4 +37,18 @@ test('a ratio within the noise is marked', () => {
     resultsTable([row('ours', 1, { cold: timing(1, 5), ratio: value, fastestPeer: 'blis' })]);
   expect(ratio(0.97)).toContain('= 0.97 (blis)');
   expect(ratio(0.9)).toContain('| 0.90 (blis)');
+});
+
+const results = new URL('../results/', import.meta.url);
+
+test.each(readdirSync(results).filter((name) => name.endsWith('.jsonl')))('%s is shown as tables', (name) => {
+  const lines = readFileSync(new URL(name, results), 'utf8').trim().split('\n');
+  const text = resultsTable(latest(lines.map((line) => JSON.parse(line) as AnyRow)));
+  const tables = text.split('\n\n').filter((part) => part.startsWith('| '));
+  expect(tables.length).toBeGreaterThan(0);
+  for (const table of tables) {
+    const bars = table.split('\n').map((line) => line.split('|').length);
+    expect(new Set(bars).size, table.slice(0, 80)).toBe(1);
+    expect(table).not.toMatch(/undefined|NaN/);
+  }
 });

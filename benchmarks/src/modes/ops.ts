@@ -4,6 +4,7 @@ import { createReferenceBackend } from '@fmri2image/core';
 import { CpuBackend } from '@fmri2image/node';
 import { inWords, measureLimits } from '../limits.ts';
 import { commit, deviceOf, version } from '../machine.ts';
+import { markdownTable } from '../markdown.ts';
 import { measureShape } from '../measure.ts';
 import { measureOverhead, type Overhead } from '../overhead.ts';
 import { startPeers } from '../peers.ts';
@@ -101,11 +102,13 @@ async function measureOverheads(): Promise<Overhead[]> {
 }
 
 function overheadTable(overheads: readonly Overhead[]): string {
-  const lines = overheads.map(
-    (o) =>
-      `| ${o.backend} | ${o.description} | ${o.enqueueMicroseconds.toFixed(1)} | ${o.perOpMicroseconds.toFixed(1)} |`,
-  );
-  return ['| backend | device | enqueue us an op | whole us an op |', '|---|---|---|---|', ...lines].join(
-    '\n',
+  return markdownTable(
+    ['backend', 'device', 'enqueue us an op', 'whole us an op'],
+    overheads.map((o) => [
+      o.backend,
+      o.description,
+      o.enqueueMicroseconds.toFixed(1),
+      o.perOpMicroseconds.toFixed(1),
+    ]),
   );
 }
