@@ -361,6 +361,17 @@ describe('checkpoints that lie', () => {
     expect((await errorOf(open(archive(whole(many))))).message).toMatch(/more values than any checkpoint/);
   });
 
+  it('but not by a set that is made of many small steps', async () => {
+    const set = [
+      ...op(0x8f),
+      ...Array.from({ length: 300_000 }, () => [...op('('), ...NONE, ...op(0x90)]).flat(),
+    ];
+    const pickle = whole(state({ a: tensor({ shape: [6] }), s: set }));
+    expect(await (await open(archive(pickle, { 0: six }))).readElements('a', 0, 6)).toHaveLength(6);
+    const wrong = whole(state({ s: [...op(']'), ...op('('), ...NONE, ...op(0x90)] }));
+    expect((await errorOf(open(archive(wrong)))).message).toMatch(/not a set/);
+  });
+
   const pickle = whole(state({ a: tensor({ shape: [6] }) }));
   const files: [string, Uint8Array, RegExp][] = [
     ['a storage that is missing', archive(pickle), /data\/0: a storage is missing/],

@@ -1,7 +1,7 @@
 import { build, buildState, lookUp, newObject } from './globals.ts';
 import type { PickleReader } from './pickleReader.ts';
 import type { PickleStack } from './pickleStack.ts';
-import { kindOf, type PickleValue, PyDict, PyList, PySet, PyTuple, quoted } from './values.ts';
+import { type PickleValue, PyDict, PyList, PySet, PyTuple, quoted } from './values.ts';
 
 /** A pickle machine as its operations see it. */
 export interface Machine {
@@ -82,13 +82,7 @@ export const OPERATIONS: Readonly<Record<string, (machine: Machine) => void>> = 
   },
   SETITEMS: ({ stack }) => stack.setItems(stack.popMark()),
   EMPTY_SET: ({ stack }) => stack.push(new PySet([])),
-  ADDITEMS: ({ reader, stack }) => {
-    const items = stack.popMark();
-    const set = stack.pop();
-    if (!(set instanceof PySet)) return reader.refuse('not a set', 'a set', kindOf(set));
-    // A set that is in the memo already keeps what it had: nothing reads its members.
-    stack.push(new PySet([...set.items, ...items]));
-  },
+  ADDITEMS: ({ stack }) => stack.addItems(stack.popMark()),
   FROZENSET: ({ stack }) => stack.push(new PySet(stack.popMark())),
 
   GET: ({ reader, stack }) => stack.get(Number(reader.digits())),

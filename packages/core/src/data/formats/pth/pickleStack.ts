@@ -1,7 +1,7 @@
 import { type Refuse, setItem } from './globals.ts';
 import { LIMITS } from './limits.ts';
 import type { PickleReader } from './pickleReader.ts';
-import { kindOf, type PickleValue, PyDict, PyList, PyTuple } from './values.ts';
+import { kindOf, type PickleValue, PyDict, PyList, PySet, PyTuple } from './values.ts';
 
 /** Stack, marks and memo of a pickle machine, bounded. */
 export class PickleStack {
@@ -87,6 +87,13 @@ export class PickleStack {
     const list = this.top();
     if (!(list instanceof PyList)) this.#refuse('not a list', 'a list', kindOf(list));
     for (const item of items) list.items.push(item);
+  }
+
+  /** To the set on top, in place: one that is made of many small steps is not copied in each. */
+  addItems(items: readonly PickleValue[]): void {
+    const set = this.top();
+    if (!(set instanceof PySet)) this.#refuse('not a set', 'a set', kindOf(set));
+    for (const item of items) set.items.push(item);
   }
 
   /** @param items keys and values in turn, for the dict on top */

@@ -40,7 +40,7 @@ export class PyDict {
 
 /** A set; its members are kept in their order and not compared. */
 export class PySet {
-  constructor(readonly items: readonly PickleValue[]) {}
+  constructor(readonly items: PickleValue[]) {}
 }
 
 /** An allowed name: of a storage's class, of an element type, or of a function that builds one of these values. */
