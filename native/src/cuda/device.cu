@@ -428,7 +428,7 @@ bool CudaDevice::is_lost(char *why, size_t size) noexcept {
   const uint32_t *const word = alarm_.load();
   if (!lost_.load() && word != nullptr && *static_cast<const volatile uint32_t *>(word) != 0) {
     hopper::gave_up(index_);
-    lose("a product's kernel waited for its operands in vain, and what has been computed since is wrong; another context "
+    lose("a kernel of Hopper's own waited for its operands in vain, and what has been computed since is wrong; another context "
          "of this process goes without such kernels",
          false);
   }
