@@ -22,12 +22,14 @@ export class OnDevice<T> {
       else this.#held = made;
       return made;
     });
+    const coming = this.#coming;
     try {
-      const held = await this.#coming;
+      const held = await coming;
       this.assertAlive();
       return held;
     } finally {
-      this.#coming = undefined;
+      // After a failure somebody may have begun anew already.
+      if (this.#coming === coming) this.#coming = undefined;
     }
   }
 
