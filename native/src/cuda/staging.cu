@@ -97,6 +97,7 @@ bool Deliveries::deliver_one(uint64_t count, cudaError_t &error) {
     piece = pieces_.front();
   }
   error = wait_(piece.slot->copied);
+  if (error == cudaErrorNotReady) return false; // given up: it stays first, so that nobody takes it for delivered
   if (error == cudaSuccess) std::memcpy(piece.to, piece.slot->data, piece.bytes);
   const std::lock_guard lock(mutex_);
   pieces_.pop_front();
