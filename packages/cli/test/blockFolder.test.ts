@@ -1,6 +1,6 @@
 import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type HeadStatistics, openSafetensors, STATISTICS } from '@fmri2image/core';
+import { F2iError, type HeadStatistics, openSafetensors, STATISTICS } from '@fmri2image/core';
 import { fileSource } from '@fmri2image/node';
 import { expect, it } from 'vitest';
 import { BlockFolder } from '../src/recipes/blockFolder.ts';
@@ -14,6 +14,7 @@ const targets = new Map([['vision', TARGETS]]);
 // Rows of 12 bytes: files of 30 rows each.
 const open = (name: string, other = {}) =>
   BlockFolder.open(at(name), { ...identity, ...other }, targets, { shardBytes: 30 * 4 * INPUTS });
+const full = new F2iError('IO', 'no space is left');
 const spec = {
   name: 'vision',
   shape: [TARGETS],
@@ -100,25 +101,54 @@ it('penalties that were chosen are kept, and those of other targets refused', as
 
 it('a run that came to nothing takes no name: it goes, and another setting is free to begin', async () => {
   const failed = await open('nothing');
-  expect(await failed.abandon(false)).toBeUndefined();
+  expect(await failed.abandon(full, false)).toBeUndefined();
   expect(existsSync(failed.path)).toBe(false);
   const interrupted = await open('nothing');
   writeFileSync(interrupted.file('responses.packed'), 'of this setting');
-  expect(await interrupted.abandon(true)).toMatch(/^0 of 100 targets .*; the same command goes on/);
+  expect(await interrupted.abandon(full, true)).toMatch(/^0 of 100 targets .*; the same command goes on/);
   const same = await open('nothing');
   expect(existsSync(same.file('responses.packed'))).toBe(true);
-  await same.abandon(true);
+  await same.abandon(full, true);
   const other = await open('nothing', { 'vision.alpha': 5 });
   expect(existsSync(other.file('responses.packed'))).toBe(false);
   await write(other, BLOCK);
-  expect(await other.abandon(false)).toMatch(/^40 of 100/);
+  expect(await other.abandon(full, false)).toMatch(/^40 of 100/);
   await expect(open('nothing')).rejects.toMatchObject({ code: 'USAGE', field: 'vision.alpha' });
 });
 
-it('penalties alone are worth keeping', async () => {
+it('penalties alone are worth keeping, unless the same command would fail again', async () => {
   const work = await open('penalties');
   const numbers = Float64Array.from({ length: TARGETS }, () => 1);
   await work.keepChosen('vision', { alphas: numbers, scores: numbers });
-  expect(await work.abandon(false)).toBeDefined();
+  expect(await work.abandon(full, false)).toBeDefined();
   await expect(open('penalties', { 'vision.alpha': 5 })).rejects.toMatchObject({ code: 'USAGE' });
+  const again = await open('penalties');
+  expect(await again.chosen('vision')).toBeDefined();
+  expect(await again.abandon(new F2iError('FORMAT', 'targets hold NaN'), false)).toBeUndefined();
+  expect(existsSync(again.path)).toBe(false);
+});
+
+it('what is made is kept though an input is at fault, without a promise', async () => {
+  const work = await open('faulty');
+  await write(work, BLOCK);
+  const kept = await work.abandon(new F2iError('FORMAT', 'targets hold NaN'), false);
+  expect(kept).toMatch(/^40 of 100 targets .*--restart begins anew$/);
+  expect(kept).not.toMatch(/goes on/);
+});
+
+it('says that a file has changed, not that a setting has', async () => {
+  const bytes = (count: number, day: number) => `a, b.npy, ${count} bytes of 2024-05-0${day}T10:00:00.000Z`;
+  const work = await open('changed', { 'vision.targets': bytes(1e8, 1) });
+  await write(work, BLOCK);
+  await work.leave();
+  await expect(open('changed', { 'vision.targets': bytes(1e8, 2) })).rejects.toMatchObject({
+    file: 'a, b.npy',
+    message: expect.stringMatching(
+      /: the file has changed since .*\.changed\.unfinished.*--restart begins anew/,
+    ),
+    expected: '100000000 bytes (0.10 GB) written 2024-05-01T10:00:00.000Z',
+    found: '100000000 bytes (0.10 GB) written 2024-05-02T10:00:00.000Z',
+  });
+  const other = open('changed', { 'vision.targets': bytes(1e8, 1).replace('b.npy', 'c.npy') });
+  await expect(other).rejects.toThrow(/vision\.targets: .*another setting; repeat its command to go on/);
 });

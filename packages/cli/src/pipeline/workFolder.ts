@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { encodeElements, F2iError, type Features, type Json, npyHeader } from '@fmri2image/core';
 import { type AdoptFile, hasEnded, ioError, processMark } from '@fmri2image/node';
 import { z } from 'zod';
+import { differenceOf, otherRun } from './otherRun.ts';
 import { commandLine } from './results.ts';
 
 /** One output of a model, as a file of rows. */
@@ -249,10 +250,11 @@ export async function lockRun(
     try {
       if (restart) await clear(path);
       let found = await readState(path);
-      if (found && !(await holdsWork(path, found)) && otherSetting(found, identity, count)) found = undefined;
-      if (found) refuseOther(path, found, identity, count);
+      const other = found && differenceOf(found, { identity, count });
       // What lies there without a state, or of a run that came to nothing, belongs to no setting.
-      else await clear(path);
+      if (found && other && !(await holdsWork(path, found))) found = undefined;
+      else if (other) throw otherRun(join(path, STATE), other);
+      if (!found) await clear(path);
       const state: State = found ?? {
         command: commandLine(),
         format: 'fmri2image-unfinished',
@@ -369,31 +371,4 @@ async function readState(path: string): Promise<State | undefined> {
   throw new F2iError('FORMAT', 'not the state of an unfinished run; --restart begins anew', {
     file: join(path, STATE),
   });
-}
-
-/** A setting in an error: `tokens`, 3. */
-const shown = (value: Json | undefined) =>
-  typeof value === 'string' ? value : (JSON.stringify(value) ?? 'none');
-
-/** In what an unfinished run differs; undefined where in nothing. */
-function otherSetting(
-  { identity: left, count: was }: State,
-  identity: RunIdentity,
-  count: number,
-): { field: string; expected: string; found: string } | undefined {
-  for (const field of new Set([...Object.keys(left), ...Object.keys(identity)])) {
-    const [expected, found] = [shown(left[field]), shown(identity[field])];
-    if (expected !== found) return { field, expected, found };
-  }
-  return was === count ? undefined : { field: 'count', expected: `${was}`, found: `${count}` };
-}
-
-function refuseOther(path: string, left: State, identity: RunIdentity, count: number): void {
-  const other = otherSetting(left, identity, count);
-  if (!other) return;
-  const message =
-    other.field === 'count'
-      ? 'an unfinished run has another number of results; --restart begins anew'
-      : 'an unfinished run was started with another setting; repeat its command to go on, or --restart to begin anew';
-  throw new F2iError('USAGE', message, { file: join(path, STATE), ...other });
 }

@@ -31,6 +31,14 @@ type FileHandle = Awaited<ReturnType<typeof open>>;
 const FLUSH_MILLISECONDS = 1000;
 const NUMBER_BYTES = 8;
 
+/** Errors of what a run reads: the same command would meet them again. */
+const OF_INPUTS: ReadonlySet<string> = new Set([
+  'FORMAT',
+  'INVALID_ARGUMENT',
+  'UNSUPPORTED',
+  'NOT_POSITIVE_DEFINITE',
+]);
+
 /**
  * Numbers of a long fit, block by block in a hidden folder beside the output: weights in the files that the bundle will
  * have, predictions in npy files, statistics beside them. When the process is killed the folder stays; the same command
@@ -247,19 +255,24 @@ export class BlockFolder implements HeadStore {
   }
 
   /**
-   * Ends a run that failed: what is made stays for a later one; where nothing is, the folder goes. An interrupted run
-   * keeps what it has read.
+   * Ends a run that failed: what is made stays for a later one; where nothing is, the folder goes. Penalties alone stay
+   * where the same command may succeed (a full disk), and an interrupted run keeps what it has read.
    *
    * @returns what to tell of it
    */
-  async abandon(isInterrupted: boolean): Promise<string | undefined> {
-    if (this.done === 0 && !isInterrupted && this.#penalties.size === 0) {
+  async abandon(error: unknown, isInterrupted: boolean): Promise<string | undefined> {
+    const failsAgain = error instanceof F2iError && OF_INPUTS.has(error.code);
+    if (this.done === 0 && !isInterrupted && (failsAgain || this.#penalties.size === 0)) {
       await this.remove().catch(() => undefined);
       return undefined;
     }
     // What failed first is the news; the state on the disk is the last good one whatever happens here.
     await this.leave().catch(() => undefined);
-    return `${this.done} of ${this.count} targets are made and kept in ${this.path}; the same command goes on from there`;
+    const next =
+      failsAgain && !isInterrupted
+        ? 'with other inputs, --restart begins anew'
+        : 'the same command goes on from there';
+    return `${this.done} of ${this.count} targets are made and kept in ${this.path}; ${next}`;
   }
 
   /** Leaves the work to a later run, which finds what was flushed. */

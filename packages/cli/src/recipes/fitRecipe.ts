@@ -179,7 +179,7 @@ async function keptUnlessDone(
   try {
     await body();
   } catch (error) {
-    const kept = await work.abandon(signal.aborted);
+    const kept = await work.abandon(error, signal.aborted);
     if (signal.aborted && kept !== undefined) throw new Interrupted(kept, error);
     if (kept !== undefined) console.warn(kept);
     throw error;

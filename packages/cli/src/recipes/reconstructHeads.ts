@@ -197,7 +197,7 @@ export async function reconstructHeads(
         `${items.length} test rows in ${options.output} (${outputs.map(({ file }) => file).join(', ')}), in ${seconds.toFixed(2)} s, ${backend.info.description}`,
       );
     } catch (error) {
-      const kept = await work.abandon(signal.aborted);
+      const kept = await work.abandon(error, signal.aborted);
       if (signal.aborted && kept !== undefined) throw new Interrupted(kept, error);
       if (kept !== undefined) console.warn(kept);
       throw error;
