@@ -183,12 +183,18 @@ export default suite({
     bad('inner extents differ, transposed', /inner extents/, [of(3, 4), of(3, 6), undefined, undefined], {
       transB: true,
     }),
-    bad('a is no matrix', /a must be a matrix/, [of(4), of(4, 4), undefined, undefined]),
-    bad('b is no matrix', /b must be a matrix/, [of(4, 4), of(2, 2, 4), undefined, undefined]),
+    bad('a is no matrix', /a has the wrong number of axes/, [of(4), of(4, 4), undefined, undefined]),
+    bad('b is no matrix', /b has the wrong number of axes/, [of(4, 4), of(2, 2, 4), undefined, undefined]),
     bad('c has the wrong shape', /c has the wrong shape/, [of(3, 4), of(4, 5), of(5, 3), undefined], {
       beta: 1,
     }),
     bad('bias has the wrong length', /bias has the wrong shape/, [of(3, 4), of(4, 5), undefined, of(3)]),
+    bad('four axes', /a has the wrong number of axes.*or \[batch, m, k\]/, [
+      of(2, 2, 3, 4),
+      of(4, 6),
+      undefined,
+      undefined,
+    ]),
     bad('the planes of b are others', /b must have the planes of a/, [
       of(2, 3, 4),
       of(3, 4, 5),
@@ -201,7 +207,12 @@ export default suite({
       undefined,
       undefined,
     ]),
-    bad('planes of b alone', /b must be a matrix/, [of(3, 4), of(2, 4, 5), undefined, undefined]),
+    bad('planes of b alone', /b has the wrong number of axes.*three beside three/, [
+      of(3, 4),
+      of(2, 4, 5),
+      undefined,
+      undefined,
+    ]),
     bad(
       'c has other planes',
       /c has the wrong shape.*\[2, 3, 5\]/,

@@ -45,7 +45,12 @@ function plane(
   spec: TensorSpec | undefined,
   batch: number | undefined,
 ): [rows: number, cols: number] {
-  if (batch === undefined) return matrix('gemm', name, spec);
+  if (batch === undefined) {
+    if (spec?.shape.length === 2) return matrix('gemm', name, spec);
+    const expected =
+      name === 'a' ? '[m, k] or [batch, m, k]' : 'two axes beside a of two; three beside three';
+    throw fail('gemm', `${name} has the wrong number of axes`, expected, spec ? describe(spec) : 'nothing');
+  }
   if (spec?.shape.length !== 3 || spec.shape[0] !== batch) {
     const expected = name === 'b' ? `[${batch}, rows, cols] or [rows, cols]` : `[${batch}, rows, cols]`;
     throw fail('gemm', `${name} must have the planes of a`, expected, spec ? describe(spec) : 'nothing');
