@@ -17,23 +17,28 @@ function run(command, args, options = {}) {
   return status ?? 1;
 }
 
+/** Seconds between signs of life of a command that runs quietly. */
+const SIGN_OF_LIFE = 20;
+
 /** Runs a preparatory command quietly: its output is shown only when it fails, which ends everything. */
-function prepare(label, command, args) {
+async function prepare(label, command, args) {
   const started = Date.now();
+  const seconds = () => (Date.now() - started) / 1000;
   process.stderr.write(`${label} ... `);
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
-    cwd: root,
-    env,
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
+  const life = setInterval(() => process.stderr.write(`${seconds().toFixed(0)} s ... `), 1000 * SIGN_OF_LIFE);
+  const output = [];
+  const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => output.push(data));
+  const why = await new Promise((resolve) => {
+    child.on('error', (error) => resolve(` (${error.message})`));
+    child.on('close', (status, signal) => resolve(status === 0 ? undefined : signal ? ` (${signal})` : ''));
   });
-  if (status === 0) {
-    process.stderr.write(`done in ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
+  clearInterval(life);
+  if (why === undefined) {
+    process.stderr.write(`done in ${seconds().toFixed(1)} s\n`);
     return;
   }
-  process.stderr.write(
-    `${stdout ?? ''}${stderr ?? ''}\n${label}: failed${error ? ` (${error.message})` : ''}\n`,
-  );
+  process.stderr.write(`\n${Buffer.concat(output)}\n${label}: failed${why}\n`);
   process.exit(1);
 }
 
@@ -63,18 +68,18 @@ function fail(message) {
  * What the lock file says, unless that is installed. Not `npm ci`: it refuses where a registry lacks the optional packages
  * of platforms that are not this one.
  */
-function install() {
+async function install() {
   const stamp = path.join(root, 'node_modules', '.package-lock.json');
   const lock = path.join(root, 'package-lock.json');
   const fresh = existsSync(stamp) && statSync(stamp).mtimeMs >= statSync(lock).mtimeMs;
   if (!fresh)
-    prepare('install', 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts']);
+    await prepare('install', 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--ignore-scripts']);
 }
 
-function build() {
+async function build() {
   requireTools();
-  install();
-  prepare('build (the first one takes minutes)', 'npx', [
+  await install();
+  await prepare('build (the first one takes minutes)', 'npx', [
     '--no-install',
     'turbo',
     'run',
@@ -117,8 +122,8 @@ function testSteps(args) {
   ];
 }
 
-function test(args) {
-  build();
+async function test(args) {
+  await build();
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
   const steps = [
@@ -146,14 +151,14 @@ function test(args) {
 /** Runs a script of the repository after the build. */
 const after =
   (...script) =>
-  (args) => {
-    build();
+  async (args) => {
+    await build();
     return run(process.execPath, [path.join(...script), ...args]);
   };
 
 /** The page is built from the sources: it needs neither the native core nor a build of the packages. */
-function page(args) {
-  install();
+async function page(args) {
+  await install();
   return serve(process.execPath, [path.join('scripts', 'page.mjs'), ...args]);
 }
 
