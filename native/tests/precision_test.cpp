@@ -116,6 +116,29 @@ TEST(planes_of_a_batch) {
   check_gemm(small, F2I_F32, F2I_BF16, F2I_PRECISION_BF16, false, true, Rows::aligned);
 }
 
+/// Planes that fill a GPU each are products one after the other, whose packed operands take the same place.
+TEST(large_planes_take_the_memory_of_one) {
+  if (test_device() != F2I_DEVICE_CUDA) return;
+  const int64_t m = 384, k = 16, planes = 3;
+  const Engine engine(F2I_ISA_AUTO, 1, 0, F2I_PRECISION_BF16);
+  const Device<float> a(engine, Matrix<float>(planes * m, k).random(1)), b(engine, Matrix<float>(planes * k, m).random(2));
+  const Device<float> y(engine, Matrix<float>(planes * m, m));
+  uint64_t peaks[2] = {};
+  for (const bool all : {false, true}) {
+    f2i_gemm_args args = F2I_INIT(f2i_gemm_args);
+    args.batch = all ? planes : 1;
+    args.alpha = 1;
+    args.a = a;
+    args.b = b;
+    args.y = y;
+    if (!all) args.a.rows = args.y.rows = m, args.b.rows = k;
+    ok(f2i_gemm(engine, &args));
+    CHECK_EQUAL(engine.sync().status, F2I_OK);
+    peaks[all] = engine.info().peak_bytes;
+  }
+  CHECK_EQUAL(peaks[1], peaks[0]);
+}
+
 TEST(linear_and_conv2d_follow) {
   const int64_t m = 20, n = 36, k = 48;
   const Matrix<float> x = Matrix<float>(m, k).random(1), w = Matrix<float>(n, k).random(2), pixels = Matrix<float>(k, n).random(3);

@@ -1,5 +1,6 @@
 // Which kernel a product runs by, and how its sum is split.
 #include "cuda/gemm.cuh"
+#include "cuda/repeated.hpp"
 
 namespace f2i::cuda {
 namespace {
@@ -116,11 +117,13 @@ template <class T> bool each_alone(Exec &ex, const Product<T> &p) {
   return ceil_div(p.m, 128) * ceil_div(p.n, 128) >= device_of(ex).processors();
 }
 template <class T> f2i_status one_by_one(Exec &ex, const char *name, const Product<T> &p) {
+  Repeated planes(ex); // the memory of one serves all
   Product<T> one = p;
   one.planes = 1;
   for (int64_t plane = 0; plane < p.planes; ++plane) {
     one.a = p.a.of(plane, 0), one.b = p.b.of(plane, 0), one.finish = p.finish.of(plane, 0);
-    F2I_TRY(product(ex, name, one));
+    planes.again();
+    F2I_TRY(product(planes, name, one));
   }
   return F2I_OK;
 }
