@@ -1,5 +1,6 @@
 export * from './backend.ts';
 export * from './bundle/index.ts';
+export { bytesInWords } from './bytesInWords.ts';
 export * from './convert.ts';
 export * from './data/index.ts';
 export * from './decoders/index.ts';

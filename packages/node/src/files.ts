@@ -17,6 +17,7 @@ import {
 import { homedir, hostname } from 'node:os';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import {
+  bytesInWords,
   checkRange,
   F2iError,
   type FileContent,
@@ -101,7 +102,7 @@ function allocateBytes(length: number, file: string): Uint8Array {
   try {
     return new Uint8Array(length);
   } catch (cause) {
-    throw new F2iError('OUT_OF_MEMORY', `no room for ${length} bytes`, { file, cause });
+    throw new F2iError('OUT_OF_MEMORY', `no room for ${bytesInWords(length)}`, { file, cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import os from 'node:os';
-import { createReferenceBackend, F2iError, VERSION } from '@fmri2image/core';
+import { bytesInWords, createReferenceBackend, F2iError, VERSION } from '@fmri2image/core';
 import { type BackendOptions, createBackend, surveyGpus } from '@fmri2image/node';
 import type { Command } from 'commander';
 import { createConsole } from '../console.ts';
@@ -69,7 +69,6 @@ const inMs = (milliseconds: number) =>
 
 function machine(): Finding[] {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const memory = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   return [
     {
       what: 'node',
@@ -82,7 +81,11 @@ function machine(): Finding[] {
       detail: `${process.platform} ${process.arch}, ${os.cpus()[0]?.model.trim() ?? 'unknown CPU'}`,
     },
     { what: 'cores', ok: true, detail: `${os.availableParallelism()} usable` },
-    { what: 'memory', ok: true, detail: `${memory(os.freemem())} free of ${memory(os.totalmem())}` },
+    {
+      what: 'memory',
+      ok: true,
+      detail: `${bytesInWords(os.freemem())} free of ${bytesInWords(os.totalmem())}`,
+    },
   ];
 }
 

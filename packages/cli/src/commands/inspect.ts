@@ -126,7 +126,7 @@ function printFile(
   console: Console,
   { file, format, bytes, arrays, details, warnings }: FileDescription,
 ): void {
-  console.print(`${file}: ${format}, ${bytes} bytes`);
+  console.print(`${file}: ${format}, ${bytesInWords(bytes)}`);
   for (const { name, dtype, shape } of arrays) {
     console.print(`  ${name ? `${name}: ` : ''}${dtype} [${shape.join(', ')}]`);
   }

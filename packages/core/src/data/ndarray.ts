@@ -1,3 +1,4 @@
+import { bytesInWords } from '../bytesInWords.ts';
 import { fromBf16Bits, fromF16Bits } from '../convert.ts';
 import { F2iError } from '../error.ts';
 
@@ -82,10 +83,14 @@ export function allocate<D extends ElementType>(dtype: D, length: number, file?:
     return new Ctor(length);
   } catch (cause) {
     const bytes = length * elementBytes(dtype);
-    throw new F2iError('OUT_OF_MEMORY', `no room for ${length} elements of ${dtype} (${bytes} bytes)`, {
-      file,
-      cause,
-    });
+    throw new F2iError(
+      'OUT_OF_MEMORY',
+      `no room for ${length} elements of ${dtype} (${bytesInWords(bytes)})`,
+      {
+        file,
+        cause,
+      },
+    );
   }
 }
 

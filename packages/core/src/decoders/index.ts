@@ -29,7 +29,7 @@ export {
   PRECISIONS,
   type Precision,
 } from './loaded.ts';
-export { bytesInWords, type MemoryNeeded, type MemoryThere } from './memory.ts';
+export type { MemoryNeeded, MemoryThere } from './memory.ts';
 export * from './mindeye1/index.ts';
 export * from './mindeye2/index.ts';
 export {

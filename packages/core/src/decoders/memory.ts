@@ -1,4 +1,5 @@
 import type { Backend } from '../backend.ts';
+import { bytesInWords } from '../bytesInWords.ts';
 import { F2iError } from '../error.ts';
 
 /** What a model takes on a device, in bytes. */
@@ -50,10 +51,4 @@ export function checkMemory(
   // What this backend holds came out of what was free when it was opened.
   if (free !== undefined)
     refuse('memory of the device', free - backend.stats().liveBytes, `what is free on ${description}`);
-}
-
-/** `0.8 kB`, `38.6 MB`, `4.24 GB`: powers of ten, as all sizes are printed. */
-export function bytesInWords(bytes: number): string {
-  if (bytes < 1e5) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }

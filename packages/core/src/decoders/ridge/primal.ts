@@ -1,9 +1,9 @@
 import type { Backend } from '../../backend.ts';
 import type { BundleContents } from '../../bundle/contents.ts';
+import { bytesInWords } from '../../bytesInWords.ts';
 import { F2iError, throwIfAborted } from '../../error.ts';
 import { hasFloat64 } from '../../float64.ts';
 import { gemm } from '../../ops/index.ts';
-import { bytesInWords } from '../memory.ts';
 import { modelFromBundle, modelToBundle } from './bundle.ts';
 import { copyColumns, moveTo } from './matrices.ts';
 

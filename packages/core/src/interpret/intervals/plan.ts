@@ -1,4 +1,4 @@
-import { bytesInWords } from '../../decoders/memory.ts';
+import { bytesInWords } from '../../bytesInWords.ts';
 import { bytesPerElement } from '../../dtype.ts';
 import { F2iError } from '../../error.ts';
 import { COLUMNS_AT_ONCE } from '../project.ts';
