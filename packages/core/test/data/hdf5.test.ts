@@ -120,6 +120,11 @@ describe('HDF5', () => {
       field: 'betas',
       expected: '0 <= start <= end <= 120',
     });
+    // As h5py prints a name.
+    expect(file.read('/betas')).toEqual(file.read('betas'));
+    const missing = await thrown(() => file.read('/beta'));
+    expect(missing).toMatchObject({ code: 'FORMAT', field: '/beta' });
+    expect((missing as Error).message).not.toMatch(/found/);
     expect(await thrown(() => file.read('beta'))).toMatchObject({
       code: 'FORMAT',
       file: 'betas.hdf5',

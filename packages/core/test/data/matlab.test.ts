@@ -264,6 +264,12 @@ describe('MATLAB 5', () => {
       'FORMAT',
       /larger than what holds it/,
     ],
+    [
+      'a file cut short',
+      w.file(w.matrix('a', 6, 9, [9, 9], Array(81).fill(1))).subarray(0, 400),
+      'FORMAT',
+      /cut short/,
+    ],
     ['negative extents', w.file(w.matrix('a', 6, 9, [1, -1], [])), 'FORMAT', /impossible extent/],
     ['a class that is none', w.file(w.matrix('a', 25, 9, [1, 1], [1])), 'FORMAT', /no class of MATLAB/],
     [

@@ -199,6 +199,7 @@ describe('openMatrix', () => {
       expect(hdf5.name).toBe('c.hdf5: clip');
       await expectRows(hdf5);
       hdf5.close?.();
+      expect((await openMatrix(file, { array: '/clip' })).name).toBe('c.hdf5: clip');
       await expect(hdf5.read([0], 0, 1)).rejects.toMatchObject({ code: 'DISPOSED' });
     }
   });

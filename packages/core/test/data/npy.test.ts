@@ -88,6 +88,8 @@ describe('npy', () => {
     ['empty', new Uint8Array(0), 'magic'],
     ['another file', new Uint8Array(100), 'magic'],
     ['version 4', npy(dictionary('|u1', '(1,)'), [1], 4), 'version'],
+    ['a header cut short', npy(dictionary('<f4', '(2,)'), []).subarray(0, 40), 'header'],
+    ['a header that is too long', npy(dictionary('|u1', '(1,)').padEnd(2 ** 21), [1], 2), 'header length'],
     ['short data', npy(dictionary('<f4', '(2,)'), [1, 2, 3, 4]), 'shape'],
     ['long data', npy(dictionary('|u1', '(2,)'), [1, 2, 3, 4]), 'shape'],
     ['a huge shape', npy(dictionary('<f8', '(9007199254740991, 9007199254740991)'), []), 'shape'],

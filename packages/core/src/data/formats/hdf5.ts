@@ -275,7 +275,8 @@ class OpenHdf5 implements Hdf5 {
     among: ReadonlyMap<string, StoredDataset> = this.#described.datasets,
   ): StoredDataset {
     if (this.#closed) throw new F2iError('DISPOSED', 'the file was closed', { file: this.name });
-    const dataset = among.get(name);
+    // h5py and HDFView print the names of datasets from the root on: `/session1/betas`.
+    const dataset = among.get(name) ?? among.get(name.replace(/^\/+/, ''));
     if (!dataset) {
       const why = this.#described.others.get(name);
       throw new F2iError(
@@ -285,7 +286,7 @@ class OpenHdf5 implements Hdf5 {
           file: this.name,
           field: name,
           expected: [...among.keys()].slice(0, 12).join(', ') || 'a dataset',
-          found: why ?? 'none',
+          found: why,
         },
       );
     }

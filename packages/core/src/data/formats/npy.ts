@@ -57,7 +57,7 @@ export async function readNpyHeader(source: Source, signal?: AbortSignal): Promi
     });
   }
   if (start.length < 12)
-    throw new F2iError('FORMAT', 'the file ends in its header', { file, field: 'header' });
+    throw new F2iError('FORMAT', 'the file is cut short: it ends in its header', { file, field: 'header' });
   const version = start[6]!;
   if (version < 1 || version > 3 || start[7] !== 0) {
     const found = `${version}.${start[7]}`;
@@ -71,13 +71,20 @@ export async function readNpyHeader(source: Source, signal?: AbortSignal): Promi
   const view = viewOf(start);
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   const headerOffset = version === 1 ? 10 : 12;
-  const room = Math.min(maximumHeader, source.size - headerOffset);
-  if (length > room) {
-    throw new F2iError('FORMAT', 'the header is longer than the file or than any sensible header', {
+  if (length > maximumHeader) {
+    throw new F2iError('FORMAT', 'the header is longer than any sensible header', {
       file,
       field: 'header length',
-      expected: `at most ${room} bytes`,
+      expected: `at most ${maximumHeader} bytes`,
       found: `${length}`,
+    });
+  }
+  if (headerOffset + length > source.size) {
+    throw new F2iError('FORMAT', 'the file is cut short: it ends in its header', {
+      file,
+      field: 'header',
+      expected: `${headerOffset + length} bytes or more`,
+      found: `${source.size}`,
     });
   }
   const text = new TextDecoder('utf-8').decode(await source.read(headerOffset, length, signal));

@@ -75,7 +75,7 @@ export async function openMatrix(
         });
       }
       case 'hdf5':
-        return hdf5Matrix(syncOf(source), (names) => choose(names, array, file));
+        return hdf5Matrix(syncOf(source), (names) => choose(names, withoutRoot(names, array), file));
       case 'npz':
       case 'pth':
       case 'matlab':
@@ -103,6 +103,10 @@ function atLeastRows(shape: readonly number[], file: string, field?: string): re
   if (shape.length > 0) return shape;
   throw new F2iError('FORMAT', 'one number is no matrix', { file, field, expected: 'at least one axis' });
 }
+
+/** `/a/b`, as h5py and HDFView print the names of HDF5 datasets. */
+const withoutRoot = (names: readonly string[], array: string | undefined): string | undefined =>
+  array === undefined || names.includes(array) ? array : array.replace(/^\/+/, '');
 
 function choose(names: readonly string[], array: string | undefined, file: string): string {
   if (array !== undefined && names.includes(array)) return array;

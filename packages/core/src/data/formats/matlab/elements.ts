@@ -28,8 +28,16 @@ export class Elements {
     this.#file = file;
   }
 
-  /** The tag that comes next, in a parent that ends at `end`. The cursor stands at the content then. */
-  async next(field: string, end: number): Promise<Element> {
+  /**
+   * The tag that comes next, in a parent that ends at `end`. The cursor stands at the content then.
+   *
+   * @param tooLarge what is wrong where the parent ends before its element
+   */
+  async next(
+    field: string,
+    end: number,
+    tooLarge = 'an element is larger than what holds it',
+  ): Promise<Element> {
     const start = this.cursor.at;
     if (start + 8 > end) this.fail(field, 'an element is missing', '8 bytes or more', `${end - start}`);
     const head = viewOf(await this.cursor.take(8));
@@ -46,7 +54,7 @@ export class Elements {
     const bytes = head.getUint32(4, this.littleEndian);
     const at = start + 8;
     if (at + bytes > end) {
-      this.fail(field, 'an element is larger than what holds it', `at most ${end - at} bytes`, `${bytes}`);
+      this.fail(field, tooLarge, `at most ${end - at} bytes`, `${bytes}`);
     }
     return { type: word, bytes, at, end: Math.min(end, at + Math.ceil(bytes / 8) * 8) };
   }

@@ -55,7 +55,11 @@ export async function openMatlab5(
   const tags = new Elements(sourceCursor(source, HEADER, signal), littleEndian, file);
   for (let number = 1; tags.cursor.at < source.size; number++) {
     const field = `variable ${number}`;
-    const { type, bytes, at } = await tags.next(field, source.size);
+    const { type, bytes, at } = await tags.next(
+      field,
+      source.size,
+      'the file is cut short: it ends in an element',
+    );
     if (type !== MI.MATRIX && type !== MI.COMPRESSED) {
       tags.fail(
         field,
@@ -359,7 +363,7 @@ class Matlab5 implements Matlab {
       file: this.name,
       field: name,
       expected: [...this.#found.keys()].slice(0, 12).join(', ') || 'an array',
-      found: why ?? 'none',
+      found: why,
     });
   }
 

@@ -200,7 +200,7 @@ class Matlab73 implements Matlab {
       file: this.name,
       field: name,
       expected: [...this.#found.keys()].slice(0, 12).join(', ') || 'an array',
-      found: this.containers.get(name) ?? 'none',
+      found: this.containers.get(name),
     });
   }
 }
