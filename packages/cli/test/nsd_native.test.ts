@@ -230,6 +230,10 @@ describe('NSD in its own files', () => {
     expect(await messageOf(openRecording(folderOf('hdf5', roi)))).toMatch(
       /roi\/nsdgeneral\.nii\.gz: the ROI is not there/,
     );
+    const betas = await messageOf(openRecording(folderOf('hdf5'), { betas: 'betas_fithrf_GLMdenoise_R' }));
+    expect(betas).toMatch(
+      /betas: no such betas: did you mean betas_fithrf_GLMdenoise_RR\?; expected betas_fithrf_GLMdenoise_RR, found/,
+    );
     expect(await messageOf(openRecording(folderOf('hdf5'), { subject: 2 }))).toMatch(
       /holds other subjects; expected 1, found 2/,
     );

@@ -3,6 +3,7 @@ import { groupBy } from '../../grouped.ts';
 import type { RecordedTrial, Recording } from '../recording/recording.ts';
 import { regionColumns } from '../recording/regions.ts';
 import type { Folder, Source } from '../source.ts';
+import { didYouMean } from '../study/nearest.ts';
 import { type Atlases, checkGrid, readAtlases, readLabels } from './atlases.ts';
 import { openSessionBetas, type SessionBetas } from './betas.ts';
 import { type NsdExperiment, readExperiment } from './experiment.ts';
@@ -60,11 +61,7 @@ export async function openNsd(folder: Folder, options: NsdOptions): Promise<Reco
       trials.push(...own.map(({ sessionNumber: _, place: __, ...trial }) => trial));
     }
     if (sessions.length === 0) {
-      throw missing(
-        folder,
-        `${NSD_FILES.betas(subject, space, betas, absent[0] ?? 1)}.hdf5 (or .nii.gz)`,
-        'no session of betas, the first included,',
-      );
+      throw await noBetas(folder, subject, space, betas, absent);
     }
   } catch (error) {
     for (const { betas: open } of sessions) open.close();
@@ -193,15 +190,49 @@ async function typeOfBetas(
   space: string,
   sessions: readonly number[],
 ): Promise<string> {
-  for (const type of BETA_TYPES) {
-    for (const session of sessions) {
-      const path = NSD_FILES.betas(subject, space, type, session);
-      if ((await openIfThere(folder, `${path}.hdf5`)) ?? (await openIfThere(folder, `${path}.nii.gz`)))
-        return type;
-    }
-  }
+  for (const type of BETA_TYPES) if (await hasBetas(folder, subject, space, type, sessions)) return type;
   return BETA_TYPES[0];
 }
+
+/** Whether any session of a GLM is there. */
+async function hasBetas(
+  folder: Folder,
+  subject: number,
+  space: string,
+  type: string,
+  sessions: readonly number[],
+): Promise<boolean> {
+  for (const session of sessions) {
+    const path = NSD_FILES.betas(subject, space, type, session);
+    if ((await openIfThere(folder, `${path}.hdf5`)) ?? (await openIfThere(folder, `${path}.nii.gz`)))
+      return true;
+  }
+  return false;
+}
+
+/** The error where a GLM has no session: it names the GLMs that have some, or the first file that is missing. */
+async function noBetas(
+  folder: Folder,
+  subject: number,
+  space: string,
+  wanted: string,
+  sessions: readonly number[],
+): Promise<F2iError> {
+  const there: string[] = [];
+  for (const type of BETA_TYPES) if (await hasBetas(folder, subject, space, type, sessions)) there.push(type);
+  if (there.length === 0) {
+    const first = `${NSD_FILES.betas(subject, space, wanted, sessions[0] ?? 1)}.hdf5 (or .nii.gz)`;
+    return missing(folder, first, 'the first file of betas');
+  }
+  return new F2iError('USAGE', `no such betas${didYouMean(wanted, there)}`, {
+    file: `${folder.name}/${dirname(NSD_FILES.betas(subject, space, wanted, 1))}`,
+    field: 'betas',
+    expected: there.join(', '),
+    found: wanted,
+  });
+}
+
+const dirname = (path: string): string => path.slice(0, path.lastIndexOf('/'));
 
 /** `sessions 2, 5 to 40` */
 function absentSessions(absent: readonly number[], there: number): string[] {
