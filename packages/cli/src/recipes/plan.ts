@@ -126,7 +126,7 @@ function checkOwnSplit(recording: RecordingFacts): void {
   const add = published.length > 0 ? `: add --split ${published.join(' or ')}` : '';
   throw new F2iError('USAGE', `${recording.name} states no split of its own${add}`, {
     field: '--split',
-    expected: [...published, 'trials called train and test (a column "split")'].join(', '),
+    expected: 'trials called train and test (a column "split")',
     found: found.length > 0 ? `trials called ${found.join(', ')}` : 'trials without one',
   });
 }

@@ -4,6 +4,7 @@ import type { StreamedPrecision } from '../decoders/ridge/streamed/types.ts';
 import type { RidgeForm } from '../decoders/ridge/types.ts';
 import { F2iError } from '../error.ts';
 import { bandBytes, checkBandMemory } from './bands/plan.ts';
+import { atLeast, atMost } from './megabytes.ts';
 import type { Recipe } from './recipe.ts';
 import type { RunDesign, RunKeep } from './runTypes.ts';
 
@@ -66,7 +67,7 @@ export function shareMemory({ design, heads, bands }: RunDesign, settings: Share
     return process + Math.max(bytes.gram, bytes.factor, choosing(bytes), bytes[phase] + 2 * result);
   };
   const cheapest = precision === 'auto' ? 'f32' : precision;
-  if (needs(cheapest) > memory) throw refused(memory, needs(cheapest), train, voxels);
+  if (needs(cheapest) > memory) throw refused(needs(cheapest), design, settings);
   const all = (['f32', 'refined', 'f64'] as const).filter(
     (one) => one === cheapest || (precision === 'auto' && needs(one) <= memory),
   );
@@ -111,23 +112,37 @@ export function checkGpu(
   if (needed <= bytes) return;
   throw new F2iError(
     'OUT_OF_MEMORY',
-    'the ridge does not fit into the memory of the GPU; less takes fewer training rows (the average of repeats), --precision f32, or --keep predictions; --device cpu has the memory of the host',
+    `the ridge does not fit into the memory of the GPU; less takes ${lessTakes(keep, precision)}; --device cpu has the memory of the host`,
     {
       field: 'gpuMemory',
-      expected: `at most ${Math.floor(bytes / 1e6)} MB, ${whose}`,
-      found: `${Math.ceil(needed / 1e6)} MB for ${run.design.train} training rows x ${run.design.voxels} voxels`,
+      expected: `at most ${atMost(bytes)}, ${whose}`,
+      found: `${atLeast(needed)} for ${run.design.train} training rows x ${run.design.voxels} voxels`,
     },
   );
 }
 
-function refused(memory: number, needed: number, train: number, voxels: number): F2iError {
+/** What is left to be tried: what is given already, or taken unasked, is not. */
+function lessTakes(keep: SharedMemory['keep'], precision: SharedMemory['precision']): string {
+  const ways = [
+    'fewer training rows (the average of repeats)',
+    ...(precision === 'f32' || precision === 'auto' ? [] : ['--precision f32']),
+    ...(keep === 'predictions' ? [] : ['--keep predictions']),
+  ];
+  return ways.join(', or ');
+}
+
+function refused(
+  needed: number,
+  { train, voxels }: RunDesign['design'],
+  { keep, precision, memory }: SharedMemory,
+): F2iError {
   return new F2iError(
     'OUT_OF_MEMORY',
-    'the ridge does not fit into memory; less takes fewer training rows (the average of repeats), --precision f32, or --keep predictions',
+    `the ridge does not fit into memory; less takes ${lessTakes(keep, precision)}`,
     {
       field: 'memory',
-      expected: `at most ${Math.floor(memory / 1e6)} MB`,
-      found: `${Math.ceil(needed / 1e6)} MB for ${train} training rows x ${voxels} voxels and all that runs beside`,
+      expected: `at most ${atMost(memory)}`,
+      found: `${atLeast(needed)} for ${train} training rows x ${voxels} voxels and all that runs beside`,
     },
   );
 }

@@ -74,6 +74,18 @@ describe('a ceiling of a run', () => {
     expect(() => shareMemory(run, { ...settings, memory: 400e6 })).toThrow(
       /expected at most 400 MB, found 6\d\d MB for 3000 training rows x 6000 voxels/,
     );
+    const advice = (keep: 'both' | 'predictions', precision: 'auto' | 'f64') => {
+      try {
+        shareMemory(run, { ...settings, keep, precision, memory: 1.5e6 });
+      } catch (error) {
+        const { message } = error as Error;
+        expect(message).toMatch(/expected at most 1\.5 MB, /);
+        return /less takes (.*?);/.exec(message)?.[1];
+      }
+      throw new Error('not refused');
+    };
+    expect(advice('predictions', 'auto')).toBe('fewer training rows (the average of repeats)');
+    expect(advice('both', 'f64')).toMatch(/, or --precision f32, or --keep predictions$/);
   });
 });
 

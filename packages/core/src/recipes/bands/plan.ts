@@ -1,4 +1,5 @@
 import { F2iError } from '../../error.ts';
+import { atLeast, atMost } from '../megabytes.ts';
 
 /** Values of a head that are scored: wider ones are represented by so many. */
 export const MOST_VALUES = 2048;
@@ -33,8 +34,8 @@ export function checkBandMemory(sizes: BandSizes, memory: number | undefined, re
     'the Gram matrices of the bands do not fit into memory; less takes fewer bands, fewer training rows (the average of repeats), or --precision f32',
     {
       field: 'memory',
-      expected: `at most ${Math.floor(memory / 1e6)} MB`,
-      found: `${Math.ceil(needed / 1e6)} MB for ${sizes.bands} bands of ${sizes.train} training rows`,
+      expected: `at most ${atMost(memory)}`,
+      found: `${atLeast(needed)} for ${sizes.bands} bands of ${sizes.train} training rows`,
     },
   );
 }
