@@ -21,6 +21,9 @@ export class SuggestingCommand extends Command {
   }
 
   override error(message: string, options?: ErrorOptions): never {
+    if (options?.code === 'commander.excessArguments') {
+      super.error(`${message}${sizeApart(this) ?? excess(this)}`, options);
+    }
     const known = knownNames(this, options?.code);
     const [, name] = known ? (/'([^']+)'/.exec(message) ?? []) : [];
     return super.error(name === undefined ? message : `${message}${didYouMean(name, known!)}`, options);
@@ -37,6 +40,24 @@ function knownNames(command: Command, code: string | undefined): string[] | unde
     all.push(...help.visibleOptions(at).flatMap(({ long }) => long ?? []));
   }
   return all;
+}
+
+/** `--memory 3 GB`: a shell takes the unit for an argument of its own. */
+function sizeApart(command: Command): string | undefined {
+  let root = command;
+  while (root.parent) root = root.parent;
+  const words: readonly string[] = (root as Command & { rawArgs: readonly string[] }).rawArgs;
+  const at = words.findIndex((word, i) => i > 1 && UNIT.test(word) && /^\d+(\.\d+)?$/.test(words[i - 1]!));
+  if (at < 0) return undefined;
+  const option = words[at - 2]!;
+  return ` A size is written without a blank: ${option.startsWith('--') ? `${option} ` : ''}${words[at - 1]}${words[at]}`;
+}
+
+const UNIT = /^[kmgt]?i?b$/i;
+
+/** Those that are too many, which may be quoted wrongly or belong to an option. */
+function excess({ args, registeredArguments }: Command): string {
+  return ` Not expected: ${args.slice(registeredArguments.length).join(' ')}`;
 }
 
 const noSuchChoice = (value: string, choices: readonly string[]) =>

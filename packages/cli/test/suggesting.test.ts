@@ -35,6 +35,14 @@ describe('a command with suggestions', () => {
     [['evaluate', '--verbos'], "error: unknown option '--verbos': did you mean --verbose?"],
     [['evaluate', '--quite-another-thing'], "error: unknown option '--quite-another-thing'"],
     [
+      ['evaluate', '--permutations', '3', 'GB'],
+      "error: too many arguments for 'evaluate'. Expected 0 arguments but got 1. A size is written without a blank: --permutations 3GB",
+    ],
+    [
+      ['evaluate', 'one', 'two'],
+      "error: too many arguments for 'evaluate'. Expected 0 arguments but got 2. Not expected: one two",
+    ],
+    [
       ['evaluate', '--recipe', 'braindiffuser'],
       "error: option '--recipe <name>' argument 'braindiffuser' is invalid. expected brain-diffuser, takagi: did you mean brain-diffuser?",
     ],
