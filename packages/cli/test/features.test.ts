@@ -150,7 +150,7 @@ describe('features', () => {
     expect(stdout).toMatch(/the most similar of 30 candidates .* \d+ trials per second/);
     expect(stdout).toContain('the pool holds all 30 stimuli instead of 300');
     expect(stdout).toMatch(
-      /^mean over 30 random pools: image to brain \("fwd", .* 0\.\d+; .*not MindEye’s protocol/m,
+      /^mean over 30 pools of all stimuli, a random trial of each: image to brain \("fwd", .* 0\.\d+; .*not MindEye’s protocol/m,
     );
     // Each pool holds all 30 stimuli: there are no other pools that an interval would be about.
     expect(stdout).not.toMatch(/random pools.*\d to \d/);

@@ -16,6 +16,7 @@ import { CONSTANT, chanceInWords, constantOf } from './baselines.ts';
 import { trainingControls } from './controls.ts';
 import { decimal, three } from './numbers.ts';
 import { RETRIEVAL_HEAD, type Results } from './results.ts';
+import { shownStimuli } from './shown.ts';
 
 export interface EvaluateSettings {
   readonly permutations: number;
@@ -56,18 +57,7 @@ export async function evaluateResults(
   const { stimuli } = study;
   if (!stimuli)
     throw new F2iError('USAGE', 'without stimuli there is nothing to compare with', { file: study.name });
-  const shown = results.items.map((item, i) => {
-    const stimulus = study.trials[item.trials[0]!]?.stimulus;
-    if (stimulus === undefined || stimulus !== item.stimulus) {
-      throw new F2iError('FORMAT', 'the reconstructions belong to another study', {
-        file: 'reconstructions.json',
-        field: `items.${i}.stimulus`,
-        expected: `${stimulus} (${study.name})`,
-        found: `${item.stimulus}`,
-      });
-    }
-    return stimulus;
-  });
+  const shown = shownStimuli(study, results.items);
   const { filed } = results;
   const shape = stimuli.values.shape.slice(1);
   if (shape.join() !== results.values.shape.slice(1).join()) {
@@ -254,10 +244,19 @@ export function retrievalInWords({ retrieval, arrays, trials, stimuli }: ScoredR
   // Where each pool holds all stimuli there are no others to be drawn, and nothing that an interval would be of.
   const published = ({ published: { mean, interval } }: RetrievalMetric) =>
     interval ? `${three(mean)} (${three(interval[0])} to ${three(interval[1])})` : three(mean);
-  const figures = imageToBrain.published.interval ? 'mean and interval' : 'mean';
+  const directions = (figures: (of: RetrievalMetric) => string) =>
+    `image to brain ("fwd", "image retrieval" of MindEye)${figures(imageToBrain)}; brain to image ("bwd", "brain retrieval")${figures(brainToImage)}`;
+  const overDraws = directions((of) => ` ${published(of)}`);
+  const pools = imageToBrain.published.interval
+    ? `mean and interval over ${draws} random pools: ${overDraws}`
+    : trials === stimuli
+      ? `random pools would all be this one: ${directions(() => ' is as above')}`
+      : `mean over ${draws} pools of all stimuli, a random trial of each: ${overDraws}`;
   return [
     `retrieval: how often the right one is ${k === 1 ? 'the most similar' : `among the ${k} most similar`} of ${pool} candidates (cosine), expected over all pools of ${stimuli} stimuli; ${Math.round(trials / seconds)} trials per second`,
     ...(note === undefined ? [] : [note]),
-    `${arrays.mindeyeProtocol ? 'as MindEye prints it' : figures} over ${draws} random pools: image to brain ("fwd", "image retrieval" of MindEye) ${published(imageToBrain)}; brain to image ("bwd", "brain retrieval") ${published(brainToImage)}${arrays.mindeyeProtocol ? '' : '; not MindEye’s protocol, which is of its retrieval head, the nearest of 300, repeats averaged'}`,
+    arrays.mindeyeProtocol
+      ? `as MindEye prints it over ${draws} random pools: ${overDraws}`
+      : `${pools}; not MindEye’s protocol, which is of its retrieval head, the nearest of 300, repeats averaged`,
   ];
 }
