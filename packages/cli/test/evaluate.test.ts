@@ -83,6 +83,27 @@ describe('notes of evaluate', () => {
   });
 });
 
+describe('reconstructions and a study that contradict each other', () => {
+  it('are refused: a table of trials that was sorted anew', async () => {
+    await run(['simulate', '-o', at('moved'), '--seed', '3', ...SMALL]);
+    await run(['reconstruct', at('bundle'), at('moved'), '-o', at('kept')]);
+    const file = at('moved/trials.tsv');
+    const [header, ...rows] = readFileSync(file, 'utf8').trim().split('\n');
+    const stimulus = header!.split('\t').indexOf('stimulus');
+    const cells = rows.map((row) => row.split('\t'));
+    const last = cells.filter((row) => row.includes('test')).map((row) => row[stimulus]!);
+    const names = [...new Set(last)];
+    const next = new Map(names.map((name, i) => [name, names[(i + 1) % names.length]!]));
+    for (const row of cells) row[stimulus] = next.get(row[stimulus]!) ?? row[stimulus]!;
+    writeFileSync(file, `${[header, ...cells.map((row) => row.join('\t'))].join('\n')}\n`);
+    const outcome = await run(['evaluate', at('moved'), '--reconstructions', at('kept')]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toMatch(
+      /reconstructions\.json: items\.0\.stimulus(Name)?: the reconstructions belong to another study, or its trials have changed since; expected .* in trial \d+ \(.*\), found/,
+    );
+  });
+});
+
 describe('sharingNotes', () => {
   it('goes by the splits of the study where nobody noted what a decoder had seen', () => {
     const splits = ['train', 'train', 'test', 'test', undefined];
