@@ -110,6 +110,11 @@ describe('betas and trials as MindEye2 published them', () => {
       expect(Math.abs(mean)).toBeLessThan(1e-5);
       expect(Math.abs(variance - 1)).toBeLessThan(1e-4);
     }
+    const many = await run(['simulate', '--layout', 'mindeye', '-o', at('many'), '--sessions', '41']);
+    expect(many).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--sessions: .* at most 40 .*found 41/),
+    });
     const again = await run(['simulate', '--layout', 'mindeye', '-o', at('sim'), ...sizes]);
     expect(again.code).toBe(2);
     expect(again.stderr).toMatch(/--force replaces this simulated NSD layout/);

@@ -30,6 +30,8 @@ export interface SimulateNsdOptions {
 }
 
 const SUBJECT = 1;
+/** Sessions of NSD, at most. */
+const SESSIONS = 40;
 
 /**
  * One simulated person in the files of NSD, or in those that MindEye2 published of it: for trying commands. One session is
@@ -45,6 +47,11 @@ export async function runSimulateNsd(options: SimulateNsdOptions, context: Conte
   const requests = (options.features ?? []).map(featureRequest);
   const grid = gridOf(options);
   if (options.trainPictures + options.testPictures > 73_000) throw usage('NSD has 73000 pictures');
+  if (options.sessions > SESSIONS) {
+    throw usage(
+      `--sessions: NSD has at most ${SESSIONS} of a subject, and is read so; found ${options.sessions}`,
+    );
+  }
   console.print(`writes ${await checkDiskRoom(plannedFiles(options, requests, grid))}`);
   console.progress('simulate');
   const simulated = await simulateNsd(options, backend, signal);
