@@ -9,7 +9,9 @@ export function labelsOf(trials: readonly Trial[], grouping: Grouping): string[]
   return trials.map((trial, i) => {
     const label = trial[grouping];
     if (label === undefined)
-      throw usage(`trial ${i + 1} has no ${grouping}: the study must state one for each`);
+      throw usage(
+        `trial ${i + 1} has no ${grouping}: the study must state one for each (a column "${grouping}" of its trials)`,
+      );
     return label;
   });
 }
