@@ -74,6 +74,12 @@ export async function ceilingMaps(
     ZScored: zscore,
   };
   const shared = { scale: 'sequential', columns: undefined, notes: [], details } as const;
+  const numbers = Object.keys(counts).map(Number);
+  const most = Math.max(...numbers);
+  const ofAll = `all ${Object.values(counts).reduce((sum, stimuli) => sum + stimuli, 0)} stimuli`;
+  // Scored rows are as a rule those of most presentations: averages of others have another ceiling.
+  const ofRepeated =
+    numbers.length > 1 ? `; of averages over ${most} alone it is 100 ncsnr² / (ncsnr² + 1/${most})` : '';
   const from = `from ${ceiling.trials} trials: ${presented.join(', ')}`;
   return {
     notes: [],
@@ -101,7 +107,7 @@ export async function ceilingMaps(
         title: 'Noise ceiling of averages',
         values: Float32Array.from(ceiling.averaged),
         units: 'percent of the variance',
-        description: `the same for responses that are averaged over the presentations of each stimulus, 100 ncsnr² / (ncsnr² + ${Number(meanInverse.toPrecision(4))})`,
+        description: `the same for responses that are averaged over the presentations of each stimulus, 100 ncsnr² / (ncsnr² + ${Number(meanInverse.toPrecision(4))}): the mean of 1 / presentations over ${ofAll}${ofRepeated}`,
       },
     ],
   };

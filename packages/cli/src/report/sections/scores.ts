@@ -77,8 +77,8 @@ ${bestTraining !== undefined && html`<dt>best of training</dt><dd>The training $
 }
 
 function noiseCeiling(data: ReportData): Html {
-  const { ceiling, agreement, study, evaluation, results } = data;
-  if (results.rows) return ceilingElsewhere(results.rows);
+  const { ceiling, agreement, study, evaluation, results, maps } = data;
+  if (results.rows) return ceilingElsewhere(results.rows, maps);
   if (!ceiling) {
     const why = study.continuous
       ? `the study lists every frame as a stimulus of its own, so repeats${nearCopies(evaluation) === undefined ? '' : ' (there are near copies among them)'} cannot be counted as such`
@@ -94,7 +94,10 @@ ${agreement && html`<p>Reconstructions of the same ${wordsOf(results).picture} f
 }
 
 /** Responses of a recording are not held by its predictions; their ceilings are maps of voxels. */
-function ceilingElsewhere({ test }: RecordingRows): Html {
+function ceilingElsewhere({ test }: RecordingRows, maps: ReportData['maps']): Html {
+  if (maps?.maps.some(({ name }) => name === 'noiseceiling')) {
+    return html`<p>The <a href="#maps">maps of voxels</a> show the noise ceilings, which were estimated from the recording.</p>`;
+  }
   const shown =
     test.trials > test.pictures
       ? `The ${test.pictures} test pictures were shown in ${test.trials} trials: the noise ceilings of the voxels can be estimated from the recording (fmri2image maps --noise-ceiling, then report --maps).`
