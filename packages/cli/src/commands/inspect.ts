@@ -175,11 +175,14 @@ async function inspectBundle(path: string, console: Console, signal: AbortSignal
       runs.length > 6
         ? `${runs.length} ${unit}`
         : runs.length > 0
-          ? `${unit} ${runs.join(', ')}`
-          : `all ${unit}`;
+          ? `${unit} ${[...runs].sort(byNumber).join(', ')}`
+          : `${unit} not stated`;
     console.print(`    ${step} (${where}; saw test data: ${saw}${note ? `; ${note}` : ''})`);
   }
 }
+
+/** `run-2` before `run-10`. */
+const byNumber = new Intl.Collator('en', { numeric: true }).compare;
 
 /** With what it was fitted: a copy by another version keeps the numbers. */
 function describeFit({ report }: BundleModel): [what: string, text: string][] {

@@ -225,7 +225,9 @@ async function readMask(
   // The same grid at another place in the head: a mask of another session, or one whose header was lost.
   const shift = Math.max(...affine.flat().map((value, k) => Math.abs(value - mask.header.affine.flat()[k]!)));
   if (shift > 1e-3) {
-    warnings.push(`${source.name}: its affine differs from the image's by up to ${shift.toPrecision(3)}`);
+    warnings.push(
+      `${source.name}: its affine differs from the image's: an entry by ${shift.toPrecision(3)} (of voxel sizes and origin, in mm)`,
+    );
   }
   const values = scaleVolume(await mask.readVolume(0, signal), mask.header, source.name);
   const inside = range(values.length).filter((voxel) => values[voxel] !== 0 && !Number.isNaN(values[voxel]!));
