@@ -6,6 +6,7 @@ import { findNsdSubject, nsdSubjectAt } from '../src/nsd/find.ts';
 import { openNsdSubject } from '../src/nsd/layout.ts';
 import { type LaidOutTrial, writeNsdLayout } from '../src/nsd/write.ts';
 import { repetitions } from '../src/pipeline/repeats.ts';
+import { openStudy } from '../src/study.ts';
 import { bytesOf } from './bytes.ts';
 import { run, temporaryFolder } from './run.ts';
 
@@ -115,6 +116,9 @@ describe('betas and trials as MindEye2 published them', () => {
       code: 2,
       stderr: expect.stringMatching(/--sessions: .* at most 40 .*found 41/),
     });
+    await expect(openStudy(at('sim'), undefined, new AbortController().signal)).rejects.toThrow(
+      /read studies alone; expected a study \(study\.json\), found betas and trials of NSD/,
+    );
     const again = await run(['simulate', '--layout', 'mindeye', '-o', at('sim'), ...sizes]);
     expect(again.code).toBe(2);
     expect(again.stderr).toMatch(/--force replaces this simulated NSD layout/);
