@@ -65,18 +65,26 @@ const sum = (parts: readonly Written[]) => parts.reduce((all, { bytes }) => all 
 /** The file system of a path, or of the nearest folder above it that exists. */
 export async function fileSystemOf(path: string): Promise<FileSystem> {
   let at = resolve(path);
-  for (;;) {
-    try {
-      const [{ dev }, { bavail, bsize }] = await Promise.all([stat(at), statfs(at)]);
-      // Some file systems (of networks, of users) say 0 blocks of anything.
-      return { id: dev, free: bsize === 0 ? undefined : bavail * bsize };
-    } catch {
-      const above = dirname(at);
-      if (above === at) return { id: 'unknown', free: undefined };
-      at = above;
-    }
+  let found = await device(at);
+  while (found === undefined && dirname(at) !== at) {
+    at = dirname(at);
+    found = await device(at);
   }
+  if (found === undefined) return { id: 'unknown', free: undefined };
+  // Some file systems (of networks, of users) refuse to tell, or say 0 blocks of anything.
+  const known = await statfs(at).catch(() => undefined);
+  return {
+    id: found,
+    free: known === undefined || known.bsize === 0 ? undefined : known.bavail * known.bsize,
+  };
 }
+
+/** Undefined where there is nothing of this name, or nothing that may be seen. */
+const device = (path: string): Promise<number | undefined> =>
+  stat(path).then(
+    ({ dev }) => dev,
+    () => undefined,
+  );
 
 /** Bytes that the files of a folder take on the disk: what is only reserved does not count. 0 for no folder. */
 export async function allocatedBytes(folder: string): Promise<number> {

@@ -21,17 +21,18 @@ export function sizeInBytes(text: string): number {
   const [, digits, unit] = /^(\d+(?:\.\d+)?) ?([a-z]*)$/i.exec(text.trim()) ?? [];
   if (digits === undefined || unit === undefined) throw new InvalidArgumentError(EXPECTED);
   const factor = unit === '' ? UNITS.MiB : UNITS[unit];
-  if (factor === undefined) throw new InvalidArgumentError(ambiguous(digits, unit) ?? EXPECTED);
+  if (factor === undefined) throw new InvalidArgumentError(askedBack(digits, unit) ?? EXPECTED);
   const bytes = Math.round(Number(digits) * factor);
   const isWhole = unit !== '' || Number.isInteger(Number(digits));
   if (!isWhole || bytes < 2 ** 20 || !Number.isSafeInteger(bytes)) throw new InvalidArgumentError(EXPECTED);
   return bytes;
 }
 
-/** `4G`, `4gb`: some programs take them for powers of ten, others for powers of two. */
-function ambiguous(digits: string, unit: string): string | undefined {
-  const [, letter] = /^([MGT])(?:i?B?)$/i.exec(unit) ?? [];
+/** `4G`, `4gb`: some programs take them for powers of ten, others for powers of two; `4gib` is of two anywhere. */
+function askedBack(digits: string, unit: string): string | undefined {
+  const [, letter, i] = /^([MGT])(i?)B?$/i.exec(unit) ?? [];
   if (letter === undefined) return undefined;
   const prefix = letter.toUpperCase();
+  if (i !== '') return `${digits}${unit} is written ${digits}${prefix}iB`;
   return `${digits}${unit} may mean ${digits}${prefix}B (powers of ten) or ${digits}${prefix}iB (powers of two): write the one that you mean`;
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, truncateSync, writeFileSy
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { allocatedBytes, checkDiskRoom, fileSystemOf } from '../src/diskRoom.ts';
+import { SAMPLE_BYTES, writeNsdLayout } from '../src/nsd/write.ts';
 import { run, temporaryFolder } from './run.ts';
 
 const folder = temporaryFolder();
@@ -62,6 +63,16 @@ describe('room on the disk', () => {
     expect(bytes).toBeLessThan(2 ** 22);
     expect(await allocatedBytes(join(folder, 'nothing'))).toBe(0);
   });
+});
+
+it('a trial takes in a tar what is planned for it', async () => {
+  const trials = [0, 1, 2].map((trial) => ({ image: trial, trial, split: 'train' as const, repeat: 0 }));
+  const sizes: number[] = [];
+  await writeNsdLayout(1, { data: new Float32Array(6), shape: [3, 2] }, trials, async (name, content) => {
+    if (name.endsWith('.tar')) sizes.push((content as Uint8Array).length);
+  });
+  // Of one session, and of no test trials: archives end with two empty blocks.
+  expect(sizes).toEqual([3 * SAMPLE_BYTES + 1024, 1024]);
 });
 
 describe('commands', () => {

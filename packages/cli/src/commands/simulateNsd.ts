@@ -5,7 +5,7 @@ import { checkDiskRoom, type Written } from '../diskRoom.ts';
 import { drawAnatomy, gridFor } from '../nsd/anatomy.ts';
 import { type FeatureRequest, featureRequest, simulatedFeatures } from '../nsd/features.ts';
 import { normaliseSession, type SimulatedNsd, simulateNsd } from '../nsd/simulate.ts';
-import { writeNsdLayout } from '../nsd/write.ts';
+import { SAMPLE_BYTES, writeNsdLayout } from '../nsd/write.ts';
 import { writeNative } from '../nsd/writeNative.ts';
 import { usage } from '../options.ts';
 import { prepareOutput } from '../output.ts';
@@ -113,6 +113,7 @@ function plannedFiles(
   return [
     // NSD's betas are int16 of the whole grid; MindEye's float32 of the voxels that it reads.
     { what: 'betas', bytes: trials * (layout === 'nsd' ? 2 * product(grid) : 4 * voxels), at },
+    ...(layout === 'nsd' ? [] : [{ what: 'tars of trials', bytes: trials * SAMPLE_BYTES, at }]),
     ...requests.map(({ file, shape }) => ({ what: file, bytes: 4 * pictures * product(shape), at })),
   ];
 }

@@ -26,6 +26,16 @@ export interface BetasToWrite {
 /** Runs of a session of NSD. */
 export const RUNS = 12;
 
+/** Trials that each array of a sample tells of: its own, those before and after it, and those of the same picture. */
+const SAMPLE_ROWS = [1, 15, 15, 3];
+const [TAR_BLOCK, NPY_HEADER] = [512, 128];
+/** What a trial takes in a tar: its arrays in whole blocks, each behind a block of its own. */
+export const SAMPLE_BYTES = SAMPLE_ROWS.reduce(
+  (bytes, rows) =>
+    bytes + TAR_BLOCK * (1 + Math.ceil((NPY_HEADER + 8 * rows * BEHAVIOUR_COLUMNS) / TAR_BLOCK)),
+  0,
+);
+
 /**
  * Writes betas and trials as MindEye2 published those of NSD: same files, names, shapes and types. The order of samples in
  * a tar is that of the trials.
