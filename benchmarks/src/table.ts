@@ -59,6 +59,8 @@ const CHOSEN = [
   'shape',
   'dtype',
   'weights',
+  'stage',
+  'precision',
   'impl',
   'backend',
   'threads',

@@ -32,6 +32,13 @@ test('the latest rows: one of each implementation, shape and number of threads, 
   expect(latest(rows)).toEqual([rows[1], rows[2], rows[3], rows[4]]);
 });
 
+test('the latest rows of a model: one of each stage and precision', () => {
+  const of = (stage: string, precision: string) =>
+    ({ model: 'mindeye2', stage, precision, threads: 2, device: 'a machine' }) as unknown as AnyRow;
+  const rows = [of('tokens', 'bf16'), of('blurry', 'bf16'), of('tokens', 'f32'), of('tokens', 'bf16')];
+  expect(latest(rows)).toEqual([rows[1], rows[2], rows[3]]);
+});
+
 test('a ratio within the noise is marked', () => {
   const ratio = (value: number) =>
     resultsTable([row('ours', 1, { cold: timing(1, 5), ratio: value, fastestPeer: 'blis' })]);
